@@ -30,6 +30,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
+from streamvision.inference.slicing.tiles import tiling_of
 
 PacketListeners = Callable[[str, StreamConfig], PacketListener | None]
 """Gives who takes the encoded packets of a stream, by its id and what is set for it; ``None`` where nobody does."""
@@ -142,6 +143,7 @@ class StreamBuilder:
         if run.adaptive.mode == "adaptive":
             adaptive = AdaptiveInference(
                 card,
+                tiling=tiling_of(run.slices, card),
                 refresh_s=run.adaptive.refresh_s,
                 sure_score=run.model.score,
                 tracker=tracker,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from pipelines.stages.adaptive.partial import can_infer_parts, run_planned
+from pipelines.stages.adaptive.partial import can_infer_parts
 from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.appearance import Appearance
 from pipelines.stream import Taken
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.inference_plan import FULL
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
 from streamvision.inference.score_limits import ScoreLimits
+from streamvision.inference.slicing.planned import find_planned
+from streamvision.inference.slicing.tiles import can_slice
 
 
 class FirstModel:
@@ -87,6 +89,17 @@ class FirstModel:
         with self._called():
             return self.model.find(pictures, limits=limits)
 
+    def _spare(self) -> AbstractContextManager[None] | None:
+        """Return the right to one more call at the same time; ``None`` while all go on."""
+        return self._freed() if self._free.acquire(blocking=False) else None
+
+    @contextmanager
+    def _freed(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._free.release()
+
     @contextmanager
     def _called(self) -> Iterator[None]:
         with self._lock:
@@ -105,20 +118,25 @@ class FirstModel:
         results = [result for _, result in batch]
         pictures = [result.frame.picture for result in results]
         limits = [stream.settings.limits for stream, _ in batch]
-        if not can_infer_parts(self.model.card.input):  # the plan may be for a model that could
-            for result in results:
-                if result.plan.size is not None:
-                    result.plan = FULL
+        for result in results:
+            if result.plan is not FULL and not self._can_follow(result.plan):  # which may be for another model
+                result.plan = FULL
         if all(result.plan is FULL for result in results):
             predictions = self.model.find(pictures, limits=limits)
         else:
-            predictions = run_planned(self.model, results, limits)
+            plans = [result.plan for result in results]
+            predictions = find_planned(self.model, pictures, plans, limits=limits, spare=self._spare)
         if self._appearance is not None:
             wanted = [stream.settings.run.tracker.appearance is not None for stream, _ in batch]
             with self._times.measure("appearance"):
                 predictions = self._appearance.describe(pictures, predictions, wanted=wanted)
         for result, prediction in zip(results, predictions, strict=True):
             result.detections, result.image_result = prediction.detections, prediction.image_result
+
+    def _can_follow(self, plan: InferencePlan) -> bool:
+        if plan.tiles:
+            return can_slice(self.model.card)
+        return plan.window is None or can_infer_parts(self.model.card.input)
 
     def reopened(self) -> FirstModel:
         """Return the same, loaded once more; this one is closed before, though a call of it may hang.

@@ -282,7 +282,7 @@ class InferenceThreads:
         finally:
             call.begin_s = None
         call.seconds = time.monotonic() - begin_s
-        self._slowest_s = max(self._slowest_s or 0.0, call.seconds)
+        self._slowest_s = max(self._slowest_s or 0.0, call.seconds / call.turns)
         self._window.observe(len(call.batch), call.seconds)
         return None
 
@@ -327,7 +327,7 @@ class InferenceThreads:
             limit_s = PATIENCE * slowest_s if slowest_s is not None else PATIENCE * self._timeout_s
             limit_s = max(limit_s, self._timeout_s)
             with self._lock:
-                hung = [call for call in self._calls if call.begin_s is not None and now_s - call.begin_s > limit_s]
+                hung = [call for call in self._calls if call.is_overdue(now_s, limit_s=limit_s)]
                 for call in hung:
                     call.abandoned = True
                     self._calls.discard(call)
@@ -337,7 +337,7 @@ class InferenceThreads:
             for call in hung:
                 self._give_up(call.batch, INFERENCE_HUNG)
             if hung:
-                fault = f"the network has not answered for {limit_s:.0f} s"
+                fault = f"the network has not answered for {limit_s * max(call.turns for call in hung):.0f} s"
                 with self.exchange.held:
                     is_back = self._replace(hung, fault)
                 while not is_back and not self._stopping.wait(AWAY_PAUSE_S):

@@ -31,6 +31,15 @@ class NetworkCall:
     """How long it took."""
     abandoned: bool = field(default=False)
 
+    def is_overdue(self, now_s: float, *, limit_s: float) -> bool:
+        """Say whether it has gone on for longer than so many seconds for each of its turns."""
+        return self.begin_s is not None and now_s - self.begin_s > limit_s * self.turns
+
+    @property
+    def turns(self) -> int:
+        """How many calls one after another a frame of it may take, where the network is shown it in tiles."""
+        return max((len(taken.result.plan.windows) for taken in self.batch), default=1)
+
 
 Observer = Callable[[Sequence[Taken], float], None]
 """Is told of each batch and of the network's seconds for it, before its streams have it; returns at once."""

@@ -123,8 +123,9 @@ class Stream:
     def _plan(self, frame: Frame) -> InferencePlan:
         if not self.config.detect:
             return OFF
+        tiling = self.settings.tiling
         if self._adaptive is None:
-            return FULL
+            return FULL if tiling is None else tiling.plan_of(frame.picture.width_px, frame.picture.height_px)
         try:
             return self._adaptive.plan(frame)
         except Exception:  # of this stream alone; the network sees all of the frame then

@@ -18,8 +18,11 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import class_index
 from streamvision.core.errors import ConfigError
 from streamvision.inference.model import Model
+from streamvision.inference.slicing.tiles import can_slice, tiling_of
 
-APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording"})
+APPLIED = frozenset(
+    {"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording", "slices"}
+)
 """Keys of a stream that change while it runs."""
 RESOLVED = frozenset({"model", "tracker", "adaptive", "record"})
 """Keys of a stream that count by what they come to, together with what is set for the run."""
@@ -40,7 +43,7 @@ class StreamSettings:
         packets: who takes its encoded packets; ``None`` where nobody does.
 
     Raises:
-        ConfigError: when a class is asked for that the model does not have.
+        ConfigError: when a class is asked for that the model does not have, or tiles of a model that takes none.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class StreamSettings:
         self._changing = threading.Lock()
         self.limits = model.limits_of(run.model, score_floor=tracker.low_score if tracker else None)
         """Which objects the network is to report."""
+        self.tiling = tiling_of(run.slices, model.card)
+        """What cuts its pictures into tiles; ``None`` where the network is shown them whole."""
 
     def begins_anew_for(self, config: StreamConfig, run: AppConfig) -> bool:
         """Say whether a change of what is set takes more than :meth:`apply`; the arguments are those of the class."""
@@ -89,7 +94,7 @@ class StreamSettings:
         """Change what is set, from the next frame on; the arguments are those of the class.
 
         Raises:
-            ConfigError: when a class is asked for that the model does not have; nothing changes then.
+            ConfigError: as for the class; nothing changes then.
         """
         with self._changing:
             self._apply(config, run.model_copy(update={"model": run.model.choosing(self.run.model)}))
@@ -107,8 +112,10 @@ class StreamSettings:
             self.run = self.run.model_copy(update={"model": self.run.model.choosing(opened_by)})
             floor = self._tracker.low_score if self._tracker else None
             self.limits = model.limits_of(self.run.model, score_floor=floor)
+            # Another model may say something of whole pictures; it is shown them whole then.
+            self.tiling = tiling_of(self.run.slices, model.card) if can_slice(model.card) else None
         if self._adaptive is not None:
-            self._adaptive.use_card(model.card)
+            self._adaptive.use_card(model.card, self.tiling)
         skeleton = model.card.keypoints.skeleton if model.card.keypoints else ()
         self._overlay.use_names(names, skeleton=skeleton)
         self._worker.use_names(names)
@@ -117,6 +124,7 @@ class StreamSettings:
     def _apply(self, config: StreamConfig, run: AppConfig) -> None:
         score = run.model.score
         self._model.limits_of(run.model, score_floor=None)
+        tiling = self.tiling if run.slices == self.run.slices else tiling_of(run.slices, self._model.card)
         if self._analytics is not None and run.analytics != self._analytics.config:  # which may be edited by itself
             self._check_new_regions(run.analytics, self._analytics.config)
             self._analytics.apply(run.analytics)
@@ -133,6 +141,10 @@ class StreamSettings:
             self._ignore(config)
         if self._packets is not None and config.recording != self.config.recording:
             self._packets.apply(config)
+        if tiling is not self.tiling:
+            self.tiling = tiling
+            if self._adaptive is not None:
+                self._adaptive.use_card(self._model.card, tiling)
         self.config, self.run = config, run
 
     def _check_new_regions(self, config: AnalyticsConfig, before: AnalyticsConfig) -> None:

@@ -77,6 +77,8 @@ test)
   "${pip[@]}" --no-deps 'rapidocr-onnxruntime==1.4.4'
   # A virtual ONVIF camera; it asks for opencv-python, and has what it needs of that here.
   "${pip[@]}" --no-deps 'ipycam==1.3.0'
+  # What slicing is checked against; it asks for opencv-python, and merges boxes with NumPy and shapely alone.
+  "${pip[@]}" --no-deps 'sahi==0.12.8'
   # The client of model servers allows only older protobuf, ml-dtypes and greenlet than others here ask for, and works with theirs.
   "${pip[@]}" --no-deps tritonclient brotli gevent geventhttpclient grpcio python-rapidjson zope.event zope.interface
   # The servers themselves have an environment of their own: Triton's Python backend needs NumPy 1.

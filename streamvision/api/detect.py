@@ -19,12 +19,15 @@ from streamvision.core.config.merging import MODEL_OPTIONS, with_aliases
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.section import validate
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.given_picture import ACCEPTED, is_picture, picture_of
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model
+from streamvision.inference.slicing.planned import find_sliced
+from streamvision.inference.slicing.tiles import tiling_of
 from streamvision.models import with_default_model
 
 log = logging.getLogger("streamvision")
@@ -47,7 +50,8 @@ def detect(picture: Any, *, model: str | Path | None = None, **options: Any) -> 
             a numpy array, (H, W, 3) uint8 in BGR as OpenCV has it, or grey or BGRA; or a Pillow image.
         model: its file, or the name of a model that ships; by default ``road_signs``, which is then said.
         options: keys of ``model`` in the configuration: ``score`` (or ``conf``), ``classes``, ``device``, ``side_px``
-            (or ``imgsz``), and ``overlay``, a mapping of what is drawn.
+            (or ``imgsz``); ``overlay``, a mapping of what is drawn; and ``slices``, ``auto`` for tiles of large
+            pictures, or whatever stands there in the configuration.
 
     Returns:
         The objects, and the picture with them drawn on it when that is asked for.
@@ -59,12 +63,15 @@ def detect(picture: Any, *, model: str | Path | None = None, **options: Any) -> 
     """
     given = with_aliases(options)
     overlay = validate(OverlayConfig, {"status": False, **given.pop("overlay", {})}, origin=ORIGIN)
+    slices = _slices(given.pop("slices", "off"))
     if unknown := sorted(given.keys() - set(MODEL_OPTIONS)):
-        raise ConfigError(f"{ORIGIN} has no option {unknown[0]!r}; it has overlay and {', '.join(MODEL_OPTIONS)}")
+        raise ConfigError(
+            f"{ORIGIN} has no option {unknown[0]!r}; it has overlay, slices and {', '.join(MODEL_OPTIONS)}"
+        )
     captured = _captured(picture)
     with _turn:
         opened = _opened(given | ({} if model is None else {"path": model}))
-        (prediction,) = opened.find([captured.picture])
+        (prediction,) = find_sliced(opened, [captured.picture], tiling_of(slices, opened.card))
     frame = Frame(
         "picture", 0, 0.0, captured.captured_at_s, captured.picture, place=captured.place, wall_time=captured.wall_time
     )
@@ -91,6 +98,10 @@ def _opened(given: Mapping[str, Any]) -> Model:
             _open_models.popitem(last=False)[1].close()
     _open_models.move_to_end(key)
     return _open_models[key]
+
+
+def _slices(given: Any) -> SlicesConfig:
+    return validate(SlicesConfig, given if isinstance(given, Mapping) else {"tiles": given}, origin=ORIGIN)
 
 
 def _captured(given: Any) -> Captured:

@@ -30,11 +30,14 @@ from numpy.typing import NDArray
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import NOT_YET, SourceSpec
 from pipelines.rendering.renderer import JpegEncoder
+from streamvision.core.config.slices import NO_SLICES, SlicesConfig
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.crops import part_of
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.picture import Picture
 from streamvision.inference.input_sizes import InputSizes
 from streamvision.inference.model import Model
+from streamvision.inference.slicing.tiles import Tiling, tiling_of
 
 SECONDS_EACH = 2.0
 SKIPPED_FRAMES = 5
@@ -70,9 +73,17 @@ def measure_costs(
     sources: Sequence[tuple[SourceSpec, StreamConfig]],
     *,
     encode: JpegEncoder,
+    slices: SlicesConfig = NO_SLICES,
     seconds_each: float = SECONDS_EACH,
 ) -> Costs:
     """Measure the three parts, one after the other; with several sources, each counts alike.
+
+    Args:
+        detector: the model.
+        sources: where frames come from, and what is set for each.
+        encode: the JPEG encoder.
+        slices: in which tiles pictures are shown where their stream does not say so itself.
+        seconds_each: how long each part is measured.
 
     Raises:
         SourceError: when a source gives no picture.
@@ -82,7 +93,11 @@ def measure_costs(
     weights = [sum(other.uri == uri for other, _ in sources) / len(sources) for uri in distinct]
     decoded = [_decode(spec, config, seconds_each / len(distinct)) for spec, config in distinct.values()]
     pictures = [picture for _, picture in decoded]
-    networks = [_network(detector, picture, seconds_each / len(pictures)) for picture in pictures]
+    sliced = [config.slices or slices for _, config in distinct.values()]
+    networks = [
+        _network(detector, picture, tiling_of(how, detector.card), seconds_each / len(pictures))
+        for picture, how in zip(pictures, sliced, strict=True)
+    ]
     encoded = [_encode(encode, picture, seconds_each / 2 / len(pictures)) for picture in pictures]
     return Costs(
         decode_s=float(np.dot(weights, [cost_s for cost_s, _ in decoded])),
@@ -130,8 +145,18 @@ def _decode(spec: SourceSpec, config: StreamConfig, seconds: float) -> tuple[flo
     return (cpu_s - before_s) / (frames - SKIPPED_FRAMES), picture
 
 
-def _network(detector: Model, picture: Picture, seconds: float) -> tuple[float, float]:
-    """Return the processor time of a picture, and pictures a second."""
+def _network(detector: Model, picture: Picture, tiling: Tiling | None, seconds: float) -> tuple[float, float]:
+    """Return the processor time of a picture with its tiles, and pictures a second."""
+    tiles = tiling.of(picture.width_px, picture.height_px) if tiling else ()
+    if not tiles:
+        return _inputs(detector, picture, seconds)
+    whole_s, whole_fps = _inputs(detector, picture, seconds / 2)
+    tile_s, tile_fps = _inputs(detector, part_of(picture, tiles[0]), seconds / 2)
+    return whole_s + len(tiles) * tile_s, 1 / (1 / whole_fps + len(tiles) / tile_fps)
+
+
+def _inputs(detector: Model, picture: Picture, seconds: float) -> tuple[float, float]:
+    """Return the processor time of one input, and inputs a second."""
     tensor, pictures = prepared_tensor(detector, picture)
     detector.backend.run(tensor)
     begin_s, cpu_s = time.monotonic(), time.process_time()

@@ -135,7 +135,11 @@ def bench_pipeline(
     try:
         on_progress("parts alone", 0, 1)
         costs = measure_costs(
-            detector, list(name_streams(config.streams).values()), encode=encode, seconds_each=costs_s
+            detector,
+            list(name_streams(config.streams).values()),
+            encode=encode,
+            slices=config.slices,
+            seconds_each=costs_s,
         )
         model, requests = detector.describe(), detector.requests
         pipeline: Pipeline | WorkerPool

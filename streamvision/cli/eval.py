@@ -15,6 +15,8 @@ from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, report_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
+from streamvision.core.config.section import validate
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
@@ -219,6 +221,8 @@ def _measure(
     """Return the evaluation of the part that was asked for, and that part; ``given`` holds the other options."""
     part, notes = choose_split(pictures, split)
     classes = given.pop("classes")
+    if (tiles := given.pop("slices", None)) is not None:
+        evaluate = partial(evaluate, slices=validate(SlicesConfig, {"tiles": tiles}, origin="--slices"))
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
         return evaluate(detector, part, classes=classes, notes=notes, on_progress=progress.show), part
 

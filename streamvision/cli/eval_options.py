@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, get_args
 import click
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.options import field_option, input_option, names_option, trust_option
+from streamvision.cli.options import field_option, input_option, names_option, slices_option, trust_option
 from streamvision.cli.sections import together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
@@ -94,7 +94,8 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
                 type=Path,
                 metavar="F.json",
                 help="Write all that was found in COCO's results form.",
-            )
+            ),
+            slices_option,
         ]
     return together(*options)
 

@@ -23,6 +23,7 @@ from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.references import escape, expand
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError
@@ -124,6 +125,10 @@ def input_option(command: F) -> F:
     )(command)
 
 
+slices_option = field_option("--slices", SlicesConfig, "tiles", name="slices", metavar="auto|off|COLSxROWS|SIDEpx")
+"""Option of every command that shows a network large pictures."""
+
+
 trust_option = click.option(
     "--trust-checkpoint",
     is_flag=True,
@@ -211,6 +216,7 @@ source_options = together(
     field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
     field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
     field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
+    slices_option,
     field_option("--tracker", TrackerConfig, "name", name="tracker"),
     heading="Where frames come from, and how they are followed",
 )

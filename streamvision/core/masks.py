@@ -8,6 +8,7 @@ https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,19 @@ class BoxMask:
     def __repr__(self) -> str:
         height, width = self.bits.shape
         return f"BoxMask({width}x{height} at {self.left_px}, {self.top_px})"
+
+
+def joined_masks(masks: Sequence[BoxMask]) -> BoxMask:
+    """Return the pixels that any of one or more masks has."""
+    left, top = min(one.left_px for one in masks), min(one.top_px for one in masks)
+    right = max(one.left_px + one.bits.shape[1] for one in masks)
+    bottom = max(one.top_px + one.bits.shape[0] for one in masks)
+    bits = np.zeros((bottom - top, right - left), np.bool_)
+    for one in masks:
+        rows, columns = one.bits.shape
+        y, x = one.top_px - top, one.left_px - left
+        bits[y : y + rows, x : x + columns] |= one.bits
+    return BoxMask(left, top, bits)
 
 
 def encode_rle(mask: BoxMask, *, width_px: int, height_px: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from streamvision.core.config.slices import NO_SLICES, SlicesConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
@@ -80,6 +81,7 @@ def evaluate(
     *,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
+    slices: SlicesConfig = NO_SLICES,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Run a model over a data set and measure what it finds.
@@ -89,6 +91,7 @@ def evaluate(
         dataset: the labelled pictures.
         classes: names of the classes to measure; empty for all.
         notes: what is already known to be worth saying.
+        slices: in which tiles large pictures are shown, too.
         on_progress: called with how many pictures are done, and how many there are.
 
     Raises:
@@ -100,7 +103,7 @@ def evaluate(
         raise ConfigError("the data set has no readable picture, so there is nothing to measure; check its folder")
     match = match_classes(dataset, detector.names, only=classes)
     begin_s = time.monotonic()
-    predictions = predict(detector, dataset, match, on_progress=on_progress)
+    predictions = predict(detector, dataset, match, slices=slices, on_progress=on_progress)
     return Evaluation(
         model=detector.describe(),
         seconds=time.monotonic() - begin_s,
@@ -163,6 +166,7 @@ def evaluate_shapes(
     *,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
+    slices: SlicesConfig = NO_SLICES,
     on_progress: OnProgress = lambda done, total: None,
 ) -> ShapeEvaluation:
     """Run a model over a data set of outlines or keypoints and measure what it finds, as :func:`evaluate` does.
@@ -179,7 +183,7 @@ def evaluate_shapes(
     sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
     match = match_classes(dataset, detector.names, only=classes)
     begin_s = time.monotonic()
-    predictions = predict(detector, dataset, match, on_progress=on_progress)
+    predictions = predict(detector, dataset, match, slices=slices, on_progress=on_progress)
     return ShapeEvaluation(
         model=detector.describe(),
         seconds=time.monotonic() - begin_s,

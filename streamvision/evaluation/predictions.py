@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.config.slices import NO_SLICES, SlicesConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
@@ -20,6 +21,8 @@ from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 from streamvision.evaluation.class_names import ClassMatch, translate
 from streamvision.inference.model import Model
+from streamvision.inference.slicing.planned import find_sliced
+from streamvision.inference.slicing.tiles import tiling_of
 
 BOX_DECIMALS = 3
 SCORE_DECIMALS = 6
@@ -166,12 +169,27 @@ def _plain(found: Detections) -> tuple[list[int], list[list[float]], list[float]
     return found.class_id.tolist(), boxes.round(BOX_DECIMALS).tolist(), score.tolist()
 
 
-def predict(detector: Model, dataset: Dataset, match: ClassMatch, *, on_progress: OnProgress) -> Predictions:
+def predict(
+    detector: Model,
+    dataset: Dataset,
+    match: ClassMatch,
+    *,
+    slices: SlicesConfig = NO_SLICES,
+    on_progress: OnProgress,
+) -> Predictions:
     """Return what the model finds on every picture of a data set, in the data set's classes.
 
     Of the data set and of what was found, only the classes that are to be measured are kept.
 
+    Args:
+        detector: the model.
+        dataset: the pictures.
+        match: which of the model's classes are which of the data set's.
+        slices: in which tiles large pictures are shown, too.
+        on_progress: called with how many pictures are done, and how many there are.
+
     Raises:
+        ConfigError: when it is a model whose pictures cannot be cut.
         SourceError: when a picture cannot be read any more.
         ModelError: when the model fails.
     """
@@ -181,10 +199,11 @@ def predict(detector: Model, dataset: Dataset, match: ClassMatch, *, on_progress
         for image in dataset.images
     )
     found: list[Detections] = []
-    step = detector.max_batch
+    tiling = tiling_of(slices, detector.card)
+    step = detector.max_batch if tiling is None else 1  # whose tiles fill a call
     for at in range(0, len(images), step):
         pictures = [BgrPicture(read_bgr(image.path)) for image in images[at : at + step]]
-        found += (_translated(one, match) for one in detector.detect(pictures))
+        found += (_translated(one.detections, match) for one in find_sliced(detector, pictures, tiling))
         on_progress(len(found), len(images))
     return Predictions(match.names, images, tuple(found))
 

@@ -240,6 +240,21 @@ class Model:
         """How many threads may use it at a time."""
         return self.backend.requests
 
+    @property
+    def limits(self) -> ScoreLimits:
+        """Which objects are reported where nothing else is said."""
+        return self._limits
+
+    @property
+    def max_detections(self) -> int:
+        """Most objects on one picture."""
+        return self._config.max_detections
+
+    @property
+    def agnostic(self) -> bool:
+        """Whether boxes of different classes suppress each other."""
+        return self._config.agnostic_nms
+
     def describe(self) -> str:
         """Return one line about the model and where it executes."""
         width_px, height_px = self.card.input.width_px, self.card.input.height_px

@@ -27,7 +27,7 @@ LAYOUT = "layout"
 """Name of the setting with how the page is laid out."""
 NOTIFY = "notify"
 MAX_LAYOUT_BYTES = 32 * 1024
-RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log", "recording", "notify")
+RUN_SECTIONS = ("overlay", "tracker", "adaptive", "slices", "analytics", "event_log", "recording", "notify")
 MAX_STREAMS = 1000
 """Most streams that may be added; a program that adds them in a loop must not fill the disk."""
 

@@ -9,7 +9,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
 from streamvision.service.values import parsed_stream
 
-STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "analytics")
+STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "slices", "analytics")
 """Sections of the run that each stream may have of its own."""
 
 

@@ -16,7 +16,7 @@ from streamvision.service.patches import Plain, applied, joined, remaining
 from streamvision.service.values import parsed_stream, suggested_id
 from streamvision.state.streams import StoredStream
 
-APPLIED_AT_ONCE = ("overlay", "tracker", "adaptive", "analytics", "event_log", "recording", "notify")
+APPLIED_AT_ONCE = ("overlay", "tracker", "adaptive", "slices", "analytics", "event_log", "recording", "notify")
 """Sections of the run that change while it runs; of the model, its score and classes do, too."""
 MODEL_KEYS = ("score", "classes")
 

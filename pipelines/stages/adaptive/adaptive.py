@@ -14,6 +14,7 @@ from pipelines.stages.adaptive.expectation import NOTHING, Expected
 from pipelines.stages.adaptive.memory import Memory
 from pipelines.stages.adaptive.motion import Cells, MotionGrid, box_of
 from pipelines.stages.adaptive.partial import can_infer_parts, plan_around, share_of
+from pipelines.stages.adaptive.tiles import plan_tiles, regions_of
 from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.tracking import Tracker
 from streamvision.core.detections import Detections
@@ -22,6 +23,7 @@ from streamvision.core.inference_plan import FULL, PLAN_KINDS, PREDICTED, SKIPPE
 from streamvision.core.status import AdaptiveStatus
 from streamvision.inference.model import Prediction
 from streamvision.inference.model_card import OBJECT_TASKS, ModelCard
+from streamvision.inference.slicing.tiles import Tiling
 
 SETTLE_S = 0.6
 """For how long after the last motion, in stream time, the network is shown objects that came, went, or have no identity
@@ -36,6 +38,7 @@ class AdaptiveInference:
 
     Args:
         card: the model's card; what it says of the whole picture cannot be had from parts.
+        tiling: what cuts pictures into tiles; ``None`` where they are shown whole.
         refresh_s: how often the network is shown the full frame in any case, in stream time.
         sure_score: from this score on an object that comes or goes is shown to the network again.
         tracker: the stream's tracker, which predicts where objects are; ``None`` without any.
@@ -47,13 +50,14 @@ class AdaptiveInference:
         self,
         card: ModelCard,
         *,
+        tiling: Tiling | None = None,
         refresh_s: float,
         sure_score: float,
         tracker: Tracker | None = None,
         budget: Budget | None = None,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.use_card(card)
+        self.use_card(card, tiling)
         self._refresh_s = refresh_s
         self._tracker = tracker
         self._budget = budget
@@ -80,13 +84,14 @@ class AdaptiveInference:
         due = new_segment or abs(frame.pts_s - self._refreshed_at_s) >= self._refresh_s
         cells = self._motion.changed(frame.picture)
         with self._lock:
-            plan = FULL if due else self._needed(frame, cells)
+            plan = self._full(frame) if due else self._needed(frame, cells)
             if plan.uses_network and not self._granted(plan, frame, cells, due=due):
                 plan = PREDICTED
             if plan.uses_network:
                 self._inferred_at_s = frame.pts_s
-                self._motion.accept(frame.picture, plan.window)
-            if plan is FULL:
+                for window in plan.tiles if plan.kind == "partial" and plan.tiles else (plan.window,):
+                    self._motion.accept(frame.picture, window)
+            if plan.kind == "full":
                 self._refreshed_at_s = frame.pts_s
                 self._settle_until_s = frame.pts_s + SETTLE_S
             self._counts[plan.kind] += 1
@@ -128,8 +133,9 @@ class AdaptiveInference:
         with self._lock:
             self._memory.sure_score = score
 
-    def use_card(self, card: ModelCard) -> None:
-        """Plan for this model from the next frame on; no frame is being planned meanwhile."""
+    def use_card(self, card: ModelCard, tiling: Tiling | None) -> None:
+        """Plan for this model, and what cuts pictures for it, from the next frame on."""
+        self._tiling = tiling
         self._input = card.input
         self._by_parts = card.task in OBJECT_TASKS and can_infer_parts(card.input)
 
@@ -142,11 +148,15 @@ class AdaptiveInference:
                 share=round(self._cost_sum / frames, 4) if frames else 0.0,
             )
 
+    def _full(self, frame: Frame) -> InferencePlan:
+        tiling = self._tiling
+        return FULL if tiling is None else tiling.plan_of(frame.picture.width_px, frame.picture.height_px)
+
     def _needed(self, frame: Frame, cells: Cells) -> InferencePlan:
         picture_px = frame.picture.width_px, frame.picture.height_px
         changed = box_of(cells, picture_px=picture_px)
+        unsettled = self._memory.unsettled
         if changed is None:
-            unsettled = self._memory.unsettled
             if frame.pts_s > self._settle_until_s or not len(unsettled):
                 return SKIPPED
             changed = np.concatenate([unsettled[:, :2].min(axis=0), unsettled[:, 2:].max(axis=0)]).astype(np.float64)
@@ -154,6 +164,10 @@ class AdaptiveInference:
             self._settle_until_s = frame.pts_s + SETTLE_S
             if self._expected.explains(cells, picture_px=picture_px, now_s=frame.pts_s, inferred_s=self._inferred_at_s):
                 return PREDICTED
+        full = self._full(frame)
+        if full.tiles:
+            regions = regions_of(cells, self._memory.boxes, picture_px=picture_px) if cells.any() else unsettled
+            return plan_tiles(regions, full)
         if not self._by_parts:
             return FULL
         return plan_around(changed, self._memory.boxes, picture_px=picture_px, card=self._input)
@@ -168,6 +182,8 @@ class AdaptiveInference:
         )
 
     def _cost(self, plan: InferencePlan, frame: Frame) -> float:
+        if plan.tiles:
+            return len(plan.windows) / len(self._full(frame).windows)
         return share_of(plan, picture_px=(frame.picture.width_px, frame.picture.height_px), card=self._input)
 
 

@@ -7,11 +7,13 @@ tracker again; unconfirmed ones are reported as they were, and inferred for a wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.stages.adaptive.tiles import seen_whole
 from streamvision.core.boxes import overlapping
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
@@ -62,12 +64,16 @@ class Memory:
         if found is None:
             inside = np.zeros(len(before), np.bool_)
             fresh, image_result = Detections.empty(), self._known.image_result
-        elif plan.window is None:
+        elif plan.kind == "full":
             inside = np.ones(len(before), np.bool_)
             fresh, image_result = found.detections, found.image_result
         else:
-            inside = _centred_in(before, plan.window)
-            copies = _cut_copies(found.detections, before[~inside], plan.window)
+            windows = [window for window in plan.windows if window is not None]
+            if plan.tiles:  # they may cut objects that do not move, which then stay as they are known
+                inside = seen_whole(before.box_xyxy_px, windows, margin=0.0)
+            else:
+                inside = _centred_in(before, windows[0])
+            copies = _cut_copies(found.detections, before[~inside], windows)
             fresh, image_result = found.detections[np.flatnonzero(~copies)], found.image_result
         if found is not None:
             self._came_or_went = _came_or_went(before[inside], found.detections, self.sure_score)
@@ -103,12 +109,10 @@ def _centred_in(detections: Detections, window: Window) -> Mask:
     return np.asarray(((center >= window[:2]) & (center < window[2:])).all(axis=1))
 
 
-def _cut_copies(fresh: Detections, kept: Detections, window: Window) -> Mask:
-    """Say which fresh boxes end at the part's edge and lie on an object that is known uncut."""
-    low, high = np.array(window[:2]), np.array(window[2:])
-    near = EDGE * (high - low)
+def _cut_copies(fresh: Detections, kept: Detections, windows: Sequence[Window]) -> Mask:
+    """Say which fresh boxes end at the edges of the parts and lie on an object that is known uncut."""
     box = fresh.box_xyxy_px
-    cut = ((box[:, :2] < low + near) | (box[:, 2:] > high - near)).any(axis=1)
+    cut = ~seen_whole(box, windows, margin=EDGE)
     copies = np.zeros(len(fresh), np.bool_)
     if cut.any() and len(kept):
         copies[overlapping(kept.box_xyxy_px, box).column] = True

@@ -6,20 +6,15 @@ that few sizes occur and the runtime's plans for them are used again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.crops import part_of
-from streamvision.core.frame import Result
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.letterbox import BY_ASPECT, sized_input
-from streamvision.inference.model import Model, Prediction
 from streamvision.inference.model_card import InputCard
-from streamvision.inference.score_limits import ScoreLimits
 
 STEP_PX = 64
 """Sides of a part, in the network's input, are multiples of this; all strides in use divide it."""
@@ -79,29 +74,6 @@ def share_of(plan: InferencePlan, *, picture_px: tuple[int, int], card: InputCar
         return float(plan.uses_network)
     full = sized_input(card, *picture_px)
     return plan.size[0] * plan.size[1] / (full.width_px * full.height_px)
-
-
-def run_planned(model: Model, results: Sequence[Result], limits: Sequence[ScoreLimits]) -> list[Prediction]:
-    """Return what the network finds on each frame, as far as its plan shows it, in pixels of the full picture.
-
-    Raises:
-        ModelError: when the runtime fails, or the model returns something else than its card says.
-    """
-    parts = [
-        result.frame.picture if result.plan.window is None else part_of(result.frame.picture, result.plan.window)
-        for result in results
-    ]
-    predictions = model.find(parts, sizes=[result.plan.size for result in results], limits=limits)
-    return [_in_full_picture(found, result) for found, result in zip(predictions, results, strict=True)]
-
-
-def _in_full_picture(prediction: Prediction, result: Result) -> Prediction:
-    window, picture = result.plan.window, result.frame.picture
-    if window is None:
-        return prediction
-    origin = np.array([window.left, window.top], np.float32)
-    size_px = (picture.width_px, picture.height_px)
-    return Prediction(prediction.detections.shifted(origin, picture_px=size_px), prediction.image_result)
 
 
 def _grown(box_xyxy_px: Box, margin_px: float) -> Box:

@@ -22,6 +22,7 @@ from streamvision.core.config.recording import RecordingConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ID, Section, given_by, read_yaml, validate
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.config.tracker import TrackerConfig
@@ -44,6 +45,9 @@ class AppConfig(Section):
     )
     streams: tuple[StreamConfig, ...] = Field((), description="The sources.")
     adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="Which part of each frame the network is shown.")
+    slices: Annotated[SlicesConfig, given_by("tiles")] = Field(
+        SlicesConfig(), description="In which tiles the network is shown large pictures, for small objects."
+    )
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
@@ -178,7 +182,7 @@ class AppConfig(Section):
         Raises:
             ConfigError: when the stream asks for what the run does not have.
         """
-        own = {key: value for key in ("analytics", "overlay") if (value := getattr(stream, key)) is not None}
+        own = {key: value for key in ("analytics", "overlay", "slices") if (value := getattr(stream, key)) is not None}
         own |= {"model": self._model_of(stream), "tracker": self._tracker_of(stream)}
         if stream.adaptive is not None:
             budget = {"full_frames_per_s": self.adaptive.full_frames_per_s}

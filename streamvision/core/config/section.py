@@ -163,5 +163,5 @@ def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> li
 
 
 def given_by(key: str) -> BeforeValidator:
-    """Return what reads a section that is given by its main key alone."""
-    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
+    """Return what reads a section that is given by its main key alone, also by the word ``off``, which YAML reads."""
+    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) or given is False else given)

@@ -11,6 +11,7 @@ from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Pol
 from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.recording import StreamRecordingConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, given_by, listed_in
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.config.tracker import TrackerConfig
 
 
@@ -100,6 +101,9 @@ class StreamConfig(Section):
         None,
         description="Which part of each frame of it the network is shown; default: what the file says, which alone "
         "sets full_frames_per_s.",
+    )
+    slices: Annotated[SlicesConfig | None, given_by("tiles")] = Field(
+        None, description="In which tiles the network is shown its pictures; default: what the file says."
     )
     tracker: Annotated[TrackerConfig | None, given_by("name")] = Field(
         None, description="Who gives identities here; default: what the file says, which alone sets appearance."

@@ -13,10 +13,13 @@ from pipelines.model_group import ModelGroup
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.errors import ConfigError
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.model_control import ModelComparison
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model, Prediction
 from streamvision.inference.score_limits import ScoreLimits
+from streamvision.inference.slicing.planned import find_planned
+from streamvision.inference.slicing.tiles import can_slice
 from streamvision.service.models.calls import Caller
 from streamvision.service.models.comparison import Comparison
 from streamvision.service.models.tap import FrameTap
@@ -41,6 +44,8 @@ class Sample(NamedTuple):
     current_s: float
     limits: ScoreLimits
     """Which objects of the new model count."""
+    plan: InferencePlan = FULL
+    """In which tiles beside the whole the present one was shown it."""
 
 
 class Proof:
@@ -83,7 +88,7 @@ class Proof:
         """
         samples = self._of_folder() if self._request.data is not None else self._of_streams()
         for sample in samples:
-            found, seconds = asked(self._caller, self._new.model, sample.picture, sample.limits)
+            found, seconds = asked(self._caller, self._new.model, sample.picture, sample.limits, sample.plan)
             self.comparison.add(
                 sample.current, found, names=self._group.models.names, current_s=sample.current_s, new_s=seconds
             )
@@ -136,7 +141,7 @@ class Proof:
                     limits, current = at_work(
                         self._group, self._new.model, shown.stream.settings.run.model, shown.found
                     )
-                    yield Sample(shown.frame.picture, current, shown.seconds, limits)
+                    yield Sample(shown.frame.picture, current, shown.seconds, limits, shown.plan)
         finally:
             self._group.observe(None)
             tap.close()
@@ -176,8 +181,17 @@ def at_work(group: ModelGroup, new: Model, config: ModelConfig, found: Predictio
     return new.limits_of(config, score_floor=None), found._replace(detections=detections[counts])
 
 
-def asked(caller: Caller, new: Model, picture: Picture, limits: ScoreLimits) -> tuple[Prediction, float]:
+def asked(
+    caller: Caller, new: Model, picture: Picture, limits: ScoreLimits, plan: InferencePlan = FULL
+) -> tuple[Prediction, float]:
     """Return what a new model says of a picture, and how many seconds it took.
+
+    Args:
+        caller: makes the call.
+        new: the model.
+        picture: the picture.
+        limits: which objects are reported.
+        plan: in which tiles beside the whole it is shown.
 
     Raises:
         ModelError: when it fails, does not come back in time, or its server is away for long.
@@ -186,7 +200,7 @@ def asked(caller: Caller, new: Model, picture: Picture, limits: ScoreLimits) -> 
 
     def find() -> tuple[Prediction, float]:
         begin_s = time.perf_counter()
-        (found,) = new.find([picture], limits=[limits])
+        (found,) = find_planned(new, [picture], [plan if can_slice(new.card) else FULL], limits=[limits])
         return found, time.perf_counter() - begin_s
 
     return caller.call_patiently(find, timeout_s=CALL_TIMEOUT_S, away_s=AWAY_S, what="the new model")

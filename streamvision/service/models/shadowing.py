@@ -119,7 +119,7 @@ class Shadow:
         if shown is None:
             return
         limits, current = at_work(self._group, self._new.model, shown.stream.settings.run.model, shown.found)
-        found, seconds = asked(self._caller, self._new.model, shown.frame.picture, limits)
+        found, seconds = asked(self._caller, self._new.model, shown.frame.picture, limits, shown.plan)
         if self._new.model.pictures_without_numbers:
             raise ConfigError(
                 "the new model gave values that are no numbers on a live frame; use another precision or check the file"

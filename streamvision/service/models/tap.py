@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipelines.stream import Stream, Taken
 from streamvision.core.channel import Channel, Policy
 from streamvision.core.frame import Frame
-from streamvision.core.inference_plan import FULL
+from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.telemetry import DropCounter
 from streamvision.inference.model import Prediction
 
@@ -24,6 +24,8 @@ class Shown:
     """The stream."""
     frame: Frame
     """The frame."""
+    plan: InferencePlan
+    """In which tiles beside the whole it was shown."""
     found: Prediction
     """What the present model says of it, weak objects for the tracker included."""
     seconds: float
@@ -58,10 +60,10 @@ class FrameTap:
         if not self._share:
             return
         for stream, result in batch:
-            if result.plan is not FULL or not self._is_due(stream.id):
+            if result.plan.kind != "full" or not self._is_due(stream.id):
                 continue
             found = Prediction(result.detections, result.image_result)
-            self._waiting.put(Shown(stream, result.frame, found, seconds / len(batch)))
+            self._waiting.put(Shown(stream, result.frame, result.plan, found, seconds / len(batch)))
 
     def get(self, timeout_s: float) -> Shown | None:
         """Return the next frame; ``None`` where none comes in time."""

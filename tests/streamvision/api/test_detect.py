@@ -55,13 +55,21 @@ def test_an_image_of_pillow_is_upright(bgr: np.ndarray) -> None:
     assert classes(lying) == FOUND
 
 
+def test_a_large_picture_may_be_cut(bgr: np.ndarray) -> None:
+    large = cv2.copyMakeBorder(bgr, 0, 3 * 360, 0, 3 * 640, cv2.BORDER_CONSTANT)
+    assert classes(large) != FOUND, "signs of a few pixels in the network's input"
+    assert classes(large, slices={"tiles": "4x4", "overlap": 0.0}) == FOUND
+    with pytest.raises(ConfigError, match="COLSxROWS such as 4x2"):
+        classes(bgr, slices="many")
+
+
 def test_options_have_their_usual_names(photo: Path) -> None:
     assert classes(photo, conf=0.8) == ["speedlimit"]
     assert classes(photo, classes=[1], imgsz=640) == FOUND
     assert classes(photo, classes=["stop"]) == []
     with pytest.raises(ConfigError, match="conf is another name of score, and both are given"):
         classes(photo, conf=0.8, score=0.7)
-    with pytest.raises(ConfigError, match="has no option 'loop'; it has overlay and backend"):
+    with pytest.raises(ConfigError, match="has no option 'loop'; it has overlay, slices and backend"):
         classes(photo, loop=True)
 
 

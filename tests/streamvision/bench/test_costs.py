@@ -10,6 +10,7 @@ from pipelines.capture.registry import parse_source
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.costs import Costs, first_picture, measure_costs
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.inference.model import Model
@@ -22,6 +23,18 @@ def test_the_bound_is_what_all_cores_do_without_anything_else() -> None:
     on_device = Costs(decode_s=0.004, network_s=0.001, encode_s=0.005, device_fps=120)
     assert on_device.bound_fps(8) == pytest.approx(120)
     assert on_device.bound_fps(1) == pytest.approx(100)
+
+
+def test_a_picture_in_tiles_costs_the_network_more(data_dir: Path) -> None:
+    text = str(data_dir / "videos" / "car-detection.mp4")
+    source = parse_source(text), StreamConfig(source=text)
+    sliced = source[0], StreamConfig(source=text, slices=SlicesConfig(tiles="4x3"))
+    with Model.open(ModelConfig(path=default_model_path(), requests=1)) as detector:
+        plain, tiled = (
+            measure_costs(detector, [one], encode=JpegEncoder(80), seconds_each=0.2).network_s
+            for one in (source, sliced)
+        )
+    assert tiled > 3 * plain
 
 
 def test_each_part_is_measured(data_dir: Path) -> None:

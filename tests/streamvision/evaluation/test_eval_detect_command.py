@@ -132,3 +132,15 @@ def test_a_missing_checkpoint_is_refused(measured):
     done = called("eval", "detect", "nowhere.pt", "--data", folder)
     assert done.code == 1
     assert "no checkpoint at nowhere.pt" in done.sentence()
+
+
+def test_pictures_may_be_cut_into_tiles(data_dir, tmp_path):
+    folder = coco_subset(data_dir, tmp_path, count=2)
+    given = ("eval", "detect", data_dir / MODEL, "--data", folder, "--threads", "1", "--json")
+    sliced = streamvision(*given, "--slices", "2x2", "--save-predictions", tmp_path / "tiles.json")
+    plain = streamvision(*given, "--slices", "auto", "--save-predictions", tmp_path / "whole.json")
+    assert sliced.code == plain.code == 0, sliced.stderr + plain.stderr
+    tiles, whole = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("tiles", "whole"))
+    assert tiles != whole and len(whole) > 0, "pictures of COCO are not much larger than the network's input"
+    refused = streamvision(*given, "--slices", "half")
+    assert refused.code != 0 and "give auto, off, COLSxROWS such as 4x2" in refused.stderr
