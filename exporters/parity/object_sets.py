@@ -38,7 +38,7 @@ class ObjectTally:
         """Objects of the source that count."""
         self.export_objects = 0
         """Objects of the export that count."""
-        self._alone = 0
+        self._alone = (0, 0)
         self._iou: list[F64] = []
         self._score_difference: list[F64] = []
         self._offset_px: list[F64] = []
@@ -82,7 +82,7 @@ class ObjectTally:
         self._offset_px.append((second.astype(np.float64) - first) * px)
         self.source_objects += len(counts[0])
         self.export_objects += len(counts[1])
-        self._alone += len(alone[0]) + len(alone[1])
+        self._alone = (self._alone[0] + len(alone[0]), self._alone[1] + len(alone[1]))
         self.names.append(name)
         self.differences.append(len(alone[0]) + len(alone[1]) + float((1 - iou).sum() + score_difference.sum()))
         return alone[0], alone[1]
@@ -99,18 +99,23 @@ class ObjectTally:
 
     def figures(self) -> list[Figure]:
         """Return what was measured, with its limits."""
-        limits, pairs, alone = self._tolerance, self.pairs, self._alone
+        limits, pairs = self._tolerance, self.pairs
+        lost, gained = self._alone
         iou = np.concatenate(self._iou) if self._iou else np.empty(0)
         score = np.concatenate(self._score_difference) if pairs else np.empty(0)
-        share = alone / max(alone + pairs, 1)
+        share = (lost + gained) / max(lost + gained + pairs, 1)
         return [
             Figure("source_objects", float(self.source_objects)),
             Figure("export_objects", float(self.export_objects)),
             Figure("unmatched_share", share, limits.unmatched_share),
+            Figure("lost_share", lost / max(self.source_objects, 1), limits.lost_share),
+            Figure("gained_share", gained / max(self.export_objects, 1), limits.gained_share),
             Figure("mean_iou", float(iou.mean()) if pairs else None, limits.mean_iou, at_least=True),
+            Figure("iou_p5", self._quantile(iou, 0.05), limits.iou_p5, at_least=True),
             Figure("least_iou", self._quantile(iou, self._outlier_share), limits.least_iou, at_least=True),
             Figure("common_shift_px", self._common_shift_px(), limits.shift_px if pairs >= ENOUGH_PAIRS else None),
             Figure("mean_score_difference", float(score.mean()) if pairs else None, limits.mean_score),
+            Figure("score_difference_p95", self._quantile(score, 0.95), limits.score_p95),
             Figure("greatest_score_difference", self._quantile(score, 1 - self._outlier_share), limits.greatest_score),
         ]
 

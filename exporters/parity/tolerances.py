@@ -31,17 +31,25 @@ class Tolerance:
 
     mean_iou: float
     """Least mean overlap of an object's two boxes; masks and oriented boxes alike."""
-    least_iou: float
-    """Least overlap of any object's two boxes."""
+    least_iou: float | None
+    """Least overlap of any object's two boxes; ``None``: one object alone is not judged."""
+    iou_p5: float | None
+    """Least overlap that all but the worst 5 % of the objects reach; ``None``: not judged."""
     shift_px: float
     """Most that all boxes together are shifted or grown, in pixels of the network's input: errors of arithmetic
     point in all directions, errors of geometry in one."""
     mean_score: float
     """Most mean difference of an object's two scores."""
-    greatest_score: float
-    """Most difference of any object's two scores."""
+    greatest_score: float | None
+    """Most difference of any object's two scores; ``None``: one object alone is not judged."""
+    score_p95: float | None
+    """Most difference of scores of all but the worst 5 % of the objects; ``None``: not judged."""
     unmatched_share: float
     """Largest share of objects that only the source or only the export has."""
+    lost_share: float | None
+    """Largest share of the source's objects that the export has not; ``None``: both directions together are judged."""
+    gained_share: float | None
+    """Largest share of the export's objects that the source has not; ``None`` as above."""
     outlier_share: float
     """Share of the candidates before suppression whose worst overlap and score are not judged: a single cell of a
     quantised network may change its mind about where its box is, and the boxes of its neighbours win."""
@@ -67,10 +75,14 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     "fp32": Tolerance(
         mean_iou=0.998,
         least_iou=0.98,
+        iou_p5=None,
         shift_px=0.05,
         mean_score=0.002,
         greatest_score=0.01,
+        score_p95=None,
         unmatched_share=0.01,
+        lost_share=None,
+        gained_share=None,
         outlier_share=0.0,
         mask_iou=0.99,
         keypoint_share=0.005,
@@ -85,10 +97,14 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     "fp16": Tolerance(
         mean_iou=0.98,
         least_iou=0.85,
+        iou_p5=None,
         shift_px=0.3,
         mean_score=0.01,
         greatest_score=0.06,
+        score_p95=None,
         unmatched_share=0.02,
+        lost_share=None,
+        gained_share=None,
         outlier_share=0.002,
         mask_iou=0.96,
         keypoint_share=0.02,
@@ -101,12 +117,16 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     ),
     "int8-dynamic": Tolerance(
         mean_iou=0.95,
-        least_iou=0.5,
+        least_iou=None,
+        iou_p5=0.75,
         shift_px=1.0,
         mean_score=0.04,
-        greatest_score=0.25,
+        greatest_score=None,
+        score_p95=0.15,
         unmatched_share=0.08,
-        outlier_share=0.01,
+        lost_share=0.06,
+        gained_share=0.06,
+        outlier_share=0.0,
         mask_iou=0.88,
         keypoint_share=0.05,
         class_score=0.15,
@@ -118,12 +138,16 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     ),
     "int8": Tolerance(
         mean_iou=0.93,
-        least_iou=0.5,
+        least_iou=None,
+        iou_p5=0.70,
         shift_px=1.5,
         mean_score=0.06,
-        greatest_score=0.30,
+        greatest_score=None,
+        score_p95=0.20,
         unmatched_share=0.15,
-        outlier_share=0.02,
+        lost_share=0.10,
+        gained_share=0.10,
+        outlier_share=0.0,
         mask_iou=0.85,
         keypoint_share=0.06,
         class_score=0.20,
@@ -151,8 +175,11 @@ def tolerance_for(precision: ExportPrecision, *, untrained: bool = False) -> Tol
     return replace(
         tolerance,
         mean_iou=min(tolerance.mean_iou, 0.90),
-        least_iou=MATCH_IOU,
+        least_iou=None if tolerance.least_iou is None else MATCH_IOU,
+        iou_p5=None,
         unmatched_share=0.25,
+        lost_share=None,
+        gained_share=None,
         mask_iou=min(tolerance.mask_iou, 0.85),
         keypoint_share=max(tolerance.keypoint_share, 0.10),
         relative_error=_UNTRAINED_ERROR * tolerance.relative_error,

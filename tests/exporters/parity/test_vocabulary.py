@@ -116,6 +116,34 @@ def test_an_object_at_the_threshold_is_no_difference():
     assert of_objects(ours, theirs).passed
 
 
+def test_int8_is_judged_by_the_greater_part_of_the_objects_and_fp16_by_each():
+    found = objects(60)
+    found.score[:] = np.linspace(0.9, 0.7, 60)
+    one, many = replace(found, score=found.score.copy()), replace(found, score=found.score.copy())
+    one.score[7] -= 0.35
+    many.score[:6] -= 0.25
+    assert of_objects(found, one, INT8).passed
+    assert "greatest score difference" in of_objects(found, one, TOLERANCES["fp16"]).sentence()
+    assert of_objects(found, many, INT8).sentence().startswith("score difference p95 is 0.25")
+
+
+def test_int8_may_displace_one_box_and_not_many():
+    found = objects(60)
+    one, many = (replace(found, box_xyxy_px=found.box_xyxy_px.copy()) for _ in range(2))
+    width = found.box_xyxy_px[:, 2] - found.box_xyxy_px[:, 0]
+    one.box_xyxy_px[:1, 0] += 0.45 * width[:1]
+    many.box_xyxy_px[:6, 0] += 0.45 * width[:6]
+    assert of_objects(found, one, INT8).passed
+    assert "iou p5" in of_objects(found, many, INT8).sentence()
+
+
+@pytest.mark.parametrize(("source", "export", "words"), [(60, 53, "lost share"), (53, 60, "gained share")])
+def test_lost_and_gained_objects_are_judged_apart(source, export, words):
+    found = objects(60)
+    stage = of_objects(found[:source], found[:export], INT8)
+    assert stage.sentence().startswith(f"{words} is 0.11"), "7 of 60, though 15 % of both together would be allowed"
+
+
 def test_renamed_objects_are_called_so():
     found = objects()
     stage = of_objects(found, replace(found, class_id=1 - found.class_id))
