@@ -96,6 +96,10 @@ class TargetEntry(Plugin):
     """Names of the switches of :class:`ExportOptions` that it takes, such as ``nms``."""
     takes_onnx: bool = True
     """Whether it can be made of an ONNX file, which has no torch side."""
+    backend: str = "auto"
+    """Name of the backend that executes its files; ``auto``: by their ending."""
+    device: str = "auto"
+    """Device that its files are made for, as ``--device`` takes it."""
 
     def create(self) -> Target:
         """Return the target.

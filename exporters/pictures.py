@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, ExportError, SourceError
 from streamvision.core.picture import BgrPicture
+from streamvision.datasets.dataset import Dataset
 from streamvision.datasets.files import PICTURE_SUFFIXES, find_pictures
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.inference.model_card import InputCard
@@ -60,6 +61,21 @@ def pictures_in(folder: Path, *, count: int = DEFAULT_COUNT, most: int | None = 
         ConfigError: when there is no such folder, no picture in it that can be read, or more in it than may be.
     """
     return pictures_of(_paths_in(folder, most=most), origin=f"{folder}", count=count)
+
+
+def gate_pictures(
+    *, images: Path | None, dataset: Dataset | None, data: Path | None, calibration: Path | None, count: int
+) -> GatePictures:
+    """Return what source and export are compared on: what the user gave for it, else what else was given, else drawn.
+
+    Raises:
+        ConfigError: when there is no picture that can be read.
+    """
+    if images:
+        return pictures_in(images, count=count)
+    if dataset:
+        return pictures_of([image.path for image in dataset.images], origin=str(data), count=count)
+    return pictures_in(calibration, count=count) if calibration else drawn_pictures(count=count)
 
 
 def _paths_in(folder: Path, *, most: int | None = None) -> list[Path]:

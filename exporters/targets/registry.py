@@ -19,6 +19,7 @@ TARGETS = Registry(
             suffix=".onnx",
             precisions=("fp32", "fp16", "int8"),
             options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
+            backend="onnxruntime",
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -28,6 +29,7 @@ TARGETS = Registry(
             suffix="_openvino",
             precisions=("fp32", "fp16", "int8"),
             options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
+            backend="openvino",
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -38,6 +40,7 @@ TARGETS = Registry(
             precisions=("fp32", "fp16", "int8-dynamic", "int8"),
             options=("uint8_input", "nms", "mediapipe"),
             takes_onnx=False,
+            backend="litert",
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -48,6 +51,7 @@ TARGETS = Registry(
             precisions=("fp16", "fp32"),
             options=("uint8_input", "nms"),
             takes_onnx=False,
+            backend="coreml",
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -57,6 +61,8 @@ TARGETS = Registry(
             suffix="_tensorrt.onnx",
             precisions=("fp32", "fp16", "int8"),
             options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
+            backend="onnxruntime",
+            device="tensorrt",
             extra=_EXTRA,
         ),
     ],

@@ -16,6 +16,7 @@ from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes, quantiles_of
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.cores import usable_cores
 from streamvision.inference.model import Model
 
@@ -47,6 +48,12 @@ class ModelFigures:
     """Calls into the network at a time."""
     model: str
     """Model and runtime in words."""
+    runtime: str
+    """Name of the backend."""
+    device: str
+    """Where it really executed."""
+    precision: str
+    """The arithmetic that really ran."""
     picture_px: tuple[int, int]
     """Width and height of the picture."""
 
@@ -64,6 +71,9 @@ class ModelFigures:
             "requests": self.requests,
             "cores": usable_cores(),
             "model": self.model,
+            "runtime": self.runtime,
+            "device": self.device,
+            "precision": self.precision,
             "picture_px": list(self.picture_px),
             "machine": machine(),
         }
@@ -74,16 +84,24 @@ def bench_model(
     picture: Picture,
     *,
     seconds: float,
+    backend: Backend | None = None,
     on_progress: OnProgress = lambda what, done_s, all_s: None,
 ) -> ModelFigures:
     """Measure a model with one picture: half of the time one call at a time, half with all requests at work.
+
+    Args:
+        config: which model, and how it executes.
+        picture: what it is shown.
+        seconds: how long it is measured.
+        backend: the model where it is loaded already, such as a checkpoint in torch; it is closed.
+        on_progress: called as the two halves begin.
 
     Raises:
         StreamVisionError: when the model cannot be opened or fails.
     """
     times = StageTimes()
     begin_s = time.monotonic()
-    with Model.open(config, times=times) as detector:
+    with Model.open(config, backend=backend, times=times) as detector:
         open_s = time.monotonic() - begin_s
         begin_s = time.monotonic()
         detector.find([picture])
@@ -110,6 +128,9 @@ def bench_model(
             rss_mb=rss_mb(),
             requests=detector.requests,
             model=detector.describe(),
+            runtime=detector.backend.name,
+            device=detector.backend.device,
+            precision=detector.backend.precision,
             picture_px=(picture.width_px, picture.height_px),
         )
 

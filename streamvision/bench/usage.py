@@ -18,6 +18,26 @@ from streamvision.inference.backends.cores import usable_cores
 
 _STAT = Path("/proc/stat")
 _OWN_PAGES = Path("/proc/self/statm")
+_CPU = Path("/proc/cpuinfo")
+INSTRUCTION_SETS = {
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "f16c": "F16C",
+    "avx_vnni": "AVX-VNNI",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512_bf16": "AVX-512 BF16",
+    "avx512_fp16": "AVX-512 FP16",
+    "amx_int8": "AMX INT8",
+    "amx_bf16": "AMX BF16",
+    "asimd": "NEON",
+    "asimdhp": "NEON FP16",
+    "asimddp": "NEON dot product",
+    "i8mm": "NEON I8MM",
+    "bf16": "NEON BF16",
+    "sve": "SVE",
+}
+"""What decides how fast a network is, by the kernel's word for it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": _cpu_name(),
         "cores": usable_cores(),
+        "instruction_sets": instruction_sets(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "streamvision": __version__,
@@ -90,10 +111,20 @@ def _busy_s() -> float | None:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
+def instruction_sets() -> list[str]:
+    """Return which of :data:`INSTRUCTION_SETS` the processor has; empty where the system does not tell."""
+    flags = {flag for words in _of_processor("flags", "Features")[:1] for flag in words.split()}
+    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
+
+
 def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    names = _of_processor("model name", "Model")
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _of_processor(*keys: str) -> list[str]:
+    try:
+        lines = _CPU.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(keys)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streamvision.cli.bench_formats import formats
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import (
     build_config,
@@ -41,6 +42,9 @@ def seconds_option(default: float, text: str = "Seconds that are measured.") -> 
 @click.group(name="bench")
 def bench() -> None:
     """Measure speed, freshness, memory and many viewers on this machine."""
+
+
+bench.add_command(formats)
 
 
 @bench.command(cls=SourcesCommand, short_help="The whole way of a frame, and what the machine could do at most.")

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, report_options
+from streamvision.cli.eval_options import cells, chosen_options, measured_options, report_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.section import validate
@@ -23,6 +23,7 @@ from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
+from streamvision.datasets.measured_part import choose_split
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, get_args
 
 import click
 
@@ -14,25 +14,12 @@ from streamvision.cli.sections import together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
-from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import model_location
 from streamvision.datasets.dataset import Split
 
 SPLITS = (*get_args(Split), "all")
 
 _SPLIT_HELP = "Part to measure; default: val, else test, else all where there is none."
-
-
-class _InParts(Protocol):
-    """Labelled pictures of any kind."""
-
-    @property
-    def images(self) -> Sequence[Any]: ...
-
-    def part(self, split: Split) -> Any: ...
-
-
-D = TypeVar("D", bound=_InParts)
 
 
 runtime_options = together(
@@ -106,25 +93,6 @@ def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
     if "input" in chosen:
         chosen["input"] = validate(ModelInputConfig, chosen["input"], origin="--input")
     return chosen
-
-
-def choose_split(dataset: D, split: str | None) -> tuple[D, tuple[str, ...]]:
-    """Return the part that is to be measured, and what to say about it.
-
-    Raises:
-        ConfigError: when the data set has no such part.
-    """
-    present = [name for name in get_args(Split) if any(image.split == name for image in dataset.images)]
-    if split == "all" or (split is None and not present):
-        return dataset, ()
-    notes: tuple[str, ...] = ()
-    if split is None:
-        split = next(name for name in ("val", "test", "train") if name in present)
-        notes = (f"The data set has the parts {', '.join(present)}; {split} was measured, --split chooses another.",)
-    if split not in present:
-        has = f"the parts {', '.join(present)}" if present else "no parts"
-        raise ConfigError(f"--split {split}: the data set has {has}; leave it out or choose one of these")
-    return dataset.part(split), notes  # type: ignore[arg-type]
 
 
 def cells(*values: float | None) -> list[str]:

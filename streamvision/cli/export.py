@@ -20,7 +20,6 @@ from exporters.base import ExportOptions, ExportPrecision, TargetEntry, Unverifi
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.eval_options import choose_split
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
@@ -32,27 +31,27 @@ from streamvision.inference.model_card import PixelFormat
 
 if TYPE_CHECKING:
     from exporters.export import ExportResult
-    from exporters.pictures import GatePictures
     from streamvision.datasets.dataset import Dataset, DatasetFormat
 
 _SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
 _HEADINGS = ("artefact", "size", "mean IoU", "score ±", "mAP50-95", "verdict")
 
 
-def _words(value: str | None) -> list[str]:
+def words_of(value: str | None) -> list[str]:
     """Return words separated by commas, each once and in the order given."""
     return list(dict.fromkeys(word for part in (value or "").split(",") if (word := part.strip())))
 
 
-def _formats(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[TargetEntry]:
+def formats_of(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[TargetEntry]:
+    """Read names of formats separated by commas."""
     try:
-        return [TARGETS.get(name) for name in _words(value)]
+        return [TARGETS.get(name) for name in words_of(value)]
     except ConfigError as error:
         raise click.BadParameter(str(error)) from error
 
 
 def _precisions(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[ExportPrecision]:
-    given = _words(value)
+    given = words_of(value)
     if unknown := [word for word in given if word not in get_args(ExportPrecision)]:
         accepted = ", ".join(get_args(ExportPrecision))
         raise click.BadParameter(f"{', '.join(unknown)} is not accepted; choose from {accepted}")
@@ -64,7 +63,7 @@ def _takes(switch: str) -> str:
     return ", ".join(entry.name for entry in TARGETS.built_in if switch in entry.options)
 
 
-def _size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+def size_of(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """Read N or HxW and return (width, height) in pixels."""
     if value is None:
         return None
@@ -85,7 +84,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @click.option(
     "--format",
     "formats",
-    callback=_formats,
+    callback=formats_of,
     required=True,
     metavar="A,B,...",
     help=f"{', '.join(TARGETS.names())}; below is what each is for.",
@@ -99,7 +98,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 )
 @click.option("--output", type=Path, required=True, metavar="DIR", help="Folder for the files and their reports.")
 @click.option(
-    "--imgsz", "size_px", callback=_size, metavar="N|HxW", help="Input size, height first; default: the model's own."
+    "--imgsz", "size_px", callback=size_of, metavar="N|HxW", help="Input size, height first; default: the model's own."
 )
 @click.option("--dynamic-batch", is_flag=True, help=f"Take any number of pictures a call ({_takes('dynamic_batch')}).")
 @click.option("--dynamic-size", is_flag=True, help=f"Take pictures of any size ({_takes('dynamic_size')}).")
@@ -204,12 +203,13 @@ def export(
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
         from exporters.parity.inputs import library_reference
+        from exporters.pictures import gate_pictures
         from streamvision.checkpoints import open_source
 
         for format in formats:
             format.check_source(Path(model))
         dataset = _labelled(data, data_format, say) if data else None
-        pictures = _pictures(images, dataset, data, calibration, max_images)
+        pictures = gate_pictures(images=images, dataset=dataset, data=data, calibration=calibration, count=max_images)
         say(f"opening {model}")
         source: Source = open_source(
             model,
@@ -309,24 +309,12 @@ def _see(result: ExportResult) -> str:
 
 def _labelled(data: Path, format: DatasetFormat | None, say: Any) -> Dataset:
     from streamvision.datasets import read_dataset
+    from streamvision.datasets.measured_part import choose_split
 
     dataset, notes = choose_split(read_dataset(data, format=format, option="--data-format"), None)
     for note in notes:
         say(note)
     return dataset
-
-
-def _pictures(
-    images: Path | None, dataset: Dataset | None, data: Path | None, calibration: Path | None, count: int
-) -> GatePictures:
-    """Return what source and export are compared on: what the user gave for it, else what else was given."""
-    from exporters.pictures import drawn_pictures, pictures_in, pictures_of
-
-    if images:
-        return pictures_in(images, count=count)
-    if dataset:
-        return pictures_of([image.path for image in dataset.images], origin=str(data), count=count)
-    return pictures_in(calibration, count=count) if calibration else drawn_pictures(count=count)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,22 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """One named point on a plane."""
+
+    label: str
+    """What it is."""
+    group: str
+    """What decides its colour."""
+    x: float
+    """Across."""
+    y: float
+    """Up."""
+    strong: bool = False
+    """Whether it is the one to look at."""
+
+
+@dataclass(frozen=True)
 class Series:
     """One line of a chart on a page."""
 
@@ -113,6 +129,46 @@ def panel_chart(title: str, subtitle: str, panels: Sequence[Panel], *, x_label: 
     bottom = 76 + len(panels) * PANEL_PX
     parts.append(_text(WIDTH_PX / 2, bottom + 6, x_label, anchor="middle"))
     return _document(title, subtitle, parts, height_px=bottom + MARGIN_PX)
+
+
+def plane_chart(title: str, subtitle: str, marks: Sequence[Mark], *, x_label: str, y_label: str) -> str:
+    """Return a document with named points; across from zero, and up from a little below the lowest."""
+    left, right, top, bottom = float(AXIS_PX), WIDTH_PX - 250.0, 100.0, 460.0
+    step_x = _nice(max([1e-12, *(mark.x for mark in marks)]) / 6)
+    most_x = step_x * max(math.ceil(max((mark.x for mark in marks), default=1.0) / step_x), 1)
+    ys = [mark.y for mark in marks] or [0.0]
+    step_y = _nice(max(max(ys) - min(ys), 0.02 * max(abs(max(ys)), 1e-9)) / 4)
+    first_y, last_y = math.floor(min(ys) / step_y) - 1, math.ceil(max(ys) / step_y) + 1
+
+    def at(x: float, y: float) -> Point:
+        up = (y / step_y - first_y) / (last_y - first_y)
+        return left + x / most_x * (right - left), bottom - up * (bottom - top)
+
+    parts = [
+        _text(left, top - 14, y_label, bold=True),
+        _text((left + right) / 2, bottom + 40, x_label, anchor="middle"),
+    ]
+    for tick in range(round(most_x / step_x) + 1):
+        x, y = at(tick * step_x, first_y * step_y)
+        parts += [
+            _line([(x, top), (x, y)], _FAINT),
+            _text(x, y + 18, _short(tick * step_x), anchor="middle", small=True),
+        ]
+    for tick in range(first_y, last_y + 1):
+        y = at(0, tick * step_y)[1]
+        parts += [_line([(left, y), (right, y)], _FAINT)]
+        parts += [_text(left - 6, y + 4, _short(tick * step_y), anchor="end", small=True)]
+    groups = list(dict.fromkeys(mark.group for mark in marks))
+    taken: list[Point] = []
+    for mark in sorted(marks, key=lambda mark: mark.x):
+        color, (x, y) = COLORS[groups.index(mark.group) % len(COLORS)], at(mark.x, mark.y)
+        parts.append(_element("circle", cx=x, cy=y, r=7 if mark.strong else 4.5, fill=color))
+        line_y = y + 4
+        while any(abs(other_y - line_y) < 14 and x - other_x < 150 for other_x, other_y in taken):
+            line_y += 14
+        taken.append((x, line_y))
+        parts.append(_text(x + 11, line_y, mark.label, bold=mark.strong, small=True))
+    return _document(title, subtitle, parts, height_px=bottom + 40 + MARGIN_PX)
 
 
 def line_chart(series: Sequence[tuple[int, Series]], *, x_title: str, y_title: str, title: str) -> Markup:
@@ -223,10 +279,19 @@ def save_svg(drawn: str, path: Path) -> None:
     Raises:
         OutputError: when the file does not end in ``.svg`` or cannot be written.
     """
-    if path.suffix.lower() != ".svg":
-        raise OutputError(f"{path} cannot be drawn: charts are SVG files; give a name that ends in .svg")
+    check_svg(path)
     with writing(path):
         path.write_text(drawn, encoding="utf-8")
+
+
+def check_svg(path: Path) -> None:
+    """Check that a chart can have this name, before what it shows is measured.
+
+    Raises:
+        OutputError: when the file does not end in ``.svg``.
+    """
+    if path.suffix.lower() != ".svg":
+        raise OutputError(f"{path} cannot be drawn: charts are SVG files; give a name that ends in .svg")
 
 
 def _panel(panel: Panel, top: float) -> Iterator[Markup]:

@@ -21,7 +21,12 @@ MAX_DETECTIONS = 300
 
 
 def open_model(
-    path: ModelLocation, *, side_px: int | None = None, trust_checkpoint: bool = False, **settings: Any
+    path: ModelLocation,
+    *,
+    side_px: int | None = None,
+    trust_checkpoint: bool = False,
+    loaded: Backend | None = None,
+    **settings: Any,
 ) -> Model:
     """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
 
@@ -33,6 +38,8 @@ def open_model(
         side_px: longer side of the input, for models that take any size.
         trust_checkpoint: whether a checkpoint that asks for more than networks need is read all the same, which runs
             its author's code.
+        loaded: the model where it is loaded already, such as a checkpoint in torch at a size of its own; closed when
+            this fails.
         settings: of :class:`ModelConfig`, where the model executes and what its file does not say of it.
 
     Raises:
@@ -42,15 +49,14 @@ def open_model(
     """
     measured = {"requests": 1, "score": SCORE_FLOOR, "iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
     config = ModelConfig(path=path, **measured, **settings)
-    checkpoint: Backend | None = None
-    if isinstance(path, Path) and path.suffix.lower() == ".pt":
+    if loaded is None and isinstance(path, Path) and path.suffix.lower() == ".pt":
         if config.backend != "auto" or config.precision not in ("auto", "fp32"):
             raise DeviceError(
                 f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "
                 "or export it and evaluate the export"
             )
-        checkpoint = _open_checkpoint(path, side_px=side_px, device=config.device, trusted=trust_checkpoint)
-    return Model.open(config, backend=checkpoint, side_px=side_px, every_class=True)
+        loaded = _open_checkpoint(path, side_px=side_px, device=config.device, trusted=trust_checkpoint)
+    return Model.open(config, backend=loaded, side_px=side_px, every_class=True)
 
 
 def require_task(detector: Model, task: Task) -> None:

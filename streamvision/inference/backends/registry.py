@@ -38,6 +38,8 @@ class BackendPlugin(Plugin):
     """The module that is there where the runtime is installed."""
     casts_to_bf16: bool = False
     """Whether it computes in bf16 what was not exported so."""
+    systems: tuple[str, ...] = ()
+    """Where it executes models, as ``sys.platform`` has it; empty: everywhere."""
 
 
 BACKENDS: Registry[BackendPlugin] = Registry(
@@ -80,6 +82,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             endings=(".mlpackage",),
             accepts="a Core ML .mlpackage",
             package="coremltools",
+            systems=("darwin",),
         ),
         BackendPlugin(
             name="kserve",
