@@ -20,6 +20,7 @@ from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.live_video.relays import PacketRelays
 from pipelines.model_groups import ModelGroups
+from pipelines.model_tuning import with_goals
 from pipelines.off_stream import OffStream
 from pipelines.outputs.sink import SinkFactory
 from pipelines.run_outputs import RunOutputs
@@ -84,6 +85,7 @@ class Pipeline:
         """Seconds spent in each stage, over all streams."""
         self._service = service
         sources = name_streams(config.streams)
+        config = with_goals(config, [spec for spec, _ in sources.values()], service=service)
         shared, several = len(stream_ids) > len(sources), service or len(stream_ids or sources) > 1
         self._outputs = RunOutputs(config, further=sinks, several=several, shared=shared)
         self._position = None if config.position is None else LivePosition(config.position)

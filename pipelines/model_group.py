@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pipelines.first_model import FirstModel
 from pipelines.inference_threads import InferenceThreads
+from pipelines.model_tuning import while_others_run
 from pipelines.network_call import Observer
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
@@ -123,7 +124,7 @@ class ModelGroup:
         Raises:
             StreamVisionError: when it is not there or cannot be run.
         """
-        own = self._config.model_copy(update={"model": config})
+        own = self._config.model_copy(update={"model": while_others_run(config)})
         return FirstModel.open(own, times=StageTimes(), known_names=self.models.names)
 
     def exchange(self, other: FirstModel, *, slowest_s: float | None, on_going_back: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from pipelines.model_group import ModelGroup
+from pipelines.model_tuning import while_others_run
 from pipelines.stages.secondary import SecondaryModels
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
@@ -179,7 +180,10 @@ class ModelGroups:
         if name is None:
             given, self._given = self._given, None
         config = self.config
-        own = config if name is None else config.model_copy(update={"model": config.models[name]})
+        model = config.model if name is None else config.models[name]
+        if self._started and self._groups:
+            model = while_others_run(model)
+        own = config.model_copy(update={"model": model})
         return ModelGroup(
             own,
             model=given,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # torch and NumPy read it when they are loaded; the cores are taken already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("STREAMVISION_TUNE", "off")  # a second for each model, on cores that are taken already
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # that a machine is busy is no fault of what is tested
 PROJECT_ROOT = Path(__file__).resolve().parent.parent

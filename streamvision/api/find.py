@@ -15,6 +15,7 @@ from pipelines.capture.source import NOT_YET, SourceSpec
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.model import CALLS_KEYS
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.errors import ConfigError, SourceError
@@ -100,7 +101,7 @@ def recordings_of(config: AppConfig) -> dict[str, Recording]:
 
 def settings_of(config: AppConfig) -> str:
     """Return a digest of what decides which identities are found in given recordings."""
-    model = config.model.model_dump_json(exclude={"threads", "requests"})
+    model = config.model.model_dump_json(exclude=set(CALLS_KEYS))
     rest = [section.model_dump_json() for section in (config.tracker, config.adaptive)]
     return hashlib.sha256("\n".join([model, *rest, str(config.max_frames)]).encode()).hexdigest()
 

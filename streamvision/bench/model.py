@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.model_tuning import with_goal
 from streamvision.bench.costs import repeat
 from streamvision.bench.pipeline import OnProgress
 from streamvision.bench.usage import Usage, machine, rss_mb
@@ -101,7 +102,7 @@ def bench_model(
     """
     times = StageTimes()
     begin_s = time.monotonic()
-    with Model.open(config, backend=backend, times=times) as detector:
+    with Model.open(with_goal(config), backend=backend, times=times) as detector:
         open_s = time.monotonic() - begin_s
         begin_s = time.monotonic()
         detector.find([picture])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
+from pipelines.model_tuning import with_goals
 from pipelines.rendering.renderer import JpegEncoder
 from pipelines.stages.tracking import create_tracker
 from pipelines.workers import WorkerPool
@@ -128,19 +129,15 @@ def bench_pipeline(
         StreamVisionError: when the run cannot begin, or something fails.
     """
     begin_s = time.monotonic()
+    sources = list(name_streams(config.streams).values())
+    config = with_goals(config, [spec for spec, _ in sources])
     tracker = create_tracker(config.tracker, score=config.model.score)
     detector = Model.open(config.model, score_floor=tracker.low_score if tracker else None)
     open_s = time.monotonic() - begin_s
     encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
     try:
         on_progress("parts alone", 0, 1)
-        costs = measure_costs(
-            detector,
-            list(name_streams(config.streams).values()),
-            encode=encode,
-            slices=config.slices,
-            seconds_each=costs_s,
-        )
+        costs = measure_costs(detector, sources, encode=encode, slices=config.slices, seconds_each=costs_s)
         model, requests = detector.describe(), detector.requests
         pipeline: Pipeline | WorkerPool
         if config.workers > 1:

@@ -13,31 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamvision.core.processor import busy_s, instruction_sets, processor_name
 from streamvision.core.version import __version__
 from streamvision.inference.backends.cores import usable_cores
 
-_STAT = Path("/proc/stat")
 _OWN_PAGES = Path("/proc/self/statm")
-_CPU = Path("/proc/cpuinfo")
-INSTRUCTION_SETS = {
-    "avx2": "AVX2",
-    "fma": "FMA",
-    "f16c": "F16C",
-    "avx_vnni": "AVX-VNNI",
-    "avx512f": "AVX-512",
-    "avx512_vnni": "AVX-512 VNNI",
-    "avx512_bf16": "AVX-512 BF16",
-    "avx512_fp16": "AVX-512 FP16",
-    "amx_int8": "AMX INT8",
-    "amx_bf16": "AMX BF16",
-    "asimd": "NEON",
-    "asimdhp": "NEON FP16",
-    "asimddp": "NEON dot product",
-    "i8mm": "NEON I8MM",
-    "bf16": "NEON BF16",
-    "sve": "SVE",
-}
-"""What decides how fast a network is, by the kernel's word for it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +34,7 @@ class Usage:
     @classmethod
     def now(cls, pids: Sequence[int] = ()) -> Usage:
         """Read the counters; the processor time is that of these processes, too."""
-        return cls(time.monotonic(), time.process_time() + sum(map(_cpu_s, pids)), _busy_s())
+        return cls(time.monotonic(), time.process_time() + sum(map(_cpu_s, pids)), busy_s())
 
     def cpu_percent_since(self, before: Usage) -> float:
         """Return this process's share since then, in percent of one core."""
@@ -82,7 +62,7 @@ def rss_mb(pids: Sequence[int] = ()) -> float:
 def machine() -> dict[str, Any]:
     """Return what a figure needs beside it to mean anything: processor, cores, versions, and when."""
     return {
-        "cpu": _cpu_name(),
+        "cpu": processor_name(),
         "cores": usable_cores(),
         "instruction_sets": instruction_sets(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -99,32 +79,3 @@ def _cpu_s(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _busy_s() -> float | None:
-    """Return the machine's user, nice, system, interrupt and stolen time (proc(5))."""
-    try:
-        first = _STAT.read_text(encoding="ascii").splitlines()[0].split()
-        user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, first[1:9])
-    except (OSError, ValueError, IndexError):
-        return None
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def instruction_sets() -> list[str]:
-    """Return which of :data:`INSTRUCTION_SETS` the processor has; empty where the system does not tell."""
-    flags = {flag for words in _of_processor("flags", "Features")[:1] for flag in words.split()}
-    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
-
-
-def _cpu_name() -> str:
-    names = _of_processor("model name", "Model")
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _of_processor(*keys: str) -> list[str]:
-    try:
-        lines = _CPU.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return [line.partition(":")[2].strip() for line in lines if line.startswith(keys)]

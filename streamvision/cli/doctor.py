@@ -26,6 +26,7 @@ from streamvision.core.registry import Registry
 from streamvision.inference.backends.onnx_import import onnx_fault
 from streamvision.inference.backends.probe import PROBES, BackendReport, survey
 from streamvision.inference.backends.registry import BACKENDS
+from streamvision.inference.tuning.choice import kept_sentence
 from streamvision.models import TEXT_MODEL, model_file, shipped_models
 
 OPENCV_PACKAGES = (
@@ -194,6 +195,11 @@ def _text() -> Check:
         return Check(name, False, "optional: pip install --no-deps rapidocr-onnxruntime")
 
 
+def _tuning() -> Check:
+    said = kept_sentence()
+    return Check("calls into the network", True, said or "measured when a run opens a model the first time")
+
+
 def _servers() -> Check:
     name = "models on servers (kserve://)"
     if importlib.util.find_spec("tritonclient") is None:
@@ -234,6 +240,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     _cameras,
     _models,
     _text,
+    _tuning,
     _servers,
 )
 

@@ -173,6 +173,7 @@ model_options = together(
     field_option("--precision", ModelConfig, "precision"),
     field_option("--threads", ModelConfig, "threads"),
     field_option("--requests", ModelConfig, "requests"),
+    field_option("--tune", ModelConfig, "tune"),
     field_option("--score", ModelConfig, "score", alias="--conf"),
     field_option("--imgsz", ModelConfig, "side_px", metavar="PX"),
     field_option("--iou", ModelConfig, "iou"),

@@ -20,6 +20,7 @@ from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.cores import Share
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.class_order import ClassOrder, joined_names
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
@@ -30,6 +31,8 @@ from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers, reading_outputs
 from streamvision.inference.picture_batch import check_arithmetic
 from streamvision.inference.score_limits import ScoreLimits, lowest_scores
+from streamvision.inference.tuning.choice import Choice
+from streamvision.inference.tuning.opening import open_tuned
 from streamvision.models import find_model
 
 CLASS_TASKS = (*OBJECT_TASKS, "classify", "semantic")
@@ -95,6 +98,8 @@ class Model:
         self.know(known_names)
         self._outputs = OutputCheck(config.path)
         self._open_again: Callable[[], Model] | None = None
+        self.choice: Choice | None = None
+        """How many calls and threads were chosen for this machine, and why; ``None`` where nothing was."""
         self.times = times or StageTimes()
         """Where the seconds of each stage are recorded."""
 
@@ -148,8 +153,18 @@ class Model:
         )
         if backend is not None:
             return open_it(backend)
-        model = opened_within(config.load_timeout_s, open_it, path=config.path)
-        model._open_again = partial(opened_within, config.load_timeout_s, open_it, path=config.path)
+
+        def open_with(share: Share | None) -> Model:
+            return open_it(share=share)
+
+        def open_now() -> Model:
+            opened, choice = open_tuned(config, open_with)
+            opened.choice = choice
+            return opened
+
+        model = opened_within(config.load_timeout_s, open_now, path=config.path)
+        again = partial(open_with, None if model.choice is None else model.choice.share)
+        model._open_again = partial(opened_within, config.load_timeout_s, again, path=config.path)
         return model
 
     @classmethod
@@ -158,17 +173,19 @@ class Model:
         config: ModelConfig,
         backend: Backend | None = None,
         *,
+        share: Share | None = None,
         side_px: int | None,
         one_size: bool,
         **settings: Any,
     ) -> Model:
+        requests, threads = share or (config.requests, config.threads)
         opened = backend or open_backend(
             config.path,
             backend=config.backend,
             device=config.device,
             precision=config.precision,
-            threads=config.threads,
-            requests=config.requests,
+            threads=threads,
+            requests=requests,
             call_timeout_s=config.call_timeout_s,
         )
         try:
@@ -197,7 +214,7 @@ class Model:
             raise ModelError("it was not opened from a file by this program; open it with Model.open")
         model = self._open_again()
         model._open_again = self._open_again
-        model.times = self.times
+        model.choice, model.times = self.choice, self.times
         model.know(self.card.names)
         return model
 
@@ -263,6 +280,7 @@ class Model:
         return (
             f"{self._config.path.name}: {self.card.head}, {len(self.own_card.names)} classes, {size}, "
             f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
+            + ("" if self.choice is None else f", {self.choice.short()}")
         )
 
     def notes(self) -> tuple[str, ...]:

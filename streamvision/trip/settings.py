@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
-from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.model import CALLS_KEYS, ModelConfig
 from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.files import sha256_of
@@ -56,6 +56,6 @@ class TripSettings:
         Raises:
             OSError: when the model's file cannot be read.
         """
-        model = self.model.model_dump_json(exclude={"path", "threads", "requests", "call_timeout_s", "load_timeout_s"})
+        model = self.model.model_dump_json(exclude={"path", *CALLS_KEYS, "call_timeout_s", "load_timeout_s"})
         parts = (str(FORMAT), sha256_of([model_file(self.model.path)]), model, str(self.stride))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

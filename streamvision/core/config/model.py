@@ -11,6 +11,9 @@ from streamvision.core.config.section import ClassName, Section, listed_in
 from streamvision.core.model_location import ModelSetting
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+Tune = Literal["auto", "latency", "throughput", "kept", "off"]
+CALLS_KEYS = ("threads", "requests", "tune")
+"""Keys that say how many calls run at a time; they change no result."""
 CHOICE_KEYS = (
     "path",
     "backend",
@@ -47,10 +50,17 @@ class ModelConfig(Section):
         "and less exact, on CPUs that have it (by OpenVINO).",
     )
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of each call into the network; default: the cores shared by the requests."
+        None, ge=1, description="CPU threads of each call into the network; default: as `tune` finds."
     )
     requests: int | None = Field(
-        None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
+        None, ge=1, le=64, description="Calls into the network at the same time; default: as `tune` finds."
+    )
+    tune: Tune = Field(
+        "auto",
+        description="How requests and threads that are not given are chosen on a CPU, by measuring for about a second "
+        "where the model is opened the first time. latency: the shortest call, where 30 pictures a second come "
+        "through; throughput: the most pictures a second; auto: latency for a run of one live source, throughput for "
+        "other runs and services, off elsewhere; kept: what was measured before; off: by a rule.",
     )
     side_px: int | None = Field(
         None,

@@ -40,6 +40,8 @@ class BackendPlugin(Plugin):
     """Whether it computes in bf16 what was not exported so."""
     systems: tuple[str, ...] = ()
     """Where it executes models, as ``sys.platform`` has it; empty: everywhere."""
+    tunes: frozenset[str] = frozenset()
+    """Which of ``requests`` and ``threads`` may be chosen by a measurement on a CPU."""
 
 
 BACKENDS: Registry[BackendPlugin] = Registry(
@@ -54,6 +56,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             endings=(".onnx",),
             accepts="an .onnx file",
             package="onnxruntime",
+            tunes=frozenset({"requests", "threads"}),
         ),
         BackendPlugin(
             name="openvino",
@@ -64,6 +67,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             accepts="an OpenVINO .xml file (or its folder)",
             package="openvino",
             casts_to_bf16=True,
+            tunes=frozenset({"requests", "threads"}),
         ),
         BackendPlugin(
             name="litert",
@@ -73,6 +77,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             endings=(".tflite",),
             accepts="a .tflite file",
             package="ai_edge_litert",
+            tunes=frozenset({"threads"}),
         ),
         BackendPlugin(
             name="coreml",
@@ -148,6 +153,16 @@ def check_model(given: str | ModelLocation) -> None:
         MissingDependencyError: when it is in a package that is not installed.
     """
     _checked(find_model(given))
+
+
+def plugin_for(path: ModelLocation, backend: str, precision: Precision) -> tuple[ModelLocation, BackendPlugin]:
+    """Return the runtime that would open a model, and the file or address that it would be given.
+
+    Raises:
+        ConfigError, ModelError: as :func:`open_backend`.
+    """
+    location = _checked(path)
+    return location, _plugin_for(location, backend, precision)
 
 
 def _checked(location: ModelLocation) -> ModelLocation:
