@@ -42,6 +42,8 @@ class BackendPlugin(Plugin):
     """Where it executes models, as ``sys.platform`` has it; empty: everywhere."""
     tunes: frozenset[str] = frozenset()
     """Which of ``requests`` and ``threads`` may be chosen by a measurement on a CPU."""
+    spare_call: bool = False
+    """Whether its rule adds a call where each core has one of a single thread."""
 
 
 BACKENDS: Registry[BackendPlugin] = Registry(
@@ -68,6 +70,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             package="openvino",
             casts_to_bf16=True,
             tunes=frozenset({"requests", "threads"}),
+            spare_call=True,
         ),
         BackendPlugin(
             name="litert",

@@ -20,9 +20,13 @@ def baseline(cores: int, *, requests: int | None, threads: int | None) -> Share:
 
 
 def candidates(
-    cores: int, *, requests: int | None, threads: int | None, free: Collection[str], goal: Goal
+    cores: int, *, requests: int | None, threads: int | None, free: Collection[str], goal: Goal, spare: bool = False
 ) -> list[Share]:
     """Return the ways to share the cores out beside the :func:`baseline`, the likeliest winners first.
+
+    That is one call of one thread for each core, and where ``spare`` says so one call more: it fills the time in which
+    a core waits for pictures, of which a measurement without streams shows little. So it comes first, as the best so
+    far stays unless another is clearly faster.
 
     Args:
         cores: how many may be used.
@@ -30,6 +34,7 @@ def candidates(
         threads: threads of each, where they are given.
         free: which of ``requests`` and ``threads`` the runtime lets be chosen.
         goal: what the choice is for.
+        spare: whether one call more than cores is known to pay.
 
     Returns:
         None where there is nothing to choose, as on one core.
@@ -41,9 +46,8 @@ def candidates(
     if several:
         calls = [max(cores // (threads or 1), 1), 4, 2, 8, MOST_REQUESTS]
         found += [Share(n, threads or cores // n) for n in calls if 1 < n <= min(cores, MOST_REQUESTS)]
-        if 1 < cores < MOST_REQUESTS:
-            # One call more than cores fills the time in which a core waits for pictures.
-            found.append(Share(cores + 1, threads or 1))
+        if cores < MOST_REQUESTS and threads in (None, 1):
+            found.insert(0 if spare else len(found), Share(cores + 1, 1))
     if alone:
         # Where cores come as two threads of one, half of them may be faster than all; and one may be better left free.
         found += [Share(first.requests, n) for n in (first.threads // 2, first.threads - 1)]

@@ -170,7 +170,9 @@ def _plan(config: ModelConfig) -> _Plan | None:
     cores = usable_cores()
     goal: Goal = "latency" if config.tune == "latency" else "throughput"
     given = {"requests": config.requests, "threads": config.threads}
-    others, further = (candidates(cores, **given, free=plugin.tunes, goal=one) for one in (goal, "throughput"))
+    others, further = (
+        candidates(cores, **given, free=plugin.tunes, goal=one, spare=plugin.spare_call) for one in (goal, "throughput")
+    )
     if not (others or further):
         return None
     weights = path.with_suffix(".bin")

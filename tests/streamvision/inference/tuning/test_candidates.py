@@ -14,7 +14,8 @@ BOTH = frozenset({"requests", "threads"})
         (2, None, None, "latency", (1, 2), {(1, 1)}),
         (4, None, None, "throughput", (1, 4), {(4, 1), (2, 2), (5, 1), (1, 2), (1, 3)}),
         (8, None, None, "latency", (1, 8), {(1, 4), (1, 7)}),
-        (8, None, 2, "throughput", (1, 2), {(4, 2), (2, 2), (8, 2), (9, 2)}),
+        (8, None, 2, "throughput", (1, 2), {(4, 2), (2, 2), (8, 2)}),
+        (4, None, 1, "throughput", (1, 1), {(4, 1), (2, 1), (5, 1)}),
         (8, 2, None, "throughput", (2, 4), {(2, 2), (2, 3)}),
     ],
 )
@@ -34,6 +35,8 @@ def test_the_cores_are_shared_out_in_several_ways(
 
 def test_as_many_calls_as_cores_come_first_where_throughput_counts() -> None:
     assert candidates(4, requests=None, threads=None, free=BOTH, goal="throughput")[0] == (4, 1)
+    spare = candidates(4, requests=None, threads=None, free=BOTH, goal="throughput", spare=True)
+    assert spare[:2] == [(5, 1), (4, 1)]
 
 
 @pytest.mark.parametrize("goal", ["latency", "throughput"])
