@@ -27,7 +27,7 @@ def _identities_seen(log: Path, *, deadline_s: float) -> dict[str, int]:
     while time.monotonic() < deadline_s:
         if "Watch at" in log.read_text():
             page = log.read_text().split("Watch at ")[1].split()[0]
-            with urllib.request.urlopen(f"{page}api/streams", timeout=5) as response:
+            with urllib.request.urlopen(f"{page}api/streams", timeout=60) as response:
                 [stream] = json.loads(response.read())["streams"]
             if stream["identities"]:
                 return dict(stream["identities"])

@@ -85,7 +85,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 def answer(address: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(address, timeout=10) as response:
+        with urllib.request.urlopen(address, timeout=60) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

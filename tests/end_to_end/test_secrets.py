@@ -155,7 +155,7 @@ def _page(log: Path, run: subprocess.Popen[str]) -> str:
 
 def _read(address: str) -> str:
     try:
-        with urllib.request.urlopen(address, timeout=10) as response:
+        with urllib.request.urlopen(address, timeout=60) as response:
             return str(response.headers) + response.read().decode()
     except urllib.error.HTTPError as error:
         return str(error.headers) + error.read().decode()

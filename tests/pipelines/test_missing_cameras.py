@@ -46,7 +46,7 @@ def test_a_run_of_files_ends_though_a_camera_is_missing(tmp_path: Path) -> None:
     model = tiny_detector(tmp_path / "tiny.onnx")
     film = {"source": str(write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=12)), "id": "film"}
     with Pipeline(config_of(model, film, ABSENT)) as pipeline:
-        assert pipeline.wait(60)
+        assert pipeline.wait(200)
     film_status, absent = pipeline.statuses()
     assert film_status.frames_done == 12
     assert absent.state == "failed"

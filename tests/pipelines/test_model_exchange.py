@@ -92,7 +92,7 @@ def test_six_exchanges_lose_no_frame_and_no_identity(film: Path, models: dict[st
             assert group_of(pipeline).models.first is opened.model
             group_of(pipeline).keep()
             assert pipeline.view.model.startswith(f"{name}.onnx")
-        assert pipeline.wait(120)
+        assert pipeline.wait(200)
         counted = [status_of(pipeline, name).analytics["lines"]["middle"] for name in ("a", "b")]
         assert pipeline.names == (*NAMES, "owl", "elk")
         assert not pipeline.failures() and not told
@@ -125,7 +125,7 @@ def test_a_model_that_fails_on_its_first_frame_is_gone_back_from_and_no_frame_is
         until(lambda: told, "it is told")
         assert group_of(pipeline).models.first is before
         assert pipeline.model_groups.config.model.path == models["first"]
-        assert pipeline.wait(120)
+        assert pipeline.wait(200)
         assert not pipeline.failures()
     assert len(told) == 1 and "out of memory" in told[0]
     for found in lines_of(lines).values():

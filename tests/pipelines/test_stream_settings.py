@@ -46,7 +46,7 @@ def found(folder: Path, tmp_path: Path, *streams: dict[str, Any], **more: Any) -
     """Run to the end and return the objects of each frame, by stream."""
     out = tmp_path / "found.jsonl"
     with Pipeline(config_of(folder, *streams, outputs={"detections": out, "overwrite": True}, **more)) as pipeline:
-        assert pipeline.wait(60)
+        assert pipeline.wait(200)
     assert not pipeline.failures()
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     by_stream = {name: [line["objects"] for line in lines if line["stream"] == name] for name in pipeline.ages()}
@@ -227,13 +227,13 @@ def test_a_stream_that_is_switched_off_is_shown_and_does_nothing(folder: Path) -
 
 def test_a_run_whose_streams_are_all_off_is_over(folder: Path) -> None:
     with Pipeline(config_of(folder, {"id": "a", "enabled": False})) as pipeline:
-        assert pipeline.wait(10)
+        assert pipeline.wait(200)
 
 
 def test_only_those_are_recorded_that_are_to_be(folder: Path, tmp_path: Path) -> None:
     outputs = {"record": tmp_path / "v.mp4"}
     with Pipeline(config_of(folder, {"id": "a"}, {"id": "b", "record": False}, outputs=outputs)) as pipeline:
-        assert pipeline.wait(60)
+        assert pipeline.wait(200)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["v.a.mp4"]
     with pytest.raises(StreamVisionError, match=r"outputs\.record does not say where"):
         config_of(folder, {"id": "a", "record": True})

@@ -95,7 +95,7 @@ def play(
     worker.start(sinks)
     for index in range(frames):
         worker.put(worker.expect(), result(index, segment=segment_of(index)))
-    assert worker.finish(timeout_s=10)
+    assert worker.finish(timeout_s=60)
 
 
 def test_every_sink_is_told_everything_in_order_and_closed_once(worker: StreamWorker) -> None:
@@ -193,7 +193,7 @@ def test_a_fault_of_the_analytics_ends_them_and_not_the_stream(
 
 def test_a_lane_that_never_started_is_finished() -> None:
     idle = worker_of(StageTimes())
-    assert idle.finish(timeout_s=1)
+    assert idle.finish(timeout_s=60)
 
 
 def test_it_takes_no_more_than_it_can_work_off(worker: StreamWorker) -> None:
@@ -205,7 +205,7 @@ def test_it_takes_no_more_than_it_can_work_off(worker: StreamWorker) -> None:
     assert not worker.has_capacity()
     assert not worker.idle()
     worker.start([])
-    assert worker.finish(timeout_s=10)
+    assert worker.finish(timeout_s=60)
 
 
 def test_results_that_overtake_each_other_come_out_in_order(worker: StreamWorker) -> None:
@@ -214,7 +214,7 @@ def test_results_that_overtake_each_other_come_out_in_order(worker: StreamWorker
     sequences = [worker.expect() for _ in range(30)]
     for index in np.random.default_rng(0).permutation(30).tolist():
         worker.put(sequences[index], result(index) if index % 7 else None)
-    assert worker.finish(timeout_s=10)
+    assert worker.finish(timeout_s=60)
     assert sink.frames == [index for index in range(30) if index % 7]
     assert worker.idle()
 
@@ -225,7 +225,7 @@ def test_a_result_that_never_comes_does_not_hold_up_the_end(worker: StreamWorker
     worker.put(worker.expect(), result(0))
     worker.expect()
     worker.put(worker.expect(), result(2))
-    assert worker.finish(timeout_s=10)
+    assert worker.finish(timeout_s=60)
     assert sink.frames == [0]
     assert sink.closed == 1
 

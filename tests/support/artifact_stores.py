@@ -104,7 +104,7 @@ def nginx_folder(folder: Path, work: Path, *, more: str = "") -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(60)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def s3_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         running.kill()
-        running.wait(10)
+        running.wait(60)
 
 
 def make_bucket(endpoint: str, name: str) -> None:

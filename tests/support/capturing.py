@@ -50,7 +50,7 @@ def capturing(
         capture.join(3.0)
 
 
-def take(capture: StreamCapture, count: int | None = None, *, timeout_s: float = 30.0) -> list[Frame]:
+def take(capture: StreamCapture, count: int | None = None, *, timeout_s: float = 60.0) -> list[Frame]:
     """Take ``count`` frames, or all until the stream is over; fewer only when the time is up."""
     deadline_s = time.monotonic() + timeout_s
     frames: list[Frame] = []
@@ -61,7 +61,7 @@ def take(capture: StreamCapture, count: int | None = None, *, timeout_s: float =
     return frames
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0) -> float:
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> float:
     """Wait for the condition and return the seconds that took; fail when the time is up."""
     begin_s = time.monotonic()
     waiter = threading.Event()

@@ -64,4 +64,4 @@ def embedding_site() -> Iterator[EmbeddingSite]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

@@ -88,7 +88,7 @@ class HomeAssistant:
             self._running.wait(30)
         except subprocess.TimeoutExpired:
             self._running.kill()
-            self._running.wait(10)
+            self._running.wait(60)
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each entity by its id."""

@@ -30,4 +30,4 @@ def served(folder: Path, requests: list[str] | None = None) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

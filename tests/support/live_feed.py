@@ -188,7 +188,7 @@ class LiveFeed:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_s):

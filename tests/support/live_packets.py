@@ -127,7 +127,7 @@ class PlayedPackets:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def layer(self, stream_id: str, layer: VideoLayer) -> PlayedLayer:
         width_px, height_px = self._size_px

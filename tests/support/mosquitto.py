@@ -90,7 +90,7 @@ class Mosquitto:
         running, self._running = self._running, None
         if running is not None:
             by(running)
-            running.wait(15)
+            running.wait(60)
 
     def _write_password(self, path: Path, name: str, password: str) -> None:
         subprocess.run(["mosquitto_passwd", "-b", "-c", str(path), name, password], check=True, capture_output=True)

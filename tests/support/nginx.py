@@ -73,7 +73,7 @@ def proxied(behind: int, folder: Path, *, path: str = "/cams/", more: str = "") 
         yield f"http://127.0.0.1:{port}{path}"
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(60)
 
 
 def _wait_for(port: int, running: subprocess.Popen[bytes]) -> None:

@@ -126,7 +126,7 @@ class RayMachine:
                 os.kill(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        self._process.wait(10)
+        self._process.wait(60)
         self._process = None
 
     def __enter__(self) -> RayMachine:

@@ -99,7 +99,7 @@ class RecordedCamera:
         self._over.set()
         self.capture.request_stop()
         self.capture.join(5.0)
-        self._thread.join(5.0)
+        self._thread.join(60)
         self.recorder.close()
 
 

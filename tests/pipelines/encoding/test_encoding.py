@@ -149,7 +149,7 @@ def test_nothing_is_drawn_or_encoded_while_nobody_reads() -> None:
 
 
 def _ends(thread: threading.Thread) -> bool:
-    thread.join(10)
+    thread.join(60)
     return not thread.is_alive()
 
 
@@ -210,7 +210,7 @@ def test_those_who_read_are_told_that_the_stream_is_over() -> None:
     stream.is_over = True
     encoder.add(taking)
     assert taking.has(1)  # a stream that is over has its last picture still
-    assert taking.ended.wait(30)
+    assert taking.ended.wait(60)
     encoder.close()
 
 

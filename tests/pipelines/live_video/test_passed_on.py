@@ -57,7 +57,7 @@ def test_who_comes_while_packets_pass_misses_none_and_gets_none_twice() -> None:
             break
     over.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not faults
     assert sum(bool(one.packets) for one in watchers) > 3
     for watcher in watchers:
@@ -121,7 +121,7 @@ def test_minds_that_are_changed_at_once_end_with_the_newest() -> None:
     class Slow(Watcher):
         def unavailable(self, reason: str) -> None:
             reached.set()
-            assert going_on.wait(10)
+            assert going_on.wait(60)
 
     reached, going_on = threading.Event(), threading.Event()
     passed_on = PassedOn()
@@ -132,10 +132,10 @@ def test_minds_that_are_changed_at_once_end_with_the_newest() -> None:
     passed_on.begin(writer, format_of(1))
     first = threading.Thread(target=passed_on.withhold, args=("drawn",))
     first.start()
-    assert reached.wait(10)
+    assert reached.wait(60)
     end()
     passed_on.withhold("")
     going_on.set()
-    first.join(10)
+    first.join(60)
     passed_on.put(writer, packet(0))
     assert [one.time_us for one in last.packets] == [0]

@@ -99,7 +99,7 @@ def test_streams_share_a_file_and_the_last_to_close_closes_it(tmp_path: Path) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     records = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
     for name in sinks:
         assert [r["frame"] for r in records if r["stream"] == name] == list(range(200))

@@ -31,7 +31,7 @@ def test_what_is_late_holds_up_what_is_behind_it() -> None:
     consumer.join(0.05)
     assert not got
     queue.put(first, "first")
-    consumer.join(5)
+    consumer.join(60)
     assert got == ["first"]
     assert queue.get() == "second"
 
@@ -65,4 +65,4 @@ def test_many_threads_answer_at_once() -> None:
         thread.start()
     assert [queue.get() for _ in range(800)] == list(range(800))
     for thread in threads:
-        thread.join(5)
+        thread.join(60)

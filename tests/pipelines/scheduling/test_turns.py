@@ -35,9 +35,9 @@ def test_half_as_many_as_cores(monkeypatch: pytest.MonkeyPatch, cores: int, at_o
     last.start()
     assert not late.wait(0.2), "one more has to wait"
     done.set()
-    assert late.wait(30)
+    assert late.wait(60)
     for thread in (*holders, last):
-        thread.join(30)
+        thread.join(60)
 
 
 def test_who_keeps_a_turn_holds_nobody_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,5 +47,5 @@ def test_who_keeps_a_turn_holds_nobody_up_for_ever(monkeypatch: pytest.MonkeyPat
     with taken.taken():
         thread = threading.Thread(target=lambda: taken.taken().__enter__())
         thread.start()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()

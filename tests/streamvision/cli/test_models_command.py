@@ -128,5 +128,5 @@ def test_a_token_follows_no_redirection() -> None:
         with pytest.raises(ServiceError, match="302"):
             ServiceClient(f"http://127.0.0.1:{server.server_port}", "secret").ask("GET", "api/models")
         server.shutdown()
-        thread.join(10)
+        thread.join(60)
     assert asked == ["/api/models"]

@@ -13,7 +13,7 @@ from support.web_client import get
 
 
 def _asked_as(port: int, host: str, path: str = "/api/streams") -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.putrequest("GET", path, skip_host=True)
         connection.putheader("Host", host)
@@ -87,7 +87,7 @@ def test_links_and_the_page_itself_are_answered(
 
 def _fetched(port: int, path: str, site: str, mode: str, destination: str) -> int:
     """Ask as a browser does for a page, and return the status."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         fetched = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
         connection.request("GET", path, headers=fetched)

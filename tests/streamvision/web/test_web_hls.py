@@ -123,7 +123,7 @@ def test_ten_readers_share_one_encode_that_ends_after_the_last(
 
 
 def _goes_on(thread: threading.Thread) -> bool:
-    thread.join(10)
+    thread.join(60)
     return thread.is_alive()
 
 

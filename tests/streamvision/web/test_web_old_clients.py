@@ -13,7 +13,7 @@ from support.live_feed import LiveFeed
 
 
 def ask(port: int, path: str, *, method: str = "GET") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(f"{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
     return client
 

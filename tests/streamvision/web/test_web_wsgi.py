@@ -28,7 +28,7 @@ def served(feed: LiveFeed) -> Iterator[int]:
     yield server.server_port
     live.stop()
     server.shutdown()
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture

@@ -231,7 +231,7 @@ def live_server(first: bytes, then: bytes) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: P
             drops = capture.drops.by_cause()
     finally:
         stop.set()
-        sender.join(5)
+        sender.join(60)
     assert len(frames) == 20
     assert drops["damaged"] > 0
     assert all(frame.picture.y.tobytes() in truth for frame in frames)

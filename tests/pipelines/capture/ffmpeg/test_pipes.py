@@ -49,7 +49,7 @@ def writing(fifo: Path, data: bytes, *, pause_s: float = 0.0) -> Iterator[None]:
     thread.start()
     yield
     over.set()
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.mark.parametrize("suffix", [".ts", ".mkv", ".h264", ".mp4"])

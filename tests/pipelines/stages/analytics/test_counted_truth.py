@@ -34,7 +34,7 @@ BAND_FRAMES = 6
 def run(config: dict[str, Any]) -> Pipeline:
     pipeline = Pipeline(parse_config(config, origin="test"))
     with pipeline:
-        assert pipeline.wait(120)
+        assert pipeline.wait(200)
     assert not pipeline.failures()
     return pipeline
 

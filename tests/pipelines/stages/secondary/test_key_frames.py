@@ -26,7 +26,7 @@ from support.processed import processed
 from support.tiny_classifier import tiny_classifier
 
 BGR = {"red": (0, 0, 230), "green": (0, 230, 0), "blue": (230, 0, 0), "grey": (90, 90, 90)}
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_looks_reach_the_tracker_in_a_run(mean_color: Path, monkeypatch: pytest.
         "tracker": {"name": "botsort", "appearance": mean_color},
     }
     with Pipeline(parse_config(document, origin="test")) as pipeline:
-        assert pipeline.wait(60)
+        assert pipeline.wait(200)
         assert pipeline.failures() == []
     described = [one for one in seen if (one.score >= STRONG_SCORE).any()]
     assert described and all(one.embedding is not None for one in described)

@@ -55,7 +55,7 @@ def test_threads_do_not_overwrite_each_others_outputs(backend: OpenVinoBackend) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not wrong
 
 

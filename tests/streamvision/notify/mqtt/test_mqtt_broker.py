@@ -299,11 +299,11 @@ def test_a_service_that_is_killed_is_said_to_be_offline_and_keeps_what_waits_on_
             assert witness.newest("home/cams/status") == b"online"
             broker.stop()
             process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         assert (tmp_path / "state/mqtt/mqtt.db").stat().st_mode & 0o077 == 0
         broker.start()
         with running(*arguments) as process:
             until(lambda: witness.newest("home/cams/status") == b"online", "it is there again", 120)
             process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         until(lambda: witness.newest("home/cams/status") == b"offline", "its last will is done")

@@ -154,5 +154,5 @@ def test_a_server_whose_answer_has_no_end_is_let_go_of(monkeypatch: pytest.Monke
         sending.start()
         sending.join(20)
         over.set()
-        serving.join(5)
+        serving.join(60)
     assert len(failures) == 1 and failures[0].retry

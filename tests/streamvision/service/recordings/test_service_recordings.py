@@ -81,7 +81,9 @@ def test_a_camera_is_recorded_switched_off_and_on_while_it_runs_and_seen_again(
         assert output()["state"] == "writing"
         first, then = found()[:2]
         assert (first["stream"], first["kind"], first["codec"], first["width_px"]) == ("door", "continuous", "h264", 64)
-        assert abs(then["start_unix_s"] - first["end_unix_s"]) < 0.5  # the wall clock is read twice, and may be slewed
+        assert (
+            abs(then["start_unix_s"] - first["end_unix_s"]) < 1.5
+        )  # of 2 s a file; the wall clock is read twice, and may be slewed
         now_s = time.time()
         span = f"stream=door&since={now_s - 1}&until={now_s}"  # is in the file that is being written
         _, film = until(lambda: _if_ok(served.request("GET", f"/api/recordings/export.mp4?{span}")), "the newest, too")
