@@ -73,6 +73,11 @@ class RecordedCamera:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._note, daemon=True)
 
+    @property
+    def came(self) -> int:
+        """How many frames it has sent, of which a busy machine may not have noted all."""
+        return self.capture.frames_in
+
     def event(self, frame: Frame) -> None:
         """Say that something happened on a frame."""
         happened = AnalyticsEvent.__new__(AnalyticsEvent)  # only that there is one counts here
