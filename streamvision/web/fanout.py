@@ -124,14 +124,15 @@ class Fanout:
             opening: the first bytes of the response's body.
 
         Raises:
-            ConnectionError: when the fan-out has ended.
+            ConnectionError: when the fan-out has ended before the first message.
         """
         yield OPENINGS[subscription.form] + opening
         link = PulledLink()
         viewer = self._calls.run(self._admitted(subscription, link))
         try:
-            while (message := self._calls.run(self._pulled(viewer, link))) is not None:
-                yield message
+            with suppress(ConnectionError):  # the fan-out has ended, and every response with it
+                while (message := self._calls.run(self._pulled(viewer, link))) is not None:
+                    yield message
         finally:
             self._calls.call(partial(self.drop, viewer))
 

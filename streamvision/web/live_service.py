@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from streamvision.core.live import LiveView
 from streamvision.web.analytics import AnalyticsNews
 from streamvision.web.events import StatusTicker
-from streamvision.web.fanout import EVICTION_S, Fanout
+from streamvision.web.fanout import EVICTION_S, GOODBYE_S, Fanout
 from streamvision.web.revocation import Holding, Revocation
 from streamvision.web.viewer import Subscription
 
@@ -83,5 +83,19 @@ class LiveService:
             ready.set()
 
         loop.call_soon(begin)
-        threading.Thread(target=loop.run_forever, name="web-fanout", daemon=True).start()
+        threading.Thread(target=_run, args=(loop,), name="web-fanout", daemon=True).start()
         ready.wait()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped, and let those who wait for a message have its end."""
+    loop.run_forever()
+    try:
+        if waiting := asyncio.all_tasks(loop):
+            _, left = loop.run_until_complete(asyncio.wait(waiting, timeout=GOODBYE_S))
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left, timeout=GOODBYE_S))
+    finally:
+        loop.close()

@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 
 BLOCKING_WAIT_S = 1.0
 """How often a thread that waits looks whether the loop has ended."""
+_ENDED = "the fan-out has ended"
 
 
 class LoopCalls:
@@ -51,13 +52,18 @@ class LoopCalls:
             ConnectionError: when the loop is called no more.
         """
         loop = self.loop
-        if loop is None:
+        future: concurrent.futures.Future[_T] | None = None
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed this moment
+                future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        if loop is None or future is None:
             coroutine.close()
-            raise ConnectionError("the fan-out has ended")
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            raise ConnectionError(_ENDED)
         while True:
             try:
                 return future.result(BLOCKING_WAIT_S)
+            except concurrent.futures.CancelledError:
+                raise ConnectionError(_ENDED) from None
             except concurrent.futures.TimeoutError:
                 if not loop.is_running():
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from werkzeug.serving import make_server
 from streamvision.core.live_video import VideoLayer
 from streamvision.web.app import create_app
 from streamvision.web.live_service import LiveService
-from support.live_feed import LiveFeed
+from streamvision.web.viewer import Subscription
+from streamvision.web.wire import OPENINGS
+from support.live_feed import LiveFeed, published_after
 from support.live_packets import PlayedPackets
-from support.web_client import eventually, get, opened, raw_viewer, read_event, read_part, read_record
+from support.web_client import TIMEOUT_S, eventually, get, opened, raw_viewer, read_event, read_part, read_record
 from support.websocket_client import WebSocketClient
 
 
@@ -87,3 +90,25 @@ def test_live_video_flows(feed: LiveFeed, port: int) -> None:
                 data = response.read(header.get("bytes", 0))
                 taken += [data] if "packet" in header else []
         assert taken == [packet.data for packet in packets.layer("gate", VideoLayer("passed_on")).sent[:20]]
+
+
+def test_a_reader_who_waits_has_the_end_when_the_service_stops(
+    feed: LiveFeed, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert published_after(feed["gate"].channel, 0)
+    feed["gate"].enter("stalled", "silent")
+    live, others = LiveService(feed.view), threading.enumerate()
+    messages = live.blocking(Subscription("mjpeg", ("gate",)))
+    (loop_thread,) = (one for one in threading.enumerate() if one.name == "web-fanout" and one not in others)
+    assert (next(messages), bool(next(messages))) == (OPENINGS["mjpeg"], True)
+    over: list[bytes] = []
+    reading = threading.Thread(target=lambda: over.extend([*messages, b"over"]))
+    reading.start()
+    (viewer,) = live.fanout._viewers
+    assert eventually(lambda: viewer.link.ready(0.0)), "it waits"
+    live.stop()
+    reading.join(TIMEOUT_S)
+    loop_thread.join(TIMEOUT_S)
+    assert over[-1:] == [b"over"] and not loop_thread.is_alive()
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
