@@ -4,113 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from pipelines.first_model import FirstModel
-from pipelines.model_group import ModelGroup
-from pipelines.model_groups import ModelGroups
-from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_request import ModelRequest
-from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import (
-    ENDED,
-    ModelChange,
     ModelChangeError,
-    ModelControl,
     UnknownModelError,
 )
-from streamvision.service.models import change as change_module
 from streamvision.service.models import control as control_module
-from streamvision.service.models import memory
-from streamvision.state.audit import Audit
-from support.red_box_film import red_box_detector, red_box_film
-from support.serving import Served, serving, until
+from support.service_models import audited, control_of, ended, path_now, request, service, until_state
+from support.serving import until
 
 NAMES = ("cat", "dog", "fox")
-Start = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return red_box_film(tmp_path_factory.mktemp("film") / "red.mp4", frames=250)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    return {
-        "first": red_box_detector(folder / "first.onnx"),
-        "second": red_box_detector(folder / "second.onnx", side_px=128, names=("fox", "cat", "dog")),
-        "wrong": red_box_detector(folder / "wrong.onnx", found="cat"),
-        "foxless": red_box_detector(folder / "foxless.onnx", names=("cat", "dog"), found="dog"),
-    }
-
-
-@pytest.fixture(autouse=True)
-def short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_module, "TRIAL_S", 0.5)
-
-
-@contextmanager
-def service(folder: Path, film: Path, model: Path, /, *streams: str, **more: Any) -> Iterator[Served]:
-    file = folder / "cameras.yaml"
-    if not file.exists():
-        document = {
-            "model": {"path": str(model), "threads": 1},
-            "streams": [{"source": str(film), "id": name, "realtime": True, "loop": True} for name in streams],
-        }
-        file.write_text(yaml.safe_dump(document | more), encoding="utf-8")
-    with serving(str(folder / "state"), folder / "folder", file) as served:
-        yield served
-
-
-def control_of(served: Served) -> ModelControl:
-    control = served.service.view.models
-    assert control is not None
-    return control
-
-
-def groups_of(served: Served) -> ModelGroups:
-    groups = served.service.pipeline.model_groups
-    assert groups is not None
-    return groups
-
-
-def ended(control: ModelControl, name: str = "default") -> ModelChange:
-    def has_ended() -> bool:
-        change = control.change(name)
-        return change is not None and change.state in ENDED
-
-    until(has_ended, "the change ends")
-    change = control.change(name)
-    assert change is not None
-    return change
-
-
-def until_state(control: ModelControl, state: str) -> None:
-    until(lambda: control.change("default").state == state, f"it is {state}")  # type: ignore[union-attr]
-
-
-def audited(served: Served) -> list[tuple[str, str]]:
-    return [(one.who, one.action) for one in Audit(served.service.database).find()]
-
-
-def path_now(control: ModelControl) -> str:
-    return Path(control.running()[0].path).name
-
-
-def request(path: Path, **more: Any) -> ModelRequest:
-    quick = {"pictures": 5, "shadow_share": 1.0, "shadow_s": 0.5, "min_objects": 5}
-    return ModelRequest.model_validate({"path": str(path)} | quick | more)
 
 
 def test_a_model_is_proven_shadowed_takes_over_by_itself_and_is_there_after_a_restart(
@@ -217,32 +128,6 @@ def test_what_is_asked_for_since_must_be_in_it_too_when_it_takes_over(
         assert path_now(control) == "first.onnx"
 
 
-def test_a_model_that_hangs_while_it_is_opened_has_to_end_before_another_is_opened(
-    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, over = threading.Event(), threading.Event()
-
-    def hanging(group: ModelGroup, config: ModelConfig) -> FirstModel:
-        begun.set()
-        over.wait(120)
-        return open_beside(group, config)
-
-    open_beside = ModelGroup.open_beside
-    with service(tmp_path, film, models["first"], "a") as served:
-        control = control_of(served)
-        monkeypatch.setattr(ModelGroup, "open_beside", hanging)
-        control.replace("default", request(models["second"]))
-        assert begun.wait(60)
-        control.cancel("default")
-        with pytest.raises(ModelChangeError, match="has not come back, and holds memory"):
-            control.replace("default", request(models["second"]))
-        monkeypatch.undo()
-        over.set()
-        until(lambda: not any("model-change" in one.name for one in threading.enumerate()), "it has ended")
-        control.replace("default", request(models["second"], prove="none", shadow_s=0))
-        until_state(control, "shadowing")
-
-
 def test_proven_by_a_folder_or_by_the_report_of_its_export(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
@@ -269,71 +154,6 @@ def test_proven_by_a_folder_or_by_the_report_of_its_export(tmp_path: Path, film:
             report.write_text(json.dumps({"card": card, "parity": {"passed": is_passed}}), encoding="utf-8")
             control.replace("default", request(own, prove="report", **unseen))
             assert ended(control).state == state, control.change("default")
-
-
-def test_a_model_that_fails_when_it_has_taken_over_is_gone_back_from(
-    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with service(tmp_path, film, models["first"], "a") as served:
-        control = control_of(served)
-        control.replace("default", request(models["second"], prove="none", shadow_s=0))
-        until_state(control, "shadowing")
-        (group,) = groups_of(served).open
-        exchange = group.exchange
-
-        def spoilt(first: Any, **more: Any) -> None:
-            def run(tensor: Any) -> Any:
-                raise RuntimeError("out of memory")
-
-            first.model.backend.run = run
-            exchange(first, **more)
-
-        monkeypatch.setattr(group, "exchange", spoilt)
-        control.accept("default")
-        change = ended(control)
-        assert change.state == "rolled_back" and "out of memory" in change.sentence
-        assert path_now(control) == "first.onnx" and served.service.layers.models == {}
-        until(lambda: audited(served) == [("streamvision", "model rolled back")], "it is written down")
-        until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it goes on")
-
-
-def test_a_model_that_hangs_when_it_has_taken_over_is_gone_back_from_while_it_is_on_trial(
-    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_module, "LONGEST_TRIAL_S", 12.0)  # five times the limit of a call are more
-    over = threading.Event()
-    more = {"model": {"path": str(models["first"]), "threads": 1, "call_timeout_s": 3.0}}
-    with service(tmp_path, film, models["first"], "a", **more) as served:
-        control = control_of(served)
-        control.replace("default", request(models["second"], prove="none"))
-        until(
-            lambda: (found := control.change("default")) and found.shadow and found.shadow.comparison.pictures, "both"
-        )
-        (group,) = groups_of(served).open
-        exchange = group.exchange
-
-        def spoilt(first: Any, **more: Any) -> None:
-            first.model.backend.run = lambda tensor: over.wait(120)
-            exchange(first, **more)
-
-        monkeypatch.setattr(group, "exchange", spoilt)
-        control.accept("default")
-        change = ended(control)
-        over.set()
-        assert change.state == "rolled_back" and "has not answered for 3 s" in change.sentence
-        until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it goes on")
-
-
-def test_without_memory_for_two_it_is_refused_before_anything_is_opened(
-    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with service(tmp_path, film, models["first"], "a") as served:
-        control = control_of(served)
-        monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
-        control.replace("default", request(models["second"]))
-        change = ended(control)
-        assert change.state == "refused" and "not enough memory for two models" in change.sentence
-        assert change.card is None and change.memory is not None and change.memory.available_mb == 10.0
 
 
 def test_a_model_without_streams_is_opened_once_and_used_by_the_next_stream(
@@ -425,16 +245,3 @@ def test_secrets_of_the_former_model_stay_where_they_are_and_stars_stand_for_the
         assert served.service.layers.exported()["model"]["path"] == "${MODELS}/first.onnx"
     server.shutdown()
     server.server_close()
-
-
-def test_stopping_ends_a_change_at_once(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
-    with service(tmp_path, film, models["first"], "a") as served:
-        control = control_of(served)
-        control.replace("default", request(models["second"], pictures=1000))
-        until_state(control, "proving")
-    assert ended(control).state == "cancelled"
-    until(lambda: not any("model-change" in one.name for one in threading.enumerate()), "its thread has ended")
-    with pytest.raises(ModelChangeError, match="being stopped"):
-        control.replace("default", request(models["second"]))
-    with pytest.raises(ModelError, match="closed"):
-        groups_of(served).open[0].models.first.backend.run(np.zeros((1, 3, 64, 64), np.float32))
