@@ -107,15 +107,18 @@ def test_fifty_viewers_get_frames_that_are_encoded_once(feed: LiveFeed, server: 
 
     def watch(number: int) -> None:
         with opened(server.port, "/streams/gate/mjpeg" if number % 2 else "/api/live?streams=gate") as response:
-            for _ in range(10):
+            read = 0
+            while read < 10 or not all_are_there.is_set():
                 read_part(response) if number % 2 else read_record(response)
+                read += 1
         received.append(number)
 
-    before = gate.published
+    before, all_are_there = gate.published, threading.Event()
     threads = [threading.Thread(target=watch, args=(i,), daemon=True) for i in range(50)]
     for thread in threads:
         thread.start()
-    assert eventually(lambda: gate.channel.viewers > 40)
+    assert eventually(lambda: gate.channel.viewers == 50)
+    all_are_there.set()
     for thread in threads:
         thread.join(TIMEOUT_S)
     assert sorted(received) == list(range(50))

@@ -67,7 +67,7 @@ def test_only_the_newest_of_what_has_come_is_decoded() -> None:
 
     with OddHttpCamera({"/video": burst}) as camera, capturing(f"http://{camera.address}/video") as capture:
         wait_until(lambda: capture.frames_in == 120)
-        assert capture.drops.by_cause()["decode_behind"] > 60
+        assert capture.drops.by_cause()["decode_behind"] > 20
 
 
 def test_a_slow_camera_is_left_alone() -> None:
