@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from support import second_try
 from support.postgres_server import PostgresServer, binaries, postgres_server
+from support.real_time import left_real_time
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and "PYTEST_XDIST_WORKER" not in os.environ:
         config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
+@pytest.fixture(autouse=True)
+def no_real_time() -> Iterator[None]:
+    """A test that leaves its process real-time scheduling takes the cores from all tests beside and behind it."""
+    yield
+    assert not left_real_time(), "the process was left with real-time scheduling (see support/real_time.py)"
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pipelines.codecs import av1, h264, hevc, vpx
 from pipelines.codecs.coded_video import CodedVideo
 from pipelines.codecs.units import units_behind_codes, units_behind_lengths, with_codes
 from pipelines.live_video.bitstream import bitstream_of
+from support.real_time import usual_scheduling
 
 VIDEOS = {
     "h264 with reordered pictures": ("libx264", "yuv420p", (322, 182), {"bf": "2"}),
@@ -36,7 +37,7 @@ VIDEOS = {
 
 def write(path: Path, codec: str, pixels: str, size: tuple[int, int], options: dict[str, str]) -> Path:
     """Write a film of eight pictures, or a manifest with it."""
-    with av.open(str(path), "w") as output:
+    with usual_scheduling(), av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         for index in range(8):
