@@ -82,6 +82,12 @@ class Pairing:
         """(tracks,) whether each has a detection."""
         self._settled = False
 
+    def clear(self) -> None:
+        """Take back everything that was settled."""
+        self.track_of.fill(-1)
+        self.taken.fill(False)
+        self._settled = False
+
     def settle(
         self,
         track: Rows,

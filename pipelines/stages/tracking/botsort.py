@@ -61,10 +61,11 @@ class BotSort(ByteTrack):
         if motion is not None:
             compensate(self._state, motion)
 
-    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+    def _associate(self, measured: Measured, pairing: Pairing) -> None:
+        detections = measured.detections
         if detections.embedding is not None and self._appearance is not None:
             self._by_appearance(detections, pairing)
-        super()._associate(detections, pairing)
+        super()._associate(measured, pairing)
 
     def _by_appearance(self, detections: Detections, pairing: Pairing) -> None:
         """Pair by the better of overlap and appearance; what it leaves goes by overlap alone."""

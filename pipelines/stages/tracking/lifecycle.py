@@ -150,7 +150,7 @@ class BoxTracker(ABC):
         measured = self._measure(detections)
         pairing = Pairing(len(self._tracks), len(measured.detections))
         if len(self._tracks) and len(measured.detections):
-            self._associate(measured.detections, pairing)
+            self._associate(measured, pairing)
         matched = (pairing.track_of >= 0).nonzero()[0]
         self._correct(measured, matched, pairing.track_of[matched], pts_s)
         if len(matched) < len(pairing.track_of):
@@ -225,7 +225,7 @@ class BoxTracker(ABC):
         return Measured(detections, box, error, detections.score >= self._report_score)
 
     @abstractmethod
-    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+    def _associate(self, measured: Measured, pairing: Pairing) -> None:
         """Settle which detection continues which track, by calls of :meth:`Pairing.settle`; ``pairing`` begins empty.
 
         Only called when there are both tracks and detections.

@@ -75,8 +75,8 @@ TRACKERS: Registry[TrackerPlugin] = Registry(
     plugins=(
         TrackerPlugin(
             name="steady",
-            factory="pipelines.stages.tracking.two_stage:SteadyTracker",
-            summary="our own combination: two stages, smoothed boxes",
+            factory="pipelines.stages.tracking.steady:SteadyTracker",
+            summary="our own combination: two stages, smoothed boxes, a moving camera told from the boxes",
         ),
         TrackerPlugin(
             name="sort", factory="pipelines.stages.tracking.sort:Sort", summary="SORT: one association by overlap"

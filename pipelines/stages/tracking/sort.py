@@ -40,7 +40,8 @@ class Sort(BoxTracker):
         super().__init__(**{"new_track_score": 0.0, "confirm_s": 0.0, "confirm_hits": 3, **life})
         self._match = match
 
-    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+    def _associate(self, measured: Measured, pairing: Pairing) -> None:
+        detections = measured.detections
         track, detection, iou = self._candidates(detections, xyxy_from_cxcywh(self._state[POSITION]))
         sure = detections.score[detection] >= self._report_score
         pairing.settle(track[sure], detection[sure], iou[sure], at_least=self._match)
@@ -67,7 +68,8 @@ class OcSort(BoxTracker):
         self._seen_state: Float = np.empty((5, 0, 4))
         self._history: Float = np.empty((0, HISTORY, 3))
 
-    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+    def _associate(self, measured: Measured, pairing: Pairing) -> None:
+        detections = measured.detections
         track, detection, iou = self._candidates(detections, xyxy_from_cxcywh(self._state[POSITION]))
         sure = detections.score[detection] >= self._report_score
         track, detection, iou = track[sure], detection[sure], iou[sure]

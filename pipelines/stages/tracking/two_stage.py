@@ -1,4 +1,4 @@
-"""The association in two stages that ByteTrack introduced: ByteTrack itself, and the default tracker.
+"""The association in two stages that ByteTrack introduced, and ByteTrack itself.
 
 After Zhang et al., *ByteTrack: Multi-Object Tracking by Associating Every Detection Box*, ECCV 2022
 (https://arxiv.org/abs/2110.06864), algorithm 1: strong detections are associated first, with tracked and lost tracks;
@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.stages.tracking.assignment import Pairing
-from pipelines.stages.tracking.kalman import POSITION, xyxy_from_cxcywh
-from pipelines.stages.tracking.lifecycle import BoxTracker
-from streamvision.core.detections import Detections
+from pipelines.stages.tracking.assignment import Pairing, Rows
+from pipelines.stages.tracking.kalman import POSITION, Float, xyxy_from_cxcywh
+from pipelines.stages.tracking.lifecycle import BoxTracker, Measured
 
 
 class TwoStageTracker(BoxTracker):
@@ -50,12 +49,13 @@ class TwoStageTracker(BoxTracker):
         self._low_finds_lost = low_finds_lost
         self._low_continues_new = low_continues_new
 
-    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+    def _associate(self, measured: Measured, pairing: Pairing) -> None:
+        detections = measured.detections
         track, detection, iou = self._candidates(detections, xyxy_from_cxcywh(self._state[POSITION]))
         if not len(track):
             return
         score = detections.score[detection]
-        weighted = iou * score
+        iou, weighted = self._similarity(measured, track, detection, iou)
         high, confirmed = score >= self._high_score, self._tracks["confirmed"][track]
         pairing.settle(track, detection, weighted, at_least=self._high_match, among=confirmed & high)
         if np.count_nonzero(high) < len(high):
@@ -66,6 +66,10 @@ class TwoStageTracker(BoxTracker):
         if np.count_nonzero(confirmed) < len(confirmed):
             new = ~confirmed if self._low_continues_new else ~confirmed & high
             pairing.settle(track, detection, weighted, at_least=self._new_match, among=new)
+
+    def _similarity(self, measured: Measured, track: Rows, detection: Rows, iou: Float) -> tuple[Float, Float]:
+        """Return (P,) how well these pairs agree, and (P,) the same with how sure the detections are."""
+        return iou, iou * measured.detections.score[detection]
 
 
 class ByteTrack(TwoStageTracker):
@@ -79,21 +83,3 @@ class ByteTrack(TwoStageTracker):
         own = {"confirm_s": 0.0, "unsure_confirm_s": float("inf"), "smooth": False}
         own |= {"low_finds_lost": False, "low_continues_new": False}
         super().__init__(low_match=low_match, new_match=new_match, **{**own, **settings})
-
-
-class SteadyTracker(TwoStageTracker):
-    """Our own combination, and the default: two stages with a time-aware, smoothed filter.
-
-    It grew from ByteTrack. What differs, and what each was worth on the sequences that ``docs/tracking.md`` names:
-
-    - A track's box is the filtered one (+1.0 HOTA), and the filter trusts a detection by its score.
-    - The overlap of the first association is weighted by the score (+1.7 HOTA on noisy detections).
-    - Weak detections may continue lost tracks too, not only those seen on the frame before (+1.3 HOTA on noisy
-      detections).
-    - Confirmation by score and time: sure objects have their identity within two frames, unsure ones in half a second.
-
-    The arguments are those of :class:`TwoStageTracker`.
-    """
-
-    def __init__(self, *, low_match: float = 0.4, new_match: float = 0.1, **settings: Any) -> None:
-        super().__init__(low_match=low_match, new_match=new_match, **settings)

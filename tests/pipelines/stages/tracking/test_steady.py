@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.stages.tracking.lifecycle import MAX_TRACKS
-from pipelines.stages.tracking.two_stage import SteadyTracker
+from pipelines.stages.tracking.steady import SteadyTracker
 from streamvision.core.detections import Detections
 from support.moving_boxes import at, found, walker, watch
 

@@ -12,8 +12,8 @@ from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
 from streamvision.evaluation.tracks.mot_files import read_sequences
 
 FLOORS = {
-    "mot15": {"HOTA": 39.0, "IDF1": 52.0, "MOTA": 41.0},
-    "mot17_noisy": {"HOTA": 49.5, "IDF1": 61.0, "MOTA": 57.0},
+    "mot15": {"HOTA": 39.0, "IDF1": 51.0, "MOTA": 41.0},
+    "mot17_noisy": {"HOTA": 51.0, "IDF1": 64.5, "MOTA": 59.0},
 }
 
 

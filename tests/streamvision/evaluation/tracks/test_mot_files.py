@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.tracking.two_stage import SteadyTracker
+from pipelines.stages.tracking.steady import SteadyTracker
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.evaluation.tracks.benchmarks import rules_of

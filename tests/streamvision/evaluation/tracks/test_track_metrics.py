@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.tracking.two_stage import SteadyTracker
+from pipelines.stages.tracking.steady import SteadyTracker
 from streamvision.core.boxes import overlaps
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
 from streamvision.evaluation.tracks.mot_files import corners, read_sequences
