@@ -69,7 +69,7 @@ test)
     debian_install $test_packages
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
-  "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint --group deploy --group sbom
+  "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,ncnn,mqtt,notify,onvif,postgres,tls]' --group test --group lint --group deploy --group sbom
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[export]'

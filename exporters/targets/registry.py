@@ -44,6 +44,15 @@ TARGETS = Registry(
             extra=_EXTRA,
         ),
         TargetEntry(
+            name="ncnn",
+            factory="exporters.targets.ncnn:NcnnTarget",
+            summary="NCNN on small boards such as the Raspberry Pi, and on phones",
+            suffix="_ncnn_model",
+            precisions=("fp32", "fp16"),
+            extra=_EXTRA,
+            backend="ncnn",
+        ),
+        TargetEntry(
             name="coreml",
             factory="exporters.targets.coreml:CoreMlTarget",
             summary="iOS 16 and macOS 13 or later, with Vision's object detection",

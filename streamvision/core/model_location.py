@@ -88,3 +88,9 @@ ModelSetting = Annotated[
     PlainSerializer(written, return_type=str, when_used="json"),
 ]
 """A model in the configuration."""
+
+
+def files_of(model: Path) -> list[Path]:
+    """Return a model's file and that with its weights beside it, where its format has one and it is there."""
+    weights = model.with_suffix(".bin")
+    return [model, weights] if model.suffix.lower() in (".xml", ".param") and weights.is_file() else [model]

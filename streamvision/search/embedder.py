@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import sha256_of
+from streamvision.core.model_location import files_of
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model
 from streamvision.models import model_file
@@ -94,14 +95,12 @@ class Embedder:
 
 
 def mark_of(path: Path) -> EmbedderMark:
-    """Return which model a file is; the weights beside an OpenVINO file, and all files of a folder, count too.
+    """Return which model a file is; the weights beside a file, and all files of a folder, count too.
 
     Raises:
         ModelError: when it cannot be read.
     """
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    if path.suffix == ".xml" and (weights := path.with_suffix(".bin")).exists():
-        files.append(weights)
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else files_of(path)
     try:
         return EmbedderMark(path.name, sha256_of(files))
     except OSError as error:

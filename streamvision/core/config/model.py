@@ -35,7 +35,7 @@ class ModelConfig(Section):
     renamed_keys: ClassVar[dict[str, str]] = {"steady_s": "smoothing_s"}
 
     path: ModelSetting = Field(
-        description="Model file: .onnx, .xml (OpenVINO) or .tflite; or a shipped model: "
+        description="Model file: .onnx, .xml (OpenVINO), .tflite or .param (NCNN); or a shipped model: "
         "road_signs, which run and the like use where none is given; or one on a server: kserve://HOST[:PORT]/NAME."
     )
     backend: str = Field(

@@ -7,7 +7,6 @@ here unless another precision is asked for.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.core.install import install_command
-from streamvision.core.reading import UnreadableError, read_yaml
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
+from streamvision.inference.backends.metadata_file import read_metadata_beside
 from streamvision.inference.tensors import ModelInputs, TensorSpec, last_line
 
 logger = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ class OpenVinoBackend(LoadedBackend):
             precision=real_precision,
             input=ModelInputs.of(tuple(_specs(compiled.inputs)), path=path).picture,
             outputs=tuple(_specs(compiled.outputs)),
-            metadata={**_inside(model, path), **_beside(path)},
+            metadata={**_inside(model, path), **(read_metadata_beside(path) if path.suffix == ".xml" else {})},
             requests=share.requests if name == "CPU" else requests or _useful_requests(compiled),
             inputs=inputs.own,
         )
@@ -287,17 +286,3 @@ def _rt_info(info: Any, prefix: str = "") -> dict[str, str]:
         else:
             found[f"{prefix}{key}"] = str(value)
     return found
-
-
-def _beside(path: Path) -> dict[str, str]:
-    """Read the ``metadata.yaml`` that ultralytics writes into the folder of an OpenVINO export."""
-    file = path.with_name("metadata.yaml")
-    if path.suffix != ".xml" or not file.is_file():
-        return {}
-    try:
-        document = read_yaml(file)
-    except UnreadableError as error:
-        raise ModelError(f"{file} is damaged: it {error}; export the model again or remove the file") from error
-    if not isinstance(document, dict):
-        raise ModelError(f"{file} is damaged (no mapping); export the model again or remove the file")
-    return {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}

@@ -48,8 +48,17 @@ TFLITE_BYTES = zlib.decompress(
 """TFLite: x (1, 8, 8, 3) float32 to y (1, 8, 8, 1)."""
 
 
-PROBES = {".onnx": ONNX_BYTES, ".tflite": TFLITE_BYTES}
+NCNN_PARAM = b"""7767517
+2 2
+Input x 0 1 x 0=8 1=8 2=3
+Convolution y 1 1 x y 0=1 1=1 5=0 6=3
+"""
+"""NCNN: x (3, 8, 8) float32 to y (1, 8, 8)."""
+
+PROBES = {".onnx": ONNX_BYTES, ".tflite": TFLITE_BYTES, ".param": NCNN_PARAM}
 """The model that a runtime is tried with, by the ending that it reads."""
+BESIDE = {".param": bytes(4) + WEIGHTS.tobytes()}
+"""What lies beside such a model as its ``.bin``; in NCNN's, four bytes say that float32 follows."""
 
 
 def computes_right(outputs: list[NDArray[Any]], picture_hwc: NDArray[np.float32]) -> bool:
@@ -76,6 +85,8 @@ def _try(plugin: BackendPlugin, device: str, ending: str, note: str) -> None:
     with tempfile.TemporaryDirectory(prefix="streamvision-") as folder:
         path = Path(folder) / f"probe{ending}"
         path.write_bytes(PROBES[ending])
+        if ending in BESIDE:
+            path.with_suffix(".bin").write_bytes(BESIDE[ending])
         try:
             backend = open_backend(path, backend=plugin.name, device=device)
             picture = np.random.default_rng(0).random((SIDE_PX, SIDE_PX, 3), np.float32)

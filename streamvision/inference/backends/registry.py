@@ -14,6 +14,8 @@ from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
 from streamvision.models import find_model, shipped_models
 
+_IN_FOLDERS = (".xml", ".param")
+"""Endings of models that have their weights beside them, so that a folder with one of them is as good."""
 _ENGINES = (".engine", ".plan")
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
 
@@ -24,7 +26,7 @@ class BackendPlugin(Plugin):
     the longest time of a call, which is for those alone that open models on servers; these take a
     :class:`streamvision.core.model_location.ModelAddress` in place of the path.
 
-    ``doctor`` tries it where it reads ``.onnx`` or ``.tflite`` and the factory is a
+    ``doctor`` tries it where it reads ``.onnx``, ``.tflite`` or ``.param`` and the factory is a
     :class:`streamvision.inference.backends.base.LoadedBackend`.
     """
 
@@ -83,6 +85,16 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             tunes=frozenset({"threads"}),
         ),
         BackendPlugin(
+            name="ncnn",
+            factory="streamvision.inference.backends.ncnn_runtime:NcnnBackend",
+            summary="NCNN, on cpu: small boards and phones",
+            extra=with_extra("ncnn"),
+            endings=(".param",),
+            accepts="an NCNN .param file (or its folder)",
+            package="ncnn",
+            casts_to_bf16=True,
+        ),
+        BackendPlugin(
             name="coreml",
             factory="streamvision.inference.backends.core_ml:CoreMlBackend",
             summary="Core ML, on cpu, gpu or npu of Apple devices",
@@ -119,8 +131,8 @@ def open_backend(
     """Load a model on the runtime and device that will execute it.
 
     Args:
-        path: a file (or folder) with an ending that a backend reads, a folder with one ``.xml`` file, or the address
-            of a model on a server.
+        path: a file (or folder) with an ending that a backend reads, a folder with one ``.xml`` or ``.param`` file, or
+            the address of a model on a server.
         backend: the runtime; ``auto`` picks by the file's ending or the address's scheme.
         device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
@@ -193,12 +205,12 @@ def _model_file(path: Path) -> Path:
     if not path.exists():
         named = ", ".join(shipped_models())
         raise ModelError(f"no model at {path}: give {_accepted()}, or the name of a model that ships here: {named}")
-    if path.is_dir() and known and suffix != ".xml":
+    if path.is_dir() and known and suffix not in _IN_FOLDERS:
         return path
     if path.is_dir():
-        found = sorted(path.glob("*.xml"))
+        found = sorted(one for ending in _IN_FOLDERS for one in path.glob(f"*{ending}"))
         if len(found) != 1:
-            raise ModelError(f"{path} is a folder with {len(found)} .xml files; give {_accepted()}")
+            raise ModelError(f"{path} is a folder with {len(found)} .xml or .param files; give {_accepted()}")
         return _model_file(found[0])
     if suffix in _ENGINES:
         raise ModelError(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from streamvision.core.model_control import ModelMemory
-from streamvision.core.model_location import ModelAddress, ModelLocation
+from streamvision.core.model_location import ModelAddress, ModelLocation, files_of
 
 MB = 1e6
 MARGIN_BYTES = 64_000_000
@@ -23,8 +23,7 @@ def file_bytes(location: ModelLocation) -> int:
     """Return the size of a model's file and of that with its weights beside it; 0 for a model on a server."""
     if isinstance(location, ModelAddress):
         return 0
-    files = [location, location.with_suffix(".bin")] if location.suffix == ".xml" else [location]
-    files += [location.with_name(f"{location.name}.data")]
+    files = [*files_of(location), location.with_name(f"{location.name}.data")]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 

@@ -109,7 +109,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(data_dir, tmp_path, argu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--format", "onnx,ncnn"), "'ncnn' is no export format: "),
+        (("--format", "onnx,mnn"), "'mnn' is no export format: "),
         (("--format", "onnx", "--precision", "int4"), "int4 is not accepted"),
         (("--format", "onnx", "--imgsz", "wide"), "384x640"),
         (("--format", "onnx", "--imgsz", "0"), "384x640"),

@@ -13,8 +13,13 @@ BEGUN = ['{"version": "1.2"}', '{"begin": "cpu"}', '{"device": "cpu", "works": t
 
 def test_the_survey_executes_a_model_on_every_device() -> None:
     reports = {report.name: report for report in survey()}
-    assert list(reports) == ["onnxruntime", "openvino", "litert"]
-    for name, module in (("onnxruntime", "onnxruntime"), ("openvino", "openvino"), ("litert", "ai_edge_litert")):
+    assert list(reports) == ["onnxruntime", "openvino", "litert", "ncnn"]
+    for name, module in (
+        ("onnxruntime", "onnxruntime"),
+        ("openvino", "openvino"),
+        ("litert", "ai_edge_litert"),
+        ("ncnn", "ncnn"),
+    ):
         report = reports[name]
         if importlib.util.find_spec(module) is None:
             assert report.installed is None

@@ -66,7 +66,7 @@ def test_a_missing_file_says_what_is_accepted(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"0 \.xml files"):
+    with pytest.raises(ModelError, match=r"0 \.xml or \.param files"):
         open_backend(tmp_path)
 
 

@@ -1,0 +1,1 @@
+"""From a network to NCNN's two files, by the converter of its own authors."""
