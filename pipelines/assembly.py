@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from pipelines.capture.packet_fan_out import PacketFanOut
@@ -51,6 +51,22 @@ def name_streams(streams: Sequence[StreamConfig]) -> dict[str, tuple[SourceSpec,
         spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
         named[name_stream(spec, stream, named, taken=configured)] = (spec, stream)
     return named
+
+
+def check_cameras(config: AppConfig, names: Collection[str]) -> None:
+    """Find out whether the streams that ``across_cameras`` speaks of are there.
+
+    Raises:
+        ConfigError: naming the first that is not.
+    """
+    across = config.across_cameras
+    if across is None:
+        return
+    named = [*(across.streams or ()), *(name for way in across.transit for name in way.between)]
+    for name in named:
+        if name not in names:
+            there = ", ".join(sorted(names))
+            raise ConfigError(f"across_cameras speaks of the stream {name!r}, which there is not; there are {there}")
 
 
 def name_stream(spec: SourceSpec, stream: StreamConfig, others: Sources, *, taken: Set[str] = frozenset()) -> str:

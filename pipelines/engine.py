@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
-from pipelines.assembly import PacketListeners, StreamBuilder, name_stream, name_streams
+from pipelines.assembly import PacketListeners, StreamBuilder, check_cameras, name_stream, name_streams
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.live_video.relays import PacketRelays
@@ -97,6 +97,8 @@ class Pipeline:
         self._builder = StreamBuilder(
             own_stages, self.times, packets=packets, relays=self.relays, position_at=position_at
         )
+        if not service:
+            check_cameras(config, sources)
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change

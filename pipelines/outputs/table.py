@@ -50,6 +50,7 @@ COLUMNS = (
     "best_file",
     "best_file_frame",
     "crop",
+    "global_id",
 )
 FLUSH_S = 4.0
 """How often rows are written."""
@@ -259,6 +260,7 @@ def row_of(tracklet: Tracklet, *, crop: str | None) -> list[object]:
         "best_file": best.place and best.place.name,
         "best_file_frame": best.place and best.place.frame,
         "crop": crop,
+        "global_id": tracklet.global_id,
     }
     return [without_formula(cells[column]) for column in COLUMNS]
 

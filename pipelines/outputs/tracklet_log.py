@@ -64,6 +64,7 @@ class _Seen(NamedTuple):
     box_xyxy_px: NDArray[np.float32]
     score: NDArray[np.float32]
     class_id: NDArray[np.int32]
+    global_id: NDArray[np.object_] | None
 
 
 @dataclass(eq=False, slots=True)
@@ -90,6 +91,7 @@ class _Row:
     frames: int = 0
     cells: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(ROWS, np.uint16))
     classes: Counter[int] = field(default_factory=Counter)
+    global_id: int | None = None
     key: int = field(default_factory=lambda: next(_KEYS))
 
 
@@ -164,7 +166,7 @@ class TrackletLog:
         # The score of a box that was predicted is that of an earlier one.
         score = found.score if is_seen else np.full(len(found), -1, np.float32)
         with self._adding:
-            self._seen.append(_Seen(moment, track_ids, found.box_xyxy_px, score, found.class_id))
+            self._seen.append(_Seen(moment, track_ids, found.box_xyxy_px, score, found.class_id, found.global_id))
             if self._crops and is_seen:
                 self._look(track_ids, found, frame.picture)
 
@@ -218,6 +220,13 @@ class TrackletLog:
             over = sorted(self._rows, key=lambda one: self._rows[one].last.pts_s)[:-MAX_OPEN]
         self._end(over)
 
+    def _note_global_ids(self, seen: Sequence[_Seen]) -> None:
+        """Keep the newest identity of each that it has in all cameras."""
+        for one in seen:
+            for track_id, global_id in zip(one.track_ids, () if one.global_id is None else one.global_id, strict=False):
+                if global_id is not None:
+                    self._rows[track_id].global_id = global_id
+
     def _reckon_up(self, seen: Sequence[_Seen]) -> None:
         frame_of = np.repeat(np.arange(len(seen)), [len(one.track_ids) for one in seen])
         score, class_id = (np.concatenate([one[column] for one in seen]) for column in (3, 4))
@@ -236,6 +245,7 @@ class TrackletLog:
             if score[best] > row.best_score:
                 row.best, row.best_score = seen[frame_of[best]].moment, float(score[best])
                 row.best_box_xyxy_px, row.picture_px = tuple(box[best].tolist()), self._picture_px
+        self._note_global_ids(seen)
 
     def _row_of(self, track_id: int, moment: Moment) -> _Row:
         self._changed.add(track_id)
@@ -274,6 +284,7 @@ class TrackletLog:
             cells=packed(row.cells),
             crop=self._taken_view(track_id),
             is_over=is_over,
+            global_id=row.global_id,
         )
 
     def _taken_view(self, track_id: int) -> Picture | None:

@@ -67,6 +67,8 @@ def visible_objects(
         name = _drawable_class(class_name(class_id, names), class_id)
         if identity is not None:
             name = f"{name} {identity}"
+        if detections.global_id is not None and detections.global_id[row] is not None:
+            name = f"{name} #{detections.global_id[row]}"
         if attributes is not None and (found := attributes_text(attributes[row])):
             name = f"{name} {drawable(found)}"
         figures: tuple[str, ...] = (f"{score:.2f}",)

@@ -34,6 +34,11 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             summary="adaptive inference: motion that the next plans rely on",
         ),
         Plugin(
+            name="across_cameras",
+            factory="pipelines.stages.across_cameras.stage:across_cameras",
+            summary="one identity for one object in all cameras",
+        ),
+        Plugin(
             name="smooth_keypoints",
             factory="pipelines.stages.smoothing:smooth_keypoints",
             summary="keypoints of an identity that do not tremble",

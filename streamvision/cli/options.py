@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from streamvision.cli.sections import together
 from streamvision.cli.sources import Sources, several_paths
+from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import AppConfig, load_config, parse_config
 from streamvision.core.config.merging import join_options
@@ -219,6 +220,7 @@ source_options = together(
     field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
     slices_option,
     field_option("--tracker", TrackerConfig, "name", name="tracker"),
+    field_option("--across-cameras", AcrossCamerasConfig, "model", name="across_cameras", metavar="FILE"),
     heading="Where frames come from, and how they are followed",
 )
 """Options that say where frames come from."""

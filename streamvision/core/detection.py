@@ -26,6 +26,8 @@ class Detection:
     """Left, top, right and bottom in the picture's own pixels."""
     track_id: int | None = None
     """Its identity, once a tracker has confirmed one."""
+    global_id: int | None = None
+    """The identity that it has in all cameras, where `across_cameras` gives one."""
     mask: BoxMask | None = None
     """Which pixels of its box are the object."""
     keypoint_xy_px: NDArray[np.float32] | None = None

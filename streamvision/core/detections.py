@@ -52,6 +52,9 @@ class Detections:
     """(N,) dict by the name of a second model of what it found on the object, or ``None`` where it has not (yet);
     ``None`` where there is no second model."""
 
+    global_id: NDArray[np.object_] | None = None
+    """(N,) int identities that objects have in all cameras, or ``None`` where one has none (yet); ``None`` where nobody
+    gives them."""
     class_name: NDArray[np.object_] | None = None
     """(N,) str name of each object's class; ``None`` where only numbers are known."""
 
@@ -236,6 +239,8 @@ class Detections:
             more["keypoints"] = np.concatenate([points[0], points[1][..., None]], axis=2).tolist()
         if self.obb_cxcywhr_px is not None:
             more["obb"] = self.obb_cxcywhr_px.astype(np.float64).round(4).tolist()
+        if self.global_id is not None:
+            more["global_id"] = self.global_id.tolist()
         if self.attributes is not None:
             more["attributes"] = [found or {} for found in self.attributes.tolist()]
         return more

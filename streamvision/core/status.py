@@ -28,6 +28,8 @@ class StageStatus:
     """Frames on which it raised, or returned nonsense."""
     p95_ms: float | None
     """How long it takes; ``None`` before it came back for the first time."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """What else it counts, by name."""
 
 
 @dataclass(frozen=True)

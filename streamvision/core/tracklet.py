@@ -58,6 +58,8 @@ class Tracklet:
     """A view of it that is clearer than those that were told before; ``None`` where there is none."""
     is_over: bool
     """Whether nothing more will be told of it."""
+    global_id: int | None = None
+    """The newest identity that it had in all cameras; ``None`` where nobody gave it one."""
 
 
 def majority(counts: Counter[int]) -> int:

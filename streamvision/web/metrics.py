@@ -107,6 +107,9 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
     stage_frames = CounterMetricFamily(
         "streamvision_stage_frames", "Frames of the user's own stages.", labels=["stream", "stage", "outcome"]
     )
+    stage_counts = GaugeMetricFamily(
+        "streamvision_stage_count", "What else a stage counts, by name.", labels=["stream", "stage", "name"]
+    )
     plans = CounterMetricFamily(
         "streamvision_inference_plans", "Frames by what the network was shown of them.", labels=["stream", "kind"]
     )
@@ -138,6 +141,8 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
             }
             for outcome, count in outcomes.items():
                 stage_frames.add_metric([status.id, stage.name, outcome], count)
+            for name, count in sorted(stage.counts.items()):
+                stage_counts.add_metric([status.id, stage.name, name], count)
         frames_in.add_metric([status.id], status.frames_in)
         frames_done.add_metric([status.id], status.frames_done)
         reconnects.add_metric([status.id], status.reconnects)
@@ -145,7 +150,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
             dropped.add_metric([status.id, cause], count)
         for name, count in sorted(bounded(status.identities).items()):
             identities.add_metric([status.id, name], count)
-    yield from (frames_in, frames_done, dropped, reconnects, identities, plans, looks, stage_frames)
+    yield from (frames_in, frames_done, dropped, reconnects, identities, plans, looks, stage_frames, stage_counts)
     yield from (output_failures, output_lost)
 
 

@@ -20,7 +20,7 @@ from pipelines.stages.analytics.zones import Incident, Zones
 from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
 from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
-from streamvision.core.detections import box_fractions, class_name
+from streamvision.core.detections import Detections, box_fractions, class_name
 from streamvision.core.event_message import moment_of
 from streamvision.core.frame import Frame, Result
 
@@ -72,6 +72,7 @@ class Analytics:
         self._picture_px = (16, 9)
         self._segment: int | None = None
         self._table = TrackTable(memory_s)
+        self._global_ids: dict[int | None, int] = {}
         self._lines, self._zones = Lines(config.lines, names), Zones(_counting(config), names)
         self._ignored = _ignored(config, names)
         self._speeds = Speeds(config.speed) if config.speed else None
@@ -125,6 +126,7 @@ class Analytics:
         frame, detections = result.frame, result.detections
         self._picture_px = (frame.picture.width_px, frame.picture.height_px)
         events = list(self._start_segment(frame))
+        self._note_global_ids(detections)
         ignored = self._ignored.covers(detections, self._picture_px) if self._ignored else None
         tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px, ignored=ignored)
         self._follow(tracks.arrival)
@@ -146,6 +148,12 @@ class Analytics:
             speed_kmh=None if speed_kmh is None else _spread(speed_kmh, tracks, len(detections)),
             heat=self._heat.seconds() if self._heat and shown else None,
         )
+
+    def _note_global_ids(self, detections: Detections) -> None:
+        """Remember who is who in all cameras, for events of objects that have left."""
+        if detections.global_id is not None:
+            both = zip(detections.identities(), detections.global_id.tolist(), strict=True)
+            self._global_ids.update({one: known for one, known in both if one is not None and known is not None})
 
     def _start_segment(self, frame: Frame) -> list[AnalyticsEvent]:
         """Forget all identities where the stream began anew: none of them will come again."""
@@ -172,6 +180,8 @@ class Analytics:
         if not len(departing):
             return []
         events = self._zone_events(_Moment(frame), self._zones.forget(self._table, departing))
+        for identity in self._table.identity[departing].tolist():
+            self._global_ids.pop(identity, None)
         self._follow(self._table.forget(departing))
         return events
 
@@ -196,17 +206,18 @@ class Analytics:
     ) -> AnalyticsEvent:
         frame = here.frame
         box, score = here.seen(row)
+        track_id = None if row is None else int(self._table.identity[row])
         return AnalyticsEvent(
             kind=kind,
             stream=frame.stream_id,
             **moment_of(frame),
-            track_id=None if row is None else int(self._table.identity[row]),
+            track_id=track_id,
             class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
             region=region,
             direction=direction,
             box=box,
             score=score,
-            values=values,
+            values=values if (known := self._global_ids.get(track_id)) is None else {**values, "global_id": known},
         )
 
     def report(self) -> dict[str, Any]:

@@ -239,7 +239,7 @@ class ModelWorker(ABC, Generic[F]):
                 if crop.key not in self._under_way:
                     continue  # forgotten meanwhile
                 before = self._kept.get(crop.key)
-                if not value and before is not None and self.lasting:
+                if self.lasting and before is not None and not value:
                     value = before.value
                 self._kept[crop.key] = Kept(value, crop.quality, crop.pts_s)
                 self._kept.move_to_end(crop.key)

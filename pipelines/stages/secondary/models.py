@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.stages.secondary.key_frames import KeyFrameModel
 from pipelines.stages.secondary.model_worker import ModelWorker
 from pipelines.stages.secondary.secondary_inference import SecondaryModel, check_names
 from streamvision.core.config.app import AppConfig
+
+if TYPE_CHECKING:
+    from pipelines.stages.across_cameras import CameraIdentities
 
 
 class SecondaryModels:
@@ -28,6 +31,8 @@ class SecondaryModels:
         """Models that are shown the crops of objects."""
         self.for_key_frames: list[KeyFrameModel] = []
         """Models that are shown a whole frame now and then."""
+        self.across_cameras: CameraIdentities | None = None
+        """What gives objects one identity in all cameras; ``None`` without."""
 
     def open(self, *, names: tuple[str, ...]) -> None:
         """Open the models, where they are not open already.
@@ -48,6 +53,10 @@ class SecondaryModels:
             try:
                 self.for_objects += (SecondaryModel.open(one) for one in config.secondary_models)
                 self.for_key_frames += (KeyFrameModel.open(one) for one in config.key_frames)
+                if config.across_cameras is not None:
+                    from pipelines.stages.across_cameras import CameraIdentities
+
+                    self.across_cameras = CameraIdentities.open(config.across_cameras)
             except BaseException:
                 self._close(0.0)
                 raise
@@ -80,4 +89,5 @@ class SecondaryModels:
 
     @property
     def _workers(self) -> Sequence[ModelWorker[Any]]:
-        return [*self.for_objects, *self.for_key_frames]
+        across = [] if self.across_cameras is None else [self.across_cameras.model]
+        return [*self.for_objects, *self.for_key_frames, *across]

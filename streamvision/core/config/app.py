@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
+from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.cluster import ClusterConfig
@@ -51,6 +52,9 @@ class AppConfig(Section):
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
+    )
+    across_cameras: Annotated[AcrossCamerasConfig | None, given_by("model")] = Field(
+        None, description="One identity for one object in all cameras; absent: each camera has its own."
     )
     secondary_models: tuple[SecondaryModelConfig, ...] = Field(
         (), max_length=16, description="Models that run on the objects which the first model found."
@@ -120,6 +124,25 @@ class AppConfig(Section):
         trackers = [stream.tracker or self.tracker for stream in self.streams] or [self.tracker]
         if self.outputs.table is not None and all(tracker.name == "none" for tracker in trackers):
             raise ValueError("outputs.table has a row an identity, but the tracker is none; choose one, or no table")
+        return self
+
+    @model_validator(mode="after")
+    def _identities_across_cameras_meet(self) -> AppConfig:
+        if self.across_cameras is None:
+            return self
+        trackers = [stream.tracker or self.tracker for stream in self.streams] or [self.tracker]
+        if all(tracker.name == "none" for tracker in trackers):
+            raise ValueError("across_cameras joins the identities of trackers, but the tracker is none; choose one")
+        if self.workers > 1:
+            raise ValueError(
+                f"workers is {self.workers}, but across_cameras compares the objects of all streams in one process; "
+                "leave out one of them"
+            )
+        if self.cluster is not None:
+            raise ValueError(
+                "across_cameras compares the objects of all streams in one process, and those of a cluster run on "
+                "several machines; leave out one of them"
+            )
         return self
 
     @model_validator(mode="after")

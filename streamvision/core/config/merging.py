@@ -25,7 +25,14 @@ ALIASES = {"conf": "score", "imgsz": "side_px"}
 """By what other programs call them, options of ours."""
 PRIVACY_OPTIONS = tuple(PrivacyConfig.model_fields)
 SERVE_OPTIONS = ("login", "tls", "tls_cert", "tls_key", "embed_origins")
-MAIN_KEYS = {"model": "path", "tracker": "name", "adaptive": "mode", "slices": "tiles", "cluster": "address"}
+MAIN_KEYS = {
+    "model": "path",
+    "tracker": "name",
+    "adaptive": "mode",
+    "slices": "tiles",
+    "cluster": "address",
+    "across_cameras": "model",
+}
 """The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
 
 

@@ -140,11 +140,12 @@ export class ObjectCard {
 
 // [[name, words]] of what is known of an object.
 export function factsOf(object, { zones, seen_s }) {
-  const { class_name: kind, track_id: id = null, score, speed_kmh: speed, attributes } = object;
+  const { class_name: kind, track_id: id = null, global_id: everywhere, score, speed_kmh: speed, attributes } = object;
   const found = Object.entries(attributes ?? {}).slice(0, MOST_ATTRIBUTES);
   return [
     ["Class", short(kind ?? object.class_id)],
     ["Identity", id === null ? "not confirmed" : String(id)],
+    ...(everywhere === undefined ? [] : [["In all cameras", Number.isInteger(everywhere) ? `#${everywhere}` : "not known yet"]]),
     ...(Number.isFinite(score) ? [["Score", score.toFixed(2)]] : []),
     ...(seen_s === null ? [] : [["In sight", `for ${seen_s < 10 ? seen_s.toFixed(1) : Math.round(seen_s)} s, as far as this page saw`]]),
     ...(Number.isFinite(speed) ? [["Speed", `${speed.toFixed(0)} km/h`]] : []),

@@ -12,6 +12,8 @@ export interface FoundObject {
   score: number;
   /** The identity; null where it is not certain, or nothing is followed. */
   track_id: number | null;
+  /** The identity in all cameras, where these are compared; null while it is not known. */
+  global_id?: number | null;
   /** What second models say of it, by their names. */
   attributes?: Record<string, unknown>;
   speed_kmh?: number | null;

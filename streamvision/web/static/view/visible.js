@@ -39,10 +39,10 @@ function visible(object, { width, height, tracked, names, place, by }) {
 }
 
 // Class, with the identity where there is one, and what second models say.
-export function nameOf({ class_id: classId, class_name: given, track_id: id = null, attributes }, names = []) {
+export function nameOf({ class_id: classId, class_name: given, track_id: id = null, global_id: everywhere = null, attributes }, names = []) {
   const name = short(given ?? names[classId] ?? `class ${classId}`);
   const found = Object.values(attributes ?? {}).map(attributeWords).filter(Boolean);
-  return [name, ...(id === null ? [] : [id]), ...(found.length ? [short(found.join(" "))] : [])].join(" ");
+  return [name, ...(id === null ? [] : [id]), ...(Number.isInteger(everywhere) ? [`#${everywhere}`] : []), ...(found.length ? [short(found.join(" "))] : [])].join(" ");
 }
 
 // What a second model found on an object, in few words.
