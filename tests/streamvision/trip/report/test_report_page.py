@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import expect
+
 from streamvision.trip.report import write_report
 from support.made_up_trips import trip
 from support.serving import until
@@ -35,7 +38,7 @@ def test_it_lists_the_objects_and_the_drives(opened, made):
         assert page.locator("#title").inner_text() == summary.title
         assert "2.4 s could not be decoded" in page.locator(".drive").nth(1).inner_text()
         assert page.locator(".tick").count() >= len(summary.drives)
-        assert _painted(page) > 5_000
+        until(lambda: _painted(page) > 5_000, "it is drawn")
 
 
 def test_pictures_are_shown_and_the_scale_bar_says_a_round_distance(opened, made):
@@ -92,20 +95,25 @@ def test_the_link_leads_into_the_video_at_the_objects_time(opened, made):
 def test_the_map_is_moved_by_keys_wheel_and_buttons(opened, made):
     path, _ = made
     with opened(path) as page:
-        before = page.locator("#scale-words").inner_text()
-        other = "before => document.getElementById('scale-words').textContent !== before"
-        same = "before => document.getElementById('scale-words').textContent === before"
+        words = page.locator("#scale-words")
         page.locator("#map-canvas").focus()
-        for _ in range(8):
-            page.keyboard.press("+")
-        page.wait_for_function(other, arg=before)
+        page.keyboard.press("0")  # the page has its layout by now
+        before = words.inner_text()
+
+        def until_other(move):
+            def moved():
+                move()
+                return words.inner_text() != before
+
+            until(moved, "it is nearer")  # what comes while the page is busy may be lost
+
+        until_other(lambda: page.keyboard.press("+"))
         page.keyboard.press("0")
-        page.wait_for_function(same, arg=before)
+        expect(words).to_have_text(before)
         page.locator("#map-canvas").hover()
-        page.mouse.wheel(0, -900)
-        page.wait_for_function(other, arg=before)
+        until_other(lambda: page.mouse.wheel(0, -900))
         page.locator("#map-all").click()
-        page.wait_for_function(same, arg=before)
+        expect(words).to_have_text(before)
 
 
 def test_two_fingers_zoom_the_map(opened, made):
@@ -125,7 +133,7 @@ def test_two_fingers_zoom_the_map(opened, made):
         for apart in range(30, 150, 10):
             touch("touchMove", -apart, apart)
         touch("touchEnd")
-        page.wait_for_function("before => document.getElementById('scale-words').textContent !== before", arg=before)
+        expect(page.locator("#scale-words")).not_to_have_text(before)
 
 
 def test_the_plot_says_speed_and_limit_at_a_moment(opened, made):
