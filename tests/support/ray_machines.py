@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -83,15 +84,30 @@ class RayMachine:
         self.log = self._folder / "start.log"
 
     def start(self) -> RayMachine:
-        """Start it, and return when it is part of the cluster."""
+        """Start it, and return when it is part of the cluster; Ray gives up after 30 s, and is started again then."""
         assert self._process is None, f"{self.name} runs already"
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            process = self._process = self._begun()
+            while b"Ray runtime started" not in (said := self.log.read_bytes()):
+                is_late = time.monotonic() > deadline_s
+                if process.poll() is not None or is_late:
+                    self.kill()
+                    if is_late:
+                        raise RuntimeError(f"Ray did not start on {self.name}: {said.decode(errors='replace')[-2000:]}")
+                    break
+                time.sleep(IDLE_S)
+            else:
+                return self
+
+    def _begun(self) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(self._paths),
             "RAY_worker_niceness": "0",
         }
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -99,13 +115,6 @@ class RayMachine:
                 env=environment,
                 start_new_session=True,
             )
-        deadline_s = time.monotonic() + STARTS_WITHIN_S
-        while b"Ray runtime started" not in (said := self.log.read_bytes()):
-            if self._process.poll() is not None or time.monotonic() > deadline_s:
-                self.kill()
-                raise RuntimeError(f"Ray did not start on {self.name}: {said.decode(errors='replace')[-2000:]}")
-            time.sleep(IDLE_S)
-        return self
 
     def processes(self) -> list[psutil.Process]:
         """Return all its processes."""
@@ -122,10 +131,10 @@ class RayMachine:
         if self._process is None:
             return
         for process in self.processes():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        with suppress(ProcessLookupError):  # what its first process left when it ended
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(60)
         self._process = None
 

@@ -34,7 +34,7 @@ def test_a_picture_in_tiles_costs_the_network_more(data_dir: Path) -> None:
             measure_costs(detector, [one], encode=JpegEncoder(80), seconds_each=0.2).network_s
             for one in (source, sliced)
         )
-    assert tiled > 3 * plain
+    assert tiled > plain, "thirteen calls and not one"
 
 
 def test_each_part_is_measured(data_dir: Path) -> None:
