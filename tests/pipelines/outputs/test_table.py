@@ -72,7 +72,7 @@ def test_every_cell_of_an_identity(tmp_path: Path) -> None:
         "last_time": "2026-09-21T14:13:20.730Z", "time_source": "container", "frames": "3", "best_score": "0.875",
         "best_frame": "11", "best_pts_s": "0.44", "best_left_px": "20.0", "best_top_px": "20.0",
         "best_right_px": "120.0", "best_bottom_px": "170.0", "first_file_pts_s": "1.0", "last_file": "'=c.mp4",
-        "last_file_pts_s": "0.0", "best_file": "b.mp4", "best_file_frame": "0",
+        "last_file_pts_s": "0.0", "best_file": "b.mp4", "best_file_frame": "0", "global_id": "",
     }  # fmt: skip
     picture = cv2.imread(str(tmp_path / crop))
     assert picture is not None and abs(float(picture.mean()) - 11) < 2, "the view of the best frame"
@@ -83,7 +83,7 @@ def test_what_is_not_known_is_empty_and_no_cell_is_a_formula(tmp_path: Path) -> 
     empty = {name for name, cell in row.items() if not cell}
     assert empty == {
         "file", "first_time", "last_time", "time_source", "first_file_pts_s", "last_file", "last_file_pts_s",
-        "best_file", "best_file_frame", "crop",
+        "best_file", "best_file_frame", "crop", "global_id",
     }  # fmt: skip
     assert row["class_name"] == "'=1+1"
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"], "no folder where no crops are wanted"
