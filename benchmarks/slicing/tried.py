@@ -22,6 +22,8 @@ from streamvision.inference.slicing.merging import merged
 from streamvision.inference.slicing.tiles import Tiling
 
 Pixels = NDArray[np.uint8]
+Half = tuple[list[Pixels], list[LabelledImage]]
+"""Mosaics, and what is marked on them."""
 NESTED = SlicesConfig(merge="nms", match_metric="ios", match_threshold=0.7)
 """What tells a box that lies in a better one of its class: a part of an object that was found twice, as a rule."""
 SHOWN_SCORE = 0.25
@@ -48,7 +50,11 @@ class Seen:
     parts: tuple[tuple[Detections, ...], ...]
     """By picture and part, in pixels of the picture: the whole first, then the tiles."""
     seconds: float
-    """A picture."""
+    """Of the processor, a picture."""
+
+    def above(self, score: float) -> Seen:
+        """Return what reaches a score."""
+        return Seen(tuple(tuple(part[part.score >= score] for part in parts) for parts in self.parts), self.seconds)
 
     @property
     def inputs(self) -> float:
@@ -59,7 +65,7 @@ class Seen:
 def see(model: Model, pictures: Sequence[Pixels], how: SlicesConfig) -> Seen:
     """Show a model the pictures and their tiles."""
     tiling = Tiling(how, model.card) if how.is_on else None
-    seen, begin_s = [], time.perf_counter()
+    seen, begin_s = [], time.process_time()
     for pixels in pictures:
         picture = BgrPicture(pixels)
         size_px = picture.width_px, picture.height_px
@@ -68,7 +74,7 @@ def see(model: Model, pictures: Sequence[Pixels], how: SlicesConfig) -> Seen:
             (found,) = model.detect([part_of(picture, window)])
             parts.append(found.shifted(np.array(window[:2], np.float32), picture_px=size_px))
         seen.append(tuple(parts))
-    return Seen(tuple(seen), (time.perf_counter() - begin_s) / len(pictures))
+    return Seen(tuple(seen), (time.process_time() - begin_s) / len(pictures))
 
 
 def put_together(seen: Seen, rule: SlicesConfig, *, agnostic: bool, most: int) -> list[Detections]:

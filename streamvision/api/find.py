@@ -102,7 +102,8 @@ def recordings_of(config: AppConfig) -> dict[str, Recording]:
 def settings_of(config: AppConfig) -> str:
     """Return a digest of what decides which identities are found in given recordings."""
     model = config.model.model_dump_json(exclude=set(CALLS_KEYS))
-    rest = [section.model_dump_json() for section in (config.tracker, config.adaptive)]
+    sections = (config.tracker, config.adaptive, *([config.slices] if config.slices.is_on else []))
+    rest = [section.model_dump_json() for section in sections]
     return hashlib.sha256("\n".join([model, *rest, str(config.max_frames)]).encode()).hexdigest()
 
 

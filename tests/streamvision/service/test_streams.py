@@ -79,6 +79,20 @@ def test_what_a_stream_has_of_its_own_wins_over_the_run_which_changes_for_the_ot
         until(lambda: served.get("/api/streams/off")["frames_done"] > 2, "it runs now")
 
 
+def test_the_tiles_of_a_stream_are_changed_while_it_runs(start: Start, tmp_path: Path) -> None:
+    with start(str(tmp_path / "state")) as served:
+        served.add(id="gate")
+        until(lambda: served.get("/api/streams/gate")["frames_done"] > 0, "it runs")
+        running = served.service._running["gate"]
+        assert served.ask("PATCH", "/api/streams/gate", {"slices": "2x2"})[1]["slices"] == "2x2"
+        status, answer = served.ask("PATCH", "/api/streams/gate", {"slices": "many"})
+        assert status == 400 and "COLSxROWS" in json.dumps(answer)
+        assert served.service._running["gate"].slices.tiles == "2x2" and running.slices is None
+        assert served.ask("PATCH", "/api/streams/gate", {"slices": None})[0] == 200
+        assert served.ask("PATCH", "/api/settings", {"slices": {"tiles": "auto", "overlap": 0.3}})[0] == 200
+        assert served.get("/api/settings")["slices"]["overlap"] == 0.3
+
+
 def test_a_stream_whose_source_is_not_there_at_the_start_is_told_and_tried_again(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
