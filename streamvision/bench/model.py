@@ -17,7 +17,7 @@ from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes, quantiles_of
-from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.base import Backend, LoadedBackend
 from streamvision.inference.backends.cores import usable_cores
 from streamvision.inference.model import Model
 
@@ -51,6 +51,8 @@ class ModelFigures:
     """Model and runtime in words."""
     runtime: str
     """Name of the backend."""
+    runtime_version: str
+    """Its version."""
     device: str
     """Where it really executed."""
     precision: str
@@ -73,6 +75,7 @@ class ModelFigures:
             "cores": usable_cores(),
             "model": self.model,
             "runtime": self.runtime,
+            "runtime_version": self.runtime_version,
             "device": self.device,
             "precision": self.precision,
             "picture_px": list(self.picture_px),
@@ -130,6 +133,7 @@ def bench_model(
             requests=detector.requests,
             model=detector.describe(),
             runtime=detector.backend.name,
+            runtime_version=_version(detector.backend),
             device=detector.backend.device,
             precision=detector.backend.precision,
             picture_px=(picture.width_px, picture.height_px),
@@ -140,6 +144,10 @@ def _repeat(detector: Model, picture: Picture, seconds: float, *, workers: int) 
     """Find objects over and over in so many threads; return how many pictures were done."""
     pictures = [picture] * detector.useful_batch
     return len(pictures) * repeat(lambda: partial(detector.find, pictures), workers=workers, seconds=seconds)
+
+
+def _version(backend: Backend) -> str:
+    return backend.version() if isinstance(backend, LoadedBackend) else "unknown"
 
 
 def _milliseconds(quantiles_s: Mapping[str, float]) -> dict[str, float]:

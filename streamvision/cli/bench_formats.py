@@ -23,6 +23,7 @@ from streamvision.models import find_model
 if TYPE_CHECKING:
     from exporters.base import TargetEntry
     from streamvision.bench.formats.rows import Row
+    from streamvision.bench.formats.table import FormatsFigures
 
 _SOURCES = (".pt", ".pth")
 
@@ -170,10 +171,21 @@ def formats(
             say=say,
         )
         figures = bench.run()
+    _keep(figures, paths)
     if plot:
         report.plot(figures, plot)
     click.echo(json.dumps(figures.to_json()) if as_json else report.describe(figures))
     return 0 if any(row.rounds for row in figures.rows) else 1
+
+
+def _keep(figures: FormatsFigures, paths: list[Path]) -> None:
+    """Keep the end of the table for ``doctor``; that it cannot be kept makes no table worthless."""
+    from streamvision.bench.formats.kept import keep
+
+    try:
+        keep(figures, paths)
+    except OSError as error:
+        click.echo(f"streamvision: 'doctor' will not know of this table: {error}", err=True)
 
 
 def _file(name: str) -> Path:

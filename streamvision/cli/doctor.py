@@ -17,8 +17,9 @@ import click
 
 import streamvision
 from streamvision.cli.doctor_check import Check
+from streamvision.cli.doctor_formats import fastest_format
 from streamvision.cli.doctor_nvidia import nvidia_checks
-from streamvision.core.errors import StreamVisionError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.install import install_command
 from streamvision.core.nvidia.machine import read_machine
 from streamvision.core.onnx_packages import installed_packages
@@ -64,16 +65,22 @@ class FoundPlugin:
 
 
 @click.command()
+@click.option("--model", type=Path, metavar="FILE", help="Say which form of this model is fastest here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
-def doctor(as_json: bool) -> int:
+def doctor(model: Path | None, as_json: bool) -> int:
     """Check this machine: what is installed, which accelerators really execute a model, what to install for what.
 
     Every device is tried with a small model, so that "works" means that it executed one. Exit code 1 if something
-    that is needed does not work; optional parts may be absent.
+    that is needed does not work; optional parts may be absent. What 'bench formats' has found on this machine is said
+    in one line.
     """
+    if model is not None and not model.exists():
+        raise ConfigError(f"there is no model at {model}; give a checkpoint or a model file that exists")
     nvidia = read_machine()
     backends, plugins = survey(), find_plugins()
     checks = [*(check() for check in CHECKS), _onnx_runtime(backends), *nvidia_checks(nvidia)]
+    fastest, check = fastest_format(model, backends)
+    checks.append(check)
     healthy = all(c.ok for c in checks if c.required) and any(d.works for b in backends for d in b.devices)
     if as_json:
         document = {
@@ -83,6 +90,7 @@ def doctor(as_json: bool) -> int:
             "nvidia": nvidia.to_json() if nvidia else None,
             "backends": [backend.to_json() for backend in backends],
             "plugins": [asdict(plugin) for plugin in plugins],
+            "fastest_format": asdict(fastest) if fastest else None,
         }
         click.echo(json.dumps(document))
     else:

@@ -93,6 +93,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             accepts="an NCNN .param file (or its folder)",
             package="ncnn",
             casts_to_bf16=True,
+            tunes=frozenset({"requests", "threads"}),
         ),
         BackendPlugin(
             name="coreml",
