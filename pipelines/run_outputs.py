@@ -13,6 +13,7 @@ from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.errors import ConfigError
 
 
 class OutputStream(Protocol):
@@ -61,8 +62,12 @@ class RunOutputs:
 
         Raises:
             OutputError: naming the first file that cannot be written, and why.
-            ConfigError: when there is no sink of a configured name, or it does not take its options.
+            ConfigError: when there is no sink of a configured name, or it does not take its options; or trajectories
+                are to be smoothed of what never ends.
         """
+        sources = tuple(sources)
+        if self._config.outputs.smooth:
+            _check_ends(sources, loops=any(stream.loop for stream in self._config.streams))
         models = [one.path for one in (self._config.model, *self._config.models.values())]
         read = [path for spec in sources for path in source_files(spec)]
         check_outputs(self._config.outputs, stream_ids=stream_ids, inputs=[*models, *read], several=self._several)
@@ -90,4 +95,17 @@ class RunOutputs:
             heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
             without=frozenset({"record"}) if stream.config.record is False else frozenset(),
             identity_memory_s=(stream.config.tracker or self._config.tracker).memory_s,
+        )
+
+
+def _check_ends(sources: Iterable[SourceSpec], *, loops: bool) -> None:
+    if loops:
+        raise ConfigError(
+            "a file that begins again never ends, and trajectories are smoothed then; leave out --loop or --smooth"
+        )
+    live = next((spec for spec in sources if spec.live), None)
+    if live is not None:
+        raise ConfigError(
+            f"{live.safe_uri} is live, and trajectories are smoothed once a recording has ended; leave out --smooth "
+            "(outputs.smooth), or give files"
         )

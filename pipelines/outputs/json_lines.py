@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.sink import SinkContext
-from streamvision.core.frame import describe
+from streamvision.core.frame import Result, describe
 from streamvision.core.rendered_frame import RenderedFrame
 
 
@@ -27,14 +28,7 @@ class JsonLinesSink:
         """
         if self._file is None:
             return
-        frame = rendered.result.frame
-        record = {
-            "stream": frame.stream_id,
-            "frame": frame.index,
-            "pts_s": round(frame.pts_s, 6),
-            **describe(rendered.result, self._names),
-        }
-        self._file.append(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
+        self._file.append(json_line(frame_record(rendered.result, self._names)))
 
     def use_names(self, names: tuple[str, ...]) -> None:
         """Call classes by these names, by class id, from the next frame on."""
@@ -45,6 +39,22 @@ class JsonLinesSink:
         if self._file is not None:
             self._file.release()
             self._file = None
+
+
+def frame_record(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a line says of a frame; ``names`` are those of the classes by class id."""
+    frame = result.frame
+    return {
+        "stream": frame.stream_id,
+        "frame": frame.index,
+        "pts_s": round(frame.pts_s, 6),
+        **describe(result, names),
+    }
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """Return a record as a line, with its end."""
+    return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def open_json_lines(context: SinkContext) -> JsonLinesSink:

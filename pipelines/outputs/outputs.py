@@ -13,7 +13,7 @@ from pipelines.outputs.output import Output
 from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.config.outputs import OutputsConfig
-from streamvision.core.errors import OutputError
+from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.registry import Plugin
 from streamvision.core.telemetry import DropCounter
@@ -47,6 +47,8 @@ def check_outputs(
         OutputError: naming the first file that cannot be written, and why.
         ConfigError: when there is no sink of a configured name, or it does not take its options.
     """
+    if config.smooth:
+        check_smoothing(config)
     read = {_identity(path) for path in inputs if isinstance(path, Path)}
     taken: set[object] = set()
     for plugin, target in _wanted(config):
@@ -66,6 +68,21 @@ def check_outputs(
             taken.add(identity)
     for one in config.sinks:
         SINKS.get(one.name).options_of(one.options)
+
+
+def check_smoothing(config: OutputsConfig) -> None:
+    """Find out whether there is a file of whole trajectories, and none that would tell of other identities.
+
+    Raises:
+        ConfigError: when there is none, or a table.
+    """
+    if config.table is not None:
+        raise ConfigError(
+            "a table has a row for each identity as it is seen, before trajectories are smoothed; leave out --table "
+            "(outputs.table) or --smooth (outputs.smooth)"
+        )
+    if config.detections is None and config.mot is None:
+        raise ConfigError("--smooth is about the files of --detections and --mot; give one of them, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -184,7 +201,7 @@ def _wanted(config: OutputsConfig) -> Iterator[tuple[SinkPlugin, Path]]:
     for plugin in SINKS.built_in:
         target = getattr(config, plugin.name, None)  # one without a key of its own is chosen under outputs.sinks
         if isinstance(plugin, SinkPlugin) and target is not None:
-            yield plugin, target
+            yield plugin.for_outputs(config), target
 
 
 def _paths(plugin: SinkPlugin, target: Path, stream_ids: Sequence[str], *, several: bool) -> list[Path]:

@@ -6,8 +6,9 @@ all others are chosen by name, with their options, under ``outputs.sinks``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.registry import Plugin, Registry
 
 
@@ -23,6 +24,12 @@ class SinkPlugin(Plugin):
     """Whether it writes into a folder instead of a file."""
     suffixes: tuple[str, ...] | None = None
     """Endings that its file may have; ``None`` for any."""
+    smoothed: str | None = None
+    """What makes the sink of whole trajectories in its place, as ``factory``; ``None`` where it has none."""
+
+    def for_outputs(self, config: OutputsConfig) -> SinkPlugin:
+        """Return the sink as these outputs want it."""
+        return self if self.smoothed is None or not config.smooth else replace(self, factory=self.smoothed)
 
 
 SINKS: Registry[Plugin] = Registry(
@@ -34,6 +41,7 @@ SINKS: Registry[Plugin] = Registry(
             factory="pipelines.outputs.json_lines:open_json_lines",
             summary="results as JSON lines, one frame a line",
             lines=True,
+            smoothed="pipelines.outputs.smoothed:open_smoothed_json",
         ),
         SinkPlugin(
             name="events",
@@ -59,6 +67,7 @@ SINKS: Registry[Plugin] = Registry(
             summary="MOTChallenge text",
             per_stream=True,
             lines=True,
+            smoothed="pipelines.outputs.smoothed:open_smoothed_mot",
         ),
         SinkPlugin(
             name="record",

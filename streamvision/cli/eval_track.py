@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from pipelines.stages.tracking import create_tracker
+from pipelines.trajectories.smoothing import smoothed_rows
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
@@ -60,6 +61,11 @@ COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
     "--results", type=Path, metavar="DIR", help="Measure these files (one NAME.txt a sequence) instead of a tracker."
 )
 @click.option("--save-results", "save", type=Path, metavar="DIR", help="Write what was tracked as MOTChallenge files.")
+@click.option(
+    "--smooth",
+    is_flag=True,
+    help="Measure whole trajectories, as `run --smooth` writes them: pieces joined, gaps filled, paths smoothed.",
+)
 @click.option("--plot", type=Path, metavar="F.png", help="Draw the figures (.png, .svg or .pdf).")
 @click.option("--video", type=Path, metavar="DIR", help="Write an annotated video of each sequence (NAME.mp4).")
 @click.option(
@@ -81,6 +87,7 @@ def track(
     score: float,
     results: Path | None,
     save: Path | None,
+    smooth: bool,
     plot: Path | None,
     video: Path | None,
     drop: float,
@@ -98,6 +105,7 @@ def track(
       streamvision eval track --data MOT15/train
       streamvision eval track --data MOT17/train --tracker ocsort --save-results runs/ocsort --plot ocsort.png
       streamvision eval track --data MOT15/train --drop 0.5
+      streamvision eval track --data MOT15/train --smooth
       streamvision eval track --data MOT15/train --results other-tracker/ --json
     """
     sequences = read_sequences(data, benchmark=benchmark, classes=classes)
@@ -119,10 +127,12 @@ def track(
         create = partial(create_tracker, config, score=score)
         with StepProgress("frames") as progress:
             rows, track_us = run_tracker(kept, create, on_progress=progress.show)  # type: ignore[arg-type]  # not none
+    if smooth:
+        rows = {one.name: smoothed_rows(rows[one.name], one.number, one.fps) for one in kept}
     if save:
         save_results(rows, save)
     evaluation = evaluate(kept, rows, track_us=track_us)
-    title = str(results) if results else config.name
+    title = (str(results) if results else config.name) + smooth * ", smoothed"
     if plot:
         from streamvision.evaluation.tracks.evaluate import plot as draw
 

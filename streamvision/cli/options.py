@@ -255,6 +255,7 @@ output_options = together(
     field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
     field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
     field_option("--table", OutputsConfig, "table", metavar="F.csv"),
+    field_option("--smooth", OutputsConfig, "smooth"),
     field_option("--overwrite", OutputsConfig, "overwrite"),
     field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
     field_option("--position", AppConfig, "position", metavar="URI"),

@@ -33,6 +33,11 @@ class OutputsConfig(Section):
     table_crops_kept: int = Field(
         10_000, ge=0, le=1_000_000, description="Most of these pictures of a stream; the oldest go first. 0: none."
     )
+    smooth: bool = Field(
+        False,
+        description="For files: write detections and mot once all is seen, with pieces of one object joined, gaps "
+        "filled and paths smoothed.",
+    )
     overwrite: bool = Field(
         False,
         description="Replace existing files; by default text of live streams goes on, and the rest gets a dated name.",

@@ -33,6 +33,16 @@ def test_dropped_frames_are_not_measured_and_the_same_each_time(data_dir: Path) 
     assert 60 < one["frames"] < 120
 
 
+def test_whole_trajectories_are_nearer_the_truth_of_a_tracker_and_of_files(data_dir: Path, tmp_path: Path) -> None:
+    data = data_dir / "mot15" / "TUD-Stadtmitte"
+    plain = called("eval", "track", "--data", data, "--save-results", tmp_path / "plain", "--json")
+    smooth = called("eval", "track", "--data", data, "--smooth", "--save-results", tmp_path / "smooth", "--json")
+    assert smooth.report["combined"]["HOTA"] > plain.report["combined"]["HOTA"] + 1
+    assert smooth.report["combined"]["IDF1"] > plain.report["combined"]["IDF1"]
+    again = called("eval", "track", "--data", data, "--results", tmp_path / "plain", "--smooth", "--json")
+    assert again.report["combined"] == smooth.report["combined"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

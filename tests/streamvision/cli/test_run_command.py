@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -95,3 +96,16 @@ def test_show_says_that_there_is_no_screen(tmp_path: Path, tiny: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "There is no screen here, so no browser was opened: open http://127.0.0.1:" in done.stderr
+
+
+def test_smooth_writes_whole_trajectories_at_the_end(tmp_path: Path, tiny: Path) -> None:
+    files = ["--detections", "found.jsonl", "--mot", "found.txt"]
+    drive = DRIVE.replace("frames=4", "frames=30")
+    done = called("run", drive, "--model", tiny, *files, "--smooth", "--json", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
+    assert [record["frame"] for record in records] == list(range(done.report["streams"][0]["frames_done"]))
+    told = {(one["frame"] + 1, found["track_id"]) for one in records for found in one["objects"] if found["track_id"]}
+    rows = [line.split(",") for line in (tmp_path / "found.txt").read_text().splitlines()]
+    assert told == {(int(row[0]), int(row[1])) for row in rows}
+    assert told
