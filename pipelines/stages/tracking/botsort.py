@@ -145,7 +145,7 @@ def compensate(state: Float, motion: NDArray[np.float64]) -> None:
     """Move the filter's tracks as the camera's motion moves what stands still, in place.
 
     Args:
-        state: (5, T, 4) of :class:`pipelines.stages.tracking.kalman.BoxFilter`.
+        state: (6, T, 4) of :class:`pipelines.stages.tracking.kalman.BoxFilter`.
         motion: (2, 3) similarity in pixels.
     """
     turn, shift = motion[:, :2], motion[:, 2]

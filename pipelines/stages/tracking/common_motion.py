@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from pipelines.stages.tracking.kalman import Float
 
 LEAST_OBJECTS = 3
 """With fewer there is no telling their own motion from that of the camera."""
+MOST_OBJECTS = 30
+"""More tell nothing new."""
 LEARNING_S = 1.0
 """Time constant of the running mean."""
 LEAST_SHIFT = 0.01
@@ -40,17 +40,17 @@ class CommonMotion:
 
         Args:
             missed_px: (N, 2) how far each object's centre is from where it was predicted; at least
-                :data:`LEAST_OBJECTS` of them.
+                :data:`LEAST_OBJECTS` of them, and not many more than :data:`MOST_OBJECTS`, or it takes long.
             height_px: mean height of the objects, the scale of everything.
             step_s: time since the frame before.
         """
-        middle = len(missed_px) // 2
-        median_px = np.sort(missed_px, axis=0)[middle]
-        spread_px = np.sort(np.abs(missed_px - median_px), axis=0)[middle]
+        count = len(missed_px)
         rate = 1 - math.exp(-step_s / LEARNING_S)
         shift_px = [0.0, 0.0]
-        for axis, (median, spread) in enumerate(zip(median_px.tolist(), spread_px.tolist(), strict=True)):
-            uncertain = VARIANCE_OF_MEDIAN / len(missed_px) * (DEVIATION_OF_MEDIAN * spread / height_px) ** 2
+        for axis, missed in enumerate(missed_px.T.tolist()):  # so few are sorted faster without numpy
+            median = sorted(missed)[count // 2]
+            spread = sorted(abs(one - median) for one in missed)[count // 2]
+            uncertain = VARIANCE_OF_MEDIAN / count * (DEVIATION_OF_MEDIAN * spread / height_px) ** 2
             self._variance[axis] += rate * ((median / height_px) ** 2 - uncertain - self._variance[axis])
             real = self._variance[axis]
             if real > 0:

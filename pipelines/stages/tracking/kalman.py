@@ -10,6 +10,7 @@ of 40 ms and a slow or gappy source needs no other tuning.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,17 +20,22 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.floating[Any]]
 
-POSITION, VELOCITY, P00, P01, P11 = range(5)
-"""Rows of a state: mean position, mean velocity, and the entries of their symmetric 2x2 covariance."""
+POSITION, VELOCITY, P00, P01, P11, BEHIND = range(6)
+"""Rows of a state: mean position, mean velocity, the entries of their symmetric 2x2 covariance, and by how much the
+position has lately been behind what was measured."""
+ROWS = 6
+"""How many rows a state has."""
+BEHIND_S = 0.1
+"""Time constant of the mean that :data:`BEHIND` is."""
 
 
 @dataclass(frozen=True)
 class BoxFilter:
-    """Noise model and equations; the state of T tracks is one (5, T, 4) float64 array that the caller owns.
+    """Noise model and equations; the state of T tracks is one (6, T, 4) float64 array that the caller owns.
 
     The last axis is centre x, centre y, width, height in pixels; the first is :data:`POSITION` (px),
-    :data:`VELOCITY` (px/s) and the covariance. All noise is relative to the size of the box, as a near object both
-    moves and jitters by more pixels than a far one.
+    :data:`VELOCITY` (px/s), the covariance and :data:`BEHIND` (px). All noise is relative to the size of the box, as a
+    near object both moves and jitters by more pixels than a far one.
     """
 
     measurement_std: float = 0.055
@@ -53,7 +59,7 @@ class BoxFilter:
     def start(self, box_cxcywh_px: Float) -> Float:
         """Return the state of tracks that begin at rest at these (T, 4) boxes."""
         height = box_cxcywh_px[:, 3:]
-        state = np.zeros((5, *box_cxcywh_px.shape))
+        state = np.zeros((ROWS, *box_cxcywh_px.shape))
         state[POSITION] = box_cxcywh_px
         state[P00] = np.square(self.measurement_std * height)
         state[P11] = np.square(self.initial_velocity_std * height) * self._growth_squared
@@ -63,7 +69,7 @@ class BoxFilter:
         """Advance all tracks by ``dt_s`` seconds, one for all or (T, 1), in place; 0 changes nothing."""
         variance = np.square(state[POSITION, :, 3:])
         acceleration = variance * (self.acceleration_std**2 * dt_s) * self._growth_squared
-        # Position and covariance change by velocity and its variance alike: two of each five rows at once.
+        # Position and covariance change by velocity and its variance alike: two of the rows at once.
         moved = dt_s * state[VELOCITY::3]
         state[P00] += dt_s * (2 * state[P01] + moved[1]) + acceleration * (dt_s * dt_s / 3)
         state[P00] += variance * (self.drift_std**2 * dt_s)
@@ -78,7 +84,9 @@ class BoxFilter:
         return self.measurement_std * (1 + self.doubt * (1 - score[:, None])) * box_cxcywh_px[:, 3:]
 
     @staticmethod
-    def update(state: Float, rows: NDArray[np.intp], box_cxcywh_px: Float, error_px: Float) -> None:
+    def update(
+        state: Float, rows: NDArray[np.intp], box_cxcywh_px: Float, error_px: Float, *, step_s: float = 0.0
+    ) -> None:
         """Correct the tracks at ``rows`` by their measured boxes, in place.
 
         Args:
@@ -86,11 +94,14 @@ class BoxFilter:
             rows: (N,) the tracks that were measured, each at most once.
             box_cxcywh_px: (N, 4) their boxes.
             error_px: (N, 1) standard deviation of these, see :meth:`measurement_error_px`.
+            step_s: time since the frame before, for :data:`BEHIND`.
         """
         corrected = state.take(rows, axis=1)  # as state[:, rows], but contiguous and in a quarter of the time
         mean, covariance = corrected[: VELOCITY + 1], corrected[P00 : P01 + 1]
         gain = covariance * (1 / (covariance[0] + np.square(error_px)))
         mean += gain * (box_cxcywh_px - mean[0])
+        behind = corrected[BEHIND]
+        behind += (1 - math.exp(-step_s / BEHIND_S)) * (box_cxcywh_px - mean[0] - behind)
         corrected[P11] -= gain[1] * covariance[1]
         covariance *= 1 - gain[0]
         state[:, rows] = corrected

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.stages.tracking.assignment import Pairing, Rows
-from pipelines.stages.tracking.kalman import POSITION, Float, xyxy_from_cxcywh
+from pipelines.stages.tracking.kalman import POSITION, ROWS, Float, xyxy_from_cxcywh
 from pipelines.stages.tracking.lifecycle import BoxTracker, Mask, Measured
 from streamvision.core.detections import Detections
 
@@ -59,13 +59,13 @@ class OcSort(BoxTracker):
     def __init__(self, *, match: float = 0.3, momentum: float = 0.2, **life: Any) -> None:
         self._match = match
         self._momentum = momentum
-        self._step_s = 0.0
+        self._mean_step_s = 0.0
         super().__init__(**{"new_track_score": 0.6, "confirm_s": 0.0, "confirm_hits": 3, "smooth": False, **life})
 
     def _clear(self) -> None:
         super()._clear()
         self._seen_box: Float = np.empty((0, 4))
-        self._seen_state: Float = np.empty((5, 0, 4))
+        self._seen_state: Float = np.empty((ROWS, 0, 4))
         self._history: Float = np.empty((0, HISTORY, 3))
 
     def _associate(self, measured: Measured, pairing: Pairing) -> None:
@@ -120,7 +120,7 @@ class OcSort(BoxTracker):
         rows, end = rows[found], box_cxcywh_px[found]
         begin = self._seen_box[rows]
         gap_s = (pts_s - self._tracks["seen_s"][rows])[:, None]
-        steps = np.clip(np.rint(gap_s / max(self._step_s, 1e-3)), 1, MAX_STEPS)
+        steps = np.clip(np.rint(gap_s / max(self._mean_step_s, 1e-3)), 1, MAX_STEPS)
         state = self._seen_state[:, rows].copy()
         for step in range(1, int(steps.max()) + 1):
             on_the_way = (step < steps)[:, 0].nonzero()[0]
@@ -132,10 +132,11 @@ class OcSort(BoxTracker):
         self._state[:, rows] = state
 
     def _advance(self, pts_s: float) -> bool:
-        if self._clock_s is not None and pts_s > self._clock_s:
-            step_s = pts_s - self._clock_s
-            self._step_s = step_s if self._step_s == 0 else 0.9 * self._step_s + 0.1 * step_s
-        return super()._advance(pts_s)
+        first = super()._advance(pts_s)
+        if self._step_s > 0:
+            mean_s = self._mean_step_s
+            self._mean_step_s = self._step_s if mean_s == 0 else 0.9 * mean_s + 0.1 * self._step_s
+        return first
 
     def _added(self, measured: Measured, born: Rows, pts_s: float) -> None:
         box = measured.box_cxcywh_px[born]

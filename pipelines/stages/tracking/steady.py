@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.stages.tracking.assignment import Pairing, Rows
-from pipelines.stages.tracking.common_motion import LEAST_OBJECTS, CommonMotion
+from pipelines.stages.tracking.common_motion import LEAST_OBJECTS, MOST_OBJECTS, CommonMotion
 from pipelines.stages.tracking.kalman import POSITION, VELOCITY, Float
 from pipelines.stages.tracking.lifecycle import Mask, Measured
 from pipelines.stages.tracking.two_stage import TwoStageTracker
@@ -55,17 +55,12 @@ class SteadyTracker(TwoStageTracker):
     ) -> None:
         self._score_change = score_change
         self._camera_motion = camera_motion
-        self._step_s = 0.0
         super().__init__(**{"low_match": low_match, "new_match": new_match, "low_score": 0.05, **settings})
 
     def _clear(self) -> None:
         super()._clear()
         self._camera = CommonMotion()
         self._score: Float = np.empty(0)
-
-    def _advance(self, pts_s: float) -> bool:
-        self._step_s = 0.0 if self._clock_s is None else max(pts_s - self._clock_s, 0.0)
-        return super()._advance(pts_s)
 
     def _associate(self, measured: Measured, pairing: Pairing) -> None:
         super()._associate(measured, pairing)
@@ -75,14 +70,15 @@ class SteadyTracker(TwoStageTracker):
 
     def _move_with_camera(self, measured: Measured, track_of: Rows) -> bool:
         """Move all tracks by what they have in common; return whether there was anything."""
-        settled = self._tracks["confirmed"] & (self._tracks["hits"] >= SETTLED_HITS)
+        settled = self._tracks["hits"] >= SETTLED_HITS
         telling = (track_of >= 0) & (measured.detections.score >= self._high_score) & settled[track_of]
-        matched = telling.nonzero()[0]
+        matched = telling.nonzero()[0][:MOST_OBJECTS]
         if len(matched) < LEAST_OBJECTS:
             return False
-        predicted = self._state[POSITION].take(track_of[matched], axis=0)
+        rows = track_of[matched]
+        predicted = self._state[POSITION].take(rows, axis=0)
         missed_px = measured.box_cxcywh_px[matched, :2] - predicted[:, :2]
-        shift = self._camera.update(missed_px, height_px=float(predicted[:, 3].mean()), step_s=self._step_s)
+        shift = self._camera.update(missed_px, height_px=float(predicted[:, 3].sum()) / len(rows), step_s=self._step_s)
         if shift is None:
             return False
         self._state[POSITION, :, :2] += shift

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking.kalman import P00, POSITION, VELOCITY, BoxFilter, cxcywh_from_xyxy, xyxy_from_cxcywh
+from pipelines.stages.tracking.kalman import (
+    BEHIND,
+    P00,
+    P11,
+    POSITION,
+    VELOCITY,
+    BoxFilter,
+    cxcywh_from_xyxy,
+    xyxy_from_cxcywh,
+)
 
 BOXES = np.array([[100.0, 200, 40, 120], [500, 300, 80, 60], [50, 60, 200, 400]])
 
@@ -32,7 +41,7 @@ def test_one_step_equals_the_matrix_form() -> None:
     for track in range(3):
         height = state[POSITION, track, 3]
         for axis in range(4):
-            position, velocity, p00, p01, p11 = state[:, track, axis]
+            position, velocity, p00, p01, p11, _ = state[:, track, axis]
             acceleration = (box_filter.acceleration_std * height * (1 if axis < 2 else box_filter.growth)) ** 2
             drift = (box_filter.drift_std * height) ** 2
             process = acceleration * np.array([[dt_s**3 / 3, dt_s**2 / 2], [dt_s**2 / 2, dt_s]])
@@ -43,7 +52,7 @@ def test_one_step_equals_the_matrix_form() -> None:
             gain = covariance[:, 0] / (covariance[0, 0] + error**2)
             mean = mean + gain * (measured[track, axis] - mean[0])
             covariance = covariance - np.outer(gain, covariance[0])
-            expected[:, track, axis] = [*mean, covariance[0, 0], covariance[0, 1], covariance[1, 1]]
+            expected[: P11 + 1, track, axis] = [*mean, covariance[0, 0], covariance[0, 1], covariance[1, 1]]
     box_filter.predict(state, dt_s)
     update(box_filter, state, np.arange(3), measured, score)
     np.testing.assert_allclose(state, expected, rtol=1e-9)
@@ -97,3 +106,19 @@ def test_a_shrinking_box_stays_a_box() -> None:
 
 def test_box_forms_are_inverse() -> None:
     np.testing.assert_allclose(cxcywh_from_xyxy(xyxy_from_cxcywh(BOXES)), BOXES)
+
+
+@pytest.mark.parametrize("fps", [10, 30])
+def test_how_far_the_filter_is_behind_what_grows_ever_faster_is_known(fps: int) -> None:
+    box_filter = BoxFilter()
+    for step in range(2 * fps):
+        side = 700 / (40 - 16.7 * step / fps)
+        box = np.array([[600.0, 300, side, side]])
+        if step == 0:
+            state = box_filter.start(box)
+        box_filter.predict(state, 1 / fps)
+        error = box_filter.measurement_error_px(box, np.ones(1))
+        box_filter.update(state, np.array([0]), box, error, step_s=1 / fps)
+    missing = side - state[POSITION, 0, 3]
+    assert missing > 0.02 * side
+    assert 0.5 * missing < state[BEHIND, 0, 3] <= missing

@@ -304,3 +304,4 @@ def test_the_box_stays_on_what_comes_close() -> None:
     off = np.abs(np.array(shown) - np.array(true)).max(axis=1)
     side = np.array(true)[:, 2] - np.array(true)[:, 0]
     assert (off < 0.1 * side).all()
+    assert (off / side).mean() < 0.05
