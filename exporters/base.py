@@ -6,7 +6,8 @@ executes both on the same pictures and compares them stage by stage. Nothing is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
@@ -18,6 +19,23 @@ from streamvision.inference.model_card import ModelCard, PixelFormat
 
 ExportPrecision = Literal["fp32", "fp16", "int8-dynamic", "int8"]
 """Arithmetic or storage of the weights: ``int8-dynamic`` needs no pictures to calibrate with, ``int8`` does."""
+
+
+def _unheard(done: int, total: int) -> None:
+    """Take no note of progress."""
+
+
+@dataclass(frozen=True)
+class FloatSearch:
+    """How the layers are found that stay in float in ``int8``; see :mod:`exporters.float_layers`."""
+
+    seconds: float = 300.0
+    """After this time no further try is begun; 0: no layer stays in float beyond those before the outputs."""
+    limit_share: float = 0.5
+    """How much of what the gate allows the decoded outputs may use up on calibration pictures: other pictures, and what
+    is left after suppression, differ more."""
+    on_progress: Callable[[int, int], None] = field(default=_unheard, compare=False, repr=False)
+    """Called with how many tries are done, and how many there may be."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,8 @@ class ExportOptions:
     included."""
     calibration: Path | None = None
     """Folder of pictures that static quantisation measures its ranges on."""
+    search: FloatSearch = FloatSearch()
+    """How static quantisation finds the layers that stay in float."""
 
 
 @dataclass(frozen=True)

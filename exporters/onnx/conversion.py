@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions
+from exporters.base import ExportOptions, FloatSearch
 from exporters.converters import converting, import_converter
 from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
@@ -37,7 +37,7 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     if source.onnx is not None:
         return _as_it_is(source.onnx, source.card, options)
     global _last
-    wanted = replace(options, precision="fp32", calibration=None, pixel_format=None)
+    wanted = replace(options, precision="fp32", calibration=None, pixel_format=None, search=FloatSearch())
     last = _last
     if last is None or last.source() is not source or last.options != wanted:
         last = _last = None  # two are never held

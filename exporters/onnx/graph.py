@@ -111,6 +111,8 @@ class Regions:
     """Products with learned weights."""
     learned_below: tuple[int, ...]
     """By node, how many learned layers lie on the longest way from it to an output, itself not counted."""
+    depth: tuple[int, ...]
+    """By node, how many learned layers lie on the longest way from the input to it, itself counted."""
     first: frozenset[int]
     """The learned layers with no other before them: they see the picture itself."""
 
@@ -148,7 +150,16 @@ def find_regions(graph: Any) -> Regions:
     for position in reversed(range(len(graph.node))):
         next_nodes = {reader for name in graph.node[position].output for reader in readers.get(name, ())}
         below[position] = max((below[n] + (n in learned) for n in next_nodes), default=0)
-    return Regions(tuple(sorted(learned)), tuple(below), frozenset(first))
+    return Regions(tuple(sorted(learned)), tuple(below), _depths(graph, learned), frozenset(first))
+
+
+def _depths(graph: Any, learned: set[int]) -> tuple[int, ...]:
+    of_tensor: dict[str, int] = {}
+    depths = []
+    for position, node in enumerate(graph.node):
+        depths.append(max((of_tensor.get(name, 0) for name in node.input), default=0) + (position in learned))
+        of_tensor.update(dict.fromkeys(node.output, depths[-1]))
+    return tuple(depths)
 
 
 def _weights(node: Any, stored: dict[str, int]) -> int:

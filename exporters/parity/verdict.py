@@ -43,6 +43,15 @@ class Figure:
             return True
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
+    @property
+    def used(self) -> float | None:
+        """How much of what is allowed is used: 1 at the limit; ``None`` where there is none, or nothing measured."""
+        if self.value is None or self.limit is None:
+            return None
+        part, whole = (1 - self.value, 1 - self.limit) if self.at_least else (self.value, self.limit)
+        share = part / whole if whole else 0.0 if self.passed else 2.0
+        return share if math.isfinite(share) else 2.0
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         shown = None if self.value is None or not math.isfinite(self.value) else round(self.value, _DECIMALS)

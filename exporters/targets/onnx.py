@@ -37,13 +37,17 @@ class OnnxTarget:
                 "is in float32 everywhere.",
             )
         elif options.precision == "int8":
-            from exporters.onnx.quantise import quantise
+            from exporters.onnx.float_depths import find_float_depths
+            from exporters.onnx.quantise import Quantiser
 
             pictures = calibration_tensors(options.calibration, card.input)
-            model = quantise(model, pictures, float_layers=FLOAT_LAYERS)
+            quantiser = Quantiser(model, pictures, float_layers=FLOAT_LAYERS)
+            found = find_float_depths(quantiser, model, card, options)
+            model = quantiser.quantised(in_float=found.in_float)
             notes = (
                 f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes "
-                "and scores.",
+                "and scores; weights take 7 bits, so that every processor computes the same.",
+                found.note(quantiser.depths),
                 *pictures.notes(),
             )
         if options.pixel_format is not None:

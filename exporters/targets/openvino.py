@@ -46,9 +46,15 @@ class OpenVinoTarget:
         model = _converted(openvino, proto, path)
         notes = _notes(options.precision)
         if options.precision == "int8":
+            from exporters.onnx.float_depths import find_float_depths
+            from exporters.onnx.quantise import Quantiser
+
             pictures = calibration_tensors(options.calibration, card.input)
-            model = _quantised(model, pictures)
-            notes += pictures.notes()
+            # Which layers hurt is the network's nature, and tried much sooner in ONNX Runtime.
+            quantiser = Quantiser(proto, pictures, float_layers=FLOAT_LAYERS)
+            found = find_float_depths(quantiser, proto, card, options)
+            model = _quantised(model, pictures, in_float=found.in_float)
+            notes += (found.note(quantiser.depths), *pictures.notes())
         if options.pixel_format is not None:
             model, card = _with_picture_input(openvino, model, card, options.pixel_format, path)
         for key, value in card.to_metadata().items():
@@ -92,9 +98,12 @@ def _with_picture_input(
     return whole, card.with_input(pixel_format=pixel_format)
 
 
-def _quantised(model: Any, tensors: Any) -> Any:
+def _quantised(model: Any, tensors: Any, *, in_float: frozenset[int]) -> Any:
     nncf = import_converter("nncf")
-    ignored = [name for name, below in learned_below(model).items() if below < FLOAT_LAYERS]
+    depths = learned_depths(model)
+    ignored = [
+        name for name, below in learned_below(model).items() if below < FLOAT_LAYERS or max(depths[name], 1) in in_float
+    ]
     with quiet():
         return nncf.quantize(
             model,
@@ -102,6 +111,8 @@ def _quantised(model: Any, tensors: Any) -> Any:
             subset_size=CALIBRATION_COUNT,
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
+            # All weights take 7 bits, or sums of 16 bits overflow on processors without VNNI.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         )
 
 
@@ -114,6 +125,17 @@ def learned_below(model: Any) -> dict[str, int]:
         if operation.get_type_name() != "Constant":
             below[operation.get_friendly_name()] = max(depths, default=0)
     return below
+
+
+def learned_depths(model: Any) -> dict[str, int]:
+    """Return by operation how many learned layers lie on the longest way from the input to it, itself counted."""
+    depths: dict[str, int] = {}
+    for operation in model.get_ordered_ops():
+        if operation.get_type_name() != "Constant":
+            given = [port.get_source_output().get_node().get_friendly_name() for port in operation.inputs()]
+            depth = max((depths.get(name, 0) for name in given), default=0)
+            depths[operation.get_friendly_name()] = depth + _is_learned(operation)
+    return depths
 
 
 def _is_learned(operation: Any) -> bool:
@@ -130,6 +152,7 @@ def _notes(precision: ExportPrecision) -> tuple[str, ...]:
     if precision == "int8":
         return (
             f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes and "
-            "scores. Whether it is faster depends on the processor: some compute bf16 faster than INT8.",
+            "scores; weights take 7 bits, so that every processor computes the same. Whether it is faster depends on "
+            "the processor: some compute bf16 faster than INT8.",
         )
     return ()

@@ -7,7 +7,6 @@ keeps its weights there.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from exporters.onnx.activations import activation_runner
 from exporters.onnx.graph import (
-    FLOAT,
     WEIGHTED,
     constants,
     drop_unused,
-    element_types,
     find_regions,
     fold_constants,
     replace_nodes,
@@ -58,33 +56,9 @@ def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) 
         raise ExportError(
             "INT8 needs at least one picture to measure ranges on; give a folder of some 64 everyday ones"
         )
-    cuts = measure_ranges(_runner(model, names), tensors, names)
+    cuts = measure_ranges(activation_runner(model, names), tensors, names)
     _insert(model.graph, layers, cuts, stored)
     return model
-
-
-def _runner(model: Any, names: Sequence[str]) -> Any:
-    """Return what executes the network and gives the named tensors."""
-    import onnxruntime
-
-    extended = copy.deepcopy(model)
-    types = element_types(model)
-    inputs = {value.name for value in model.graph.input}
-    del extended.graph.output[:]
-    seen = [name for name in names if name not in inputs]
-    extended.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, types.get(name, FLOAT), None) for name in seen
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(extended.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    picture = session.get_inputs()[0].name
-
-    def run(tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        found = dict(zip(seen, session.run(seen, {picture: tensor}), strict=True)) | {picture: tensor}
-        return [found[name] for name in names]
-
-    return run
 
 
 def _insert(graph: Any, layers: Sequence[Any], cuts: dict[str, float], stored: dict[str, Any]) -> None:

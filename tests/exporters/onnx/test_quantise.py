@@ -1,4 +1,4 @@
-"""INT8 of ONNX files that were made in older operator sets."""
+"""INT8 of ONNX files: sums that fit on every processor, layers in float where asked for, older operator sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from exporters.onnx.quantise import quantise  # noqa: E402
+from exporters.onnx.quantise import LOWEST_LOGIT, Quantiser  # noqa: E402
+from streamvision.core.errors import ExportError  # noqa: E402
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
 
 CHANNELS = 4
@@ -43,8 +44,60 @@ def test_older_operator_sets_are_raised_so_that_the_file_can_be_opened(opset: in
     rng = np.random.default_rng(4)
     pictures = [rng.random((1, 3, 16, 16), np.float32) for _ in range(4)]
     onnx.save(network(opset), tmp_path / "float.onnx")
-    onnx.save(quantise(network(opset), pictures, float_layers=1), tmp_path / "int8.onnx")
+    onnx.save(Quantiser(network(opset), pictures, float_layers=1).quantised(), tmp_path / "int8.onnx")
     (truth,), (found,) = (
         OnnxRuntimeBackend(tmp_path / name, device="cpu").run(pictures[0]) for name in ("float.onnx", "int8.onnx")
     )
     assert 0 < np.abs(found - truth).max() < 0.1 * np.abs(truth).max()
+
+
+@pytest.fixture(scope="module")
+def quantiser() -> Quantiser:
+    rng = np.random.default_rng(4)
+    return Quantiser(network(17), [rng.random((1, 3, 16, 16), np.float32) for _ in range(4)], float_layers=1)
+
+
+def test_pairs_of_products_fit_into_16_bits(quantiser: Quantiser) -> None:
+    """AVX2 without VNNI adds two products of an unsigned and a signed byte in 16 bits, and cuts what does not fit."""
+    weights = [
+        numpy_helper.to_array(tensor).astype(int)
+        for tensor in quantiser.quantised().graph.initializer
+        if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4
+    ]
+    assert len(weights) == LAYERS - 1
+    for values in weights:
+        assert 2 * 255 * np.abs(values).max() <= np.iinfo(np.int16).max
+        assert np.abs(values).max() > 32, "7 bits, and not 6"
+
+
+def test_depths_are_left_in_float_where_asked_for(quantiser: Quantiser) -> None:
+    assert quantiser.depths == tuple(range(1, LAYERS))
+    graph = quantiser.quantised(in_float=frozenset({1, 3})).graph
+    stored = {tensor.name for tensor in graph.initializer}
+    in_float = [node.input[1] in stored for node in graph.node if node.op_type == "Conv"]
+    assert in_float == [True, False, True, False, False, True], "the last layer is in float always"
+    with pytest.raises(ExportError, match="all learned layers would stay in float"):
+        quantiser.quantised(in_float=frozenset(quantiser.depths))
+
+
+def test_a_network_of_too_few_layers_or_without_pictures_is_refused() -> None:
+    with pytest.raises(ExportError, match="no learned layer to quantise"):
+        Quantiser(network(17), [], float_layers=LAYERS)
+    with pytest.raises(ExportError, match="at least one picture"):
+        Quantiser(network(17), [], float_layers=1)
+
+
+def test_the_levels_of_a_sigmoid_s_input_go_where_it_changes() -> None:
+    """One value of -300 would leave SiLU steps of more than one where it bends."""
+    model = network(17)
+    graph = model.graph
+    graph.node[0].output[0] = "before"
+    graph.node.insert(1, helper.make_node("Sigmoid", ["before"], ["gate"]))
+    graph.node.insert(2, helper.make_node("Mul", ["before", "gate"], ["x1"]))
+    bias = np.array([0, 0, 0, -300], np.float32)
+    graph.initializer.append(numpy_helper.from_array(bias, "b0"))
+    graph.node[0].input.append("b0")
+    tensor = np.random.default_rng(4).random((1, 3, 16, 16), np.float32)
+    made = Quantiser(model, [tensor], float_layers=1).quantised()
+    (scale,) = (numpy_helper.to_array(one) for one in made.graph.initializer if one.name == "before_scale")
+    assert scale < (LOWEST_LOGIT + 8) / 255
