@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
-from exporters.base import ExportOptions, ExportPrecision, TargetEntry, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, FloatSearch, TargetEntry, UnverifiedArtifact
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.dataset_options import format_option
@@ -112,6 +113,19 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @click.option("--mediapipe", is_flag=True, help="TFLite in the form that MediaPipe's ObjectDetector runs, NMS inside.")
 @click.option("--calibration", type=Path, metavar="DIR", help="Pictures that int8 measures its ranges on.")
 @click.option(
+    "--search-time",
+    "search_s",
+    type=FiniteRange(min=0, max=86400),
+    metavar="SECONDS",
+    help="Longest time for trying which layers onnx and openvino leave in float in int8.  [default: 300; 0: none]",
+)
+@click.option(
+    "--limit-share",
+    type=FiniteRange(min=0, min_open=True, max=1),
+    metavar="SHARE",
+    help="How much of the gate's limits int8 may use up on --calibration; less leaves more in float.  [default: 0.5]",
+)
+@click.option(
     "--images",
     type=Path,
     metavar="DIR",
@@ -159,6 +173,8 @@ def export(
     precisions: list[ExportPrecision],
     output: Path,
     calibration: Path | None,
+    search_s: float | None,
+    limit_share: float | None,
     images: Path | None,
     max_images: int,
     data: Path | None,
@@ -197,8 +213,7 @@ def export(
     def say(text: str) -> None:
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
-    options = ExportOptions(calibration=calibration, **of_network)
-    with _stdout_kept(), _terminable(), StepProgress("pictures") as progress:
+    with _stdout_kept(), _terminable(), StepProgress() as progress:
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
@@ -208,6 +223,14 @@ def export(
 
         for format in formats:
             format.check_source(Path(model))
+        pictures_done = partial(progress.show_work, "pictures")
+        usual = FloatSearch()
+        search = FloatSearch(
+            usual.seconds if search_s is None else search_s,
+            usual.limit_share if limit_share is None else limit_share,
+            on_progress=partial(progress.show_work, "tries of layers in float"),
+        )
+        options = ExportOptions(calibration=calibration, search=search, **of_network)
         dataset = _labelled(data, data_format, say) if data else None
         pictures = gate_pictures(images=images, dataset=dataset, data=data, calibration=calibration, count=max_images)
         say(f"opening {model}")
@@ -225,7 +248,7 @@ def export(
         accuracy = None
         if dataset:
             match_classes(dataset, source.card.names)
-            accuracy = Accuracy(source, dataset, budget_points=budget, on_progress=progress.show)
+            accuracy = Accuracy(source, dataset, budget_points=budget, on_progress=pictures_done)
         elif budget is not None:
             raise ConfigError("--budget limits what --data measures; give labelled pictures with --data DIR, too")
         gate = Gate(
@@ -234,7 +257,7 @@ def export(
             reference=library_reference(source),
             accuracy=accuracy,
             untrained=random_weights is not None,
-            on_progress=progress.show,
+            on_progress=pictures_done,
         )
         exporter = Exporter(source, gate, pictures, output, force=force, say=say)
         results = exporter.run(requests_for(formats, precisions, options))

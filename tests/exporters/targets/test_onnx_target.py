@@ -18,7 +18,7 @@ pytest.importorskip("ultralytics")
 import onnx
 import torch
 
-from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.base import ExportOptions, FloatSearch, UnverifiedArtifact
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
@@ -131,7 +131,8 @@ def test_half_precision_is_half_the_size_and_keeps_its_boxes(
 def test_static_int8_finds_the_same_objects(
     yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path
 ) -> None:
-    options = ExportOptions(precision="int8", size_px=WIDE, calibration=few(data_dir / "coco_calib", tmp_path))
+    pictures = few(data_dir / "coco_calib", tmp_path)
+    options = ExportOptions(precision="int8", size_px=WIDE, calibration=pictures, search=FloatSearch(seconds=0))
     artifact = ONNX.export(yolo, options, tmp_path)
     assert artifact.path.stat().st_size < 0.55 * wide.path.stat().st_size
     assert opened(artifact).precision == "int8"

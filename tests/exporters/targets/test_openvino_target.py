@@ -15,7 +15,7 @@ pytest.importorskip("ultralytics")
 
 import openvino
 
-from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.base import ExportOptions, FloatSearch, UnverifiedArtifact
 from exporters.targets.openvino import FLOAT_LAYERS, learned_below
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
@@ -82,7 +82,8 @@ def test_fp16_halves_the_weights(yolo: Source, wide: UnverifiedArtifact, tmp_pat
 
 @pytest.mark.slow
 def test_int8_keeps_its_head_in_float(yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path) -> None:
-    options = ExportOptions(precision="int8", size_px=WIDE, calibration=few(data_dir / "coco_calib", tmp_path))
+    pictures = few(data_dir / "coco_calib", tmp_path)
+    options = ExportOptions(precision="int8", size_px=WIDE, calibration=pictures, search=FloatSearch(seconds=0))
     artifact = OPENVINO.export(yolo, options, tmp_path)
     backend = OPENVINO.open(artifact)
     assert backend.precision == "int8"
