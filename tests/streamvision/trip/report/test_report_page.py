@@ -96,9 +96,9 @@ def test_the_map_is_moved_by_keys_wheel_and_buttons(opened, made):
     path, _ = made
     with opened(path) as page:
         words = page.locator("#scale-words")
-        page.wait_for_function("[...document.images].every((one) => one.complete)")  # the layout is there
         page.locator("#map-canvas").focus()
         page.keyboard.press("0")
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         before = words.inner_text()
 
         def until_other(move):
