@@ -29,7 +29,7 @@ MAX_SIGNATURE_BYTES = 4096
 MAX_FILE_BYTES = 1 << 36
 MAX_NUMBER = (1 << 53) - 1
 """Greatest number of a manifest: the greatest that every reader of JSON keeps exactly."""
-MODEL_ENDINGS = (".onnx", ".xml", ".tflite")
+MODEL_ENDINGS = (".onnx", ".xml", ".tflite", ".param")
 """Endings of the files that are models. None of their formats holds a pickle or other code of Python."""
 BESIDE_ENDINGS = (".bin", ".data", ".onnx_data", ".weight", ".weights", ".json", ".yaml", ".txt")
 """Endings of the files that may lie beside a model: its weights, its metadata."""

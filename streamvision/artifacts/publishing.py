@@ -47,13 +47,13 @@ def files_of(model: Path, beside: Sequence[Path] = ()) -> list[Path]:
     """Return a model's file and those that belong to it: weights, header, metadata, and the report of its export.
 
     Args:
-        model: the file that is opened, or the folder of an OpenVINO model.
+        model: the file that is opened, or the folder of an OpenVINO or NCNN model.
         beside: further files, such as weights of an ONNX model that lie outside of it.
 
     Raises:
         ModelError: when there is no such file, or it is not one that is published.
     """
-    if model.is_dir() and len(found := sorted(model.glob("*.xml"))) == 1:
+    if model.is_dir() and len(found := sorted([*model.glob("*.xml"), *model.glob("*.param")])) == 1:
         model = found[0]
     if not model.is_file():
         raise ModelError(f"there is no model file {model}; give one that ends in {', '.join(MODEL_ENDINGS)}")
@@ -64,7 +64,7 @@ def files_of(model: Path, beside: Sequence[Path] = ()) -> list[Path]:
             "it to one of these"
         )
     known = [model.with_name(f"{model.name}.parity.json")]
-    if suffix == ".xml":
+    if suffix in (".xml", ".param"):
         known = [model.with_suffix(".bin"), model.with_name("metadata.yaml"), *known]
     own = [path for path in known if path.is_file()]
     return list(dict.fromkeys([model, *own, *beside]))

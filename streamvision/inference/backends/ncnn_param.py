@@ -20,6 +20,8 @@ _MAX_BYTES = 16 << 20
 _MAX_LAYERS = 100_000
 _MAX_NAME = 255
 """NCNN's reader takes no longer words."""
+_MAX_SIDE_PX, _MAX_CHANNELS = 8192, 4
+"""Of an input that is believed; a picture of that size is made to try the network out."""
 _PARAMETER = re.compile(r"-?\d{1,6}=[-+0-9.eExXa-fA-F,]{1,4096}")
 _INT8_KEYS = {
     "Convolution": "8",
@@ -120,7 +122,8 @@ def _size(parameters: dict[str, str]) -> tuple[int, int, int] | None:
         width, height, channels = (int(parameters.get(key, "0")) for key in "012")
     except ValueError:
         return None
-    return (channels, height, width) if min(width, height, channels) > 0 else None
+    sensible = min(width, height, channels) > 0 and max(width, height) <= _MAX_SIDE_PX and channels <= _MAX_CHANNELS
+    return (channels, height, width) if sensible else None
 
 
 def _layer(words: list[str]) -> ParamLayer | None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.model_location import files_of
 from streamvision.core.processor import busy_s
 from streamvision.inference.backends.cores import Share, usable_cores
 from streamvision.inference.backends.registry import plugin_for
@@ -175,8 +176,6 @@ def _plan(config: ModelConfig) -> _Plan | None:
     )
     if not (others or further):
         return None
-    weights = path.with_suffix(".bin")
-    files = [path, weights] if path.suffix.lower() == ".xml" and weights.is_file() else [path]
     fed = {"side_px": config.side_px, "head": config.head, "input": config.input.model_dump(mode="json")}
     executed = {"backend": plugin.name, "device": config.device, "precision": config.precision, "goal": goal}
     return _Plan(
@@ -185,5 +184,5 @@ def _plan(config: ModelConfig) -> _Plan | None:
         further=[] if goal == "throughput" else further,
         goal=goal,
         backend=plugin.name,
-        key=choice_key(files, asked={**executed, **given, **fed}, version=plugin.load().version()),
+        key=choice_key(files_of(path), asked={**executed, **given, **fed}, version=plugin.load().version()),
     )

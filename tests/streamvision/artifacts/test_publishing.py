@@ -8,9 +8,11 @@ import pytest
 
 from streamvision.artifacts.cache import Cache
 from streamvision.artifacts.errors import ArtifactError, StoreError
+from streamvision.artifacts.publishing import files_of
 from streamvision.artifacts.pulling import pull_manifest
 from streamvision.artifacts.store import FolderStore
 from support.artifact_stores import Publisher, random_model
+from support.ncnn_files import ncnn_model
 
 
 def test_what_is_published_under_a_name_that_no_device_takes_is_refused(publisher: Publisher, tmp_path: Path) -> None:
@@ -66,3 +68,8 @@ def test_two_who_publish_at_once_are_told(
 def test_a_number_beyond_all_is_a_sentence(publisher: Publisher, model: Path) -> None:
     with pytest.raises(ArtifactError, match="number: Input should be less"):
         publisher.push({"default": model}, at_least=1 << 60)
+
+
+def test_the_folder_of_an_ncnn_model_is_its_file_with_what_lies_beside(tmp_path: Path) -> None:
+    param = ncnn_model(tmp_path / "yolo_ncnn_model", task="detect")
+    assert files_of(param.parent) == [param, param.with_suffix(".bin"), param.with_name("metadata.yaml")]

@@ -16,6 +16,7 @@ from typing import Any
 from streamvision.inference.backends.core_ml import CoreMlPackage
 from streamvision.inference.backends.lite_rt import read_appended_metadata
 from streamvision.inference.backends.onnx_scan import scan_onnx
+from streamvision.inference.backends.probe import BESIDE, NCNN_PARAM
 from streamvision.inference.backends.registry import open_backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
@@ -101,12 +102,16 @@ def _xml_seeds() -> list[Files]:
 
 def _open(folder: Path, rng: random.Random) -> None:
     """Load a model and read its card, as ``run`` does."""
-    path = next(path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".xml"))
+    path = next(path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".param", ".xml"))
     backend = open_backend(path)
     try:
         read_card(backend, path=path)
     finally:
         backend.close()
+
+
+def _ncnn_seeds() -> list[Files]:
+    return [{"m.param": NCNN_PARAM, "m.bin": BESIDE[".param"], "metadata.yaml": _metadata_yaml()}]
 
 
 def _xml_case(rng: random.Random, files: Files) -> Files:
@@ -288,6 +293,7 @@ MODELS = [
         seconds=20.0,
         memory_bytes=4 << 30,
     ),
+    Target(name="ncnn", group="models", seeds=_ncnn_seeds, run=_open, seconds=20.0, memory_bytes=4 << 30),
     Target(name="ultralytics", group="models", seeds=lambda: [{}], make=_metadata_case, run=_run_metadata, seconds=5.0),
     Target(name="card", group="models", seeds=lambda: [{}], make=_card_case, run=_run_card, seconds=5.0),
     Target(name="tflite-metadata", group="models", seeds=_zip_seeds, make=_zip_case, run=_run_zip, seconds=5.0),
