@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.slicing.mosaics import scaled_labels
+from benchmarks.slicing.mosaics import HEIGHT_PX, WIDTH_PX, scaled_labels
 from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.crops import part_of
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture
+from streamvision.core.resampling import Window
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
 from streamvision.inference.model import Model
 from streamvision.inference.slicing.merging import merged
+from streamvision.inference.slicing.seams import whole_first
 from streamvision.inference.slicing.tiles import Tiling
 
 Pixels = NDArray[np.uint8]
@@ -27,6 +29,7 @@ Half = tuple[list[Pixels], list[LabelledImage]]
 NESTED = SlicesConfig(merge="nms", match_metric="ios", match_threshold=0.7)
 """What tells a box that lies in a better one of its class: a part of an object that was found twice, as a rule."""
 SHOWN_SCORE = 0.25
+PICTURE_PX = WIDTH_PX, HEIGHT_PX
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,15 @@ class Seen:
 
     parts: tuple[tuple[Detections, ...], ...]
     """By picture and part, in pixels of the picture: the whole first, then the tiles."""
+    windows: tuple[Window, ...]
+    """Where each part lies."""
     seconds: float
     """Of the processor, a picture."""
 
     def above(self, score: float) -> Seen:
         """Return what reaches a score."""
-        return Seen(tuple(tuple(part[part.score >= score] for part in parts) for parts in self.parts), self.seconds)
+        parts = tuple(tuple(part[part.score >= score] for part in parts) for parts in self.parts)
+        return replace(self, parts=parts)
 
     @property
     def inputs(self) -> float:
@@ -66,15 +72,15 @@ def see(model: Model, pictures: Sequence[Pixels], how: SlicesConfig) -> Seen:
     """Show a model the pictures and their tiles."""
     tiling = Tiling(how, model.card) if how.is_on else None
     seen, begin_s = [], time.process_time()
+    tiles = tiling.of(WIDTH_PX, HEIGHT_PX) if tiling else ()
     for pixels in pictures:
         picture = BgrPicture(pixels)
-        size_px = picture.width_px, picture.height_px
         parts = list(model.detect([picture]))
-        for window in tiling.of(*size_px) if tiling else ():
+        for window in tiles:
             (found,) = model.detect([part_of(picture, window)])
-            parts.append(found.shifted(np.array(window[:2], np.float32), picture_px=size_px))
+            parts.append(found.shifted(np.array(window[:2], np.float32), picture_px=PICTURE_PX))
         seen.append(tuple(parts))
-    return Seen(tuple(seen), (time.process_time() - begin_s) / len(pictures))
+    return Seen(tuple(seen), (Window(0, 0, *PICTURE_PX), *tiles), (time.process_time() - begin_s) / len(pictures))
 
 
 def put_together(seen: Seen, rule: SlicesConfig, *, agnostic: bool, most: int) -> list[Detections]:
@@ -83,7 +89,7 @@ def put_together(seen: Seen, rule: SlicesConfig, *, agnostic: bool, most: int) -
         parts[0]
         if len(parts) == 1
         else merged(
-            Detections.concatenate([part for part in parts if len(part)] or [Detections.empty()]),
+            whole_first(parts, seen.windows, picture_px=PICTURE_PX, agnostic=agnostic),
             rule,
             agnostic=agnostic,
             max_detections=most,

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from streamvision.core.crops import part_of
-from streamvision.core.detections import Detections
 from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.resampling import Window
@@ -23,6 +22,7 @@ from streamvision.inference.input_sizes import Size
 from streamvision.inference.model import Model, Prediction
 from streamvision.inference.score_limits import ScoreLimits
 from streamvision.inference.slicing.merging import merged
+from streamvision.inference.slicing.seams import whole_first
 from streamvision.inference.slicing.tiles import Tiling
 
 Spare = Callable[[], AbstractContextManager[None] | None]
@@ -91,7 +91,9 @@ def _together(model: Model, picture: Picture, plan: InferencePlan, found: Iterat
     predictions = [_in_picture(next(found), window, picture) for window in plan.windows]
     if plan.slices is None:
         return predictions[0]
-    everything = Detections.concatenate([part for part, _ in predictions if len(part)] or [Detections.empty()])
+    windows = [window or Window(0, 0, picture.width_px, picture.height_px) for window in plan.windows]
+    parts = [found for found, _ in predictions]
+    everything = whole_first(parts, windows, picture_px=(picture.width_px, picture.height_px), agnostic=model.agnostic)
     objects = merged(everything, plan.slices, agnostic=model.agnostic, max_detections=model.max_detections)
     return Prediction(objects, None)
 
