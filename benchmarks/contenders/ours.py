@@ -14,6 +14,7 @@ def main() -> None:
     """Run it to the last frame; a listener sees every frame that is published, drawn and encoded."""
     work = task()
     model = {"path": Path(work["model"]), "backend": work["backend"], "precision": work["precision"]}
+    model |= {key: work[key] for key in ("requests", "threads", "tune") if key in work}
     document = {
         "model": model | {"score": SCORE, "iou": NMS_IOU},
         "streams": [{"source": work["video"]}] * work["streams"],
