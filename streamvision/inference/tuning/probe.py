@@ -109,8 +109,10 @@ class Probe(Generic[M]):
             self._call(self._inputs[0])  # allocates buffers, and compiles for this size
             begin_s = time.perf_counter()
             self._call(self._inputs[0])
-        except BaseException:
+        except BaseException as error:
             model.close()
+            if isinstance(error, Exception):
+                raise _fault(error) from error
             raise
         self.call_s = time.perf_counter() - begin_s
         """How long one call takes, with nothing beside it."""
@@ -171,8 +173,8 @@ class Probe(Generic[M]):
     def _tried(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except StreamVisionError as error:
-            self._failures.append(error)
+        except Exception as error:  # whoever waits is told
+            self._failures.append(_fault(error))
 
     def _repeated(self, sized: SizedInput) -> float:
         calls, begin_s = 0, time.perf_counter()
@@ -199,6 +201,11 @@ class Probe(Generic[M]):
     def _call(self, sized: SizedInput) -> None:
         sized.fill(self._pictures)
         sized.execute(self.model.backend)
+
+
+def _fault(error: Exception) -> StreamVisionError:
+    """Return what went wrong as a sentence of ours."""
+    return error if isinstance(error, StreamVisionError) else ModelError(f"the network cannot be measured: {error!r}")
 
 
 def _encode(canvas: Canvas) -> None:

@@ -60,6 +60,22 @@ def test_a_network_that_fails_is_closed_and_said(file: Path, monkeypatch: pytest
         Probe(model, Share(1, 1))
 
 
+def test_whatever_goes_wrong_is_said_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a driver that is broken")
+
+    model = Model.open(ModelConfig(path=file, requests=2, threads=1))
+    measured = Probe(model, Share(2, 1))
+    monkeypatch.setattr(model.backend, "run", broken)
+    with pytest.raises(ModelError, match=r"cannot be measured.*a driver that is broken"):
+        measured.rate()
+    with pytest.raises(ModelError, match="a driver that is broken"):
+        Probe(model, Share(2, 1))
+    with pytest.raises(ModelError, match="is closed"):
+        measured.model.backend.__class__.run(model.backend, measured._inputs[0].batch.tensor)
+    measured.end()
+
+
 def test_a_model_is_opened_measured_and_says_what_was_chosen(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
