@@ -70,12 +70,12 @@ def run_module(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    assert process.stdout is not None
     tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
-    reader = threading.Thread(target=_keep_tail, args=(process.stdout, tail), daemon=True)
-    reader.start()
     was_ended = False
     try:
+        assert process.stdout is not None
+        reader = threading.Thread(target=_keep_tail, args=(process.stdout, tail), daemon=True)
+        reader.start()
         process.wait(deadline_s)
     except subprocess.TimeoutExpired:
         was_ended = True

@@ -15,6 +15,7 @@ from streamvision.cli.export import formats_of, size_of, words_of
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
+from streamvision.cli.signals import terminable
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
@@ -160,7 +161,7 @@ def formats(
     def say(text: str) -> None:
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
-    with StepProgress("steps") as progress:
+    with terminable(), StepProgress("steps") as progress:
         bench = FormatsBench(
             rows,
             settings,

@@ -6,13 +6,11 @@ import contextlib
 import json
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
@@ -24,6 +22,7 @@ from streamvision.cli.dataset_options import format_option
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
+from streamvision.cli.signals import terminable
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, StreamVisionError
@@ -213,7 +212,7 @@ def export(
     def say(text: str) -> None:
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
-    with _stdout_kept(), _terminable(), StepProgress() as progress:
+    with _stdout_kept(), terminable(), StepProgress() as progress:
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
@@ -352,17 +351,3 @@ def _stdout_kept() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the export as Ctrl-C does, so that the scratch folder goes."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

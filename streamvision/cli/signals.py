@@ -60,6 +60,23 @@ def handled_signals(*, reloads: bool) -> Iterator[Signals]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the work within as Ctrl-C does, so that what it has begun goes with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def exit_code(stop: int | None) -> int:
     """Return how a run without a failure exits: 0 where it came to its end or was told to end by SIGTERM."""
     return 0 if stop in (None, signal.SIGTERM) else 128 + stop

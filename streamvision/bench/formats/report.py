@@ -10,7 +10,7 @@ from streamvision.bench.report import OTHERS_PERCENT
 from streamvision.core.charts import Bar, Mark, bar_chart, plane_chart, save_svg
 from streamvision.core.terminal import table
 
-_HEADINGS = ("", "MB", "p50 ms", "p99 ms", "fps", "mAP50-95", "mAP50", "parity", "runs on", "memory MB")
+_HEADINGS = ("", "MB", "p50 ms", "p99 ms", "fps", "CPU ms", "mAP50-95", "mAP50", "parity", "runs on", "memory MB")
 
 
 def describe(figures: FormatsFigures) -> str:
@@ -45,6 +45,7 @@ def _cells(figures: RowFigures) -> tuple[str, ...]:
         _number(figures.median("latency_ms", "p50")),
         _number(figures.median("latency_ms", "p99")),
         _number(figures.median("fps")),
+        _number(figures.median("picture_cpu_ms")),
         _number(accuracy.get("map50_95"), 3),
         _number(accuracy.get("map50"), 3),
         _parity(figures),

@@ -100,6 +100,7 @@ class RowFigures:
             "latency_ms": latency if self.rounds else None,
             "fps": _rounded(self.median("fps")),
             "fps_of_rounds": fps,
+            "picture_cpu_ms": _rounded(self.median("picture_cpu_ms")),
             "open_s": _rounded(self.median("open_s")),
             "rss_mb": _rounded(self.median("rss_mb")),
             "map50_95": _rounded((self.accuracy or {}).get("map50_95")),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,10 @@ from streamvision.bench.formats import table
 from streamvision.cli.bench import bench
 from support.labelled_pictures import save_picture
 from support.tiny_detector import tiny_detector
+from support.web_client import eventually
 
 pytestmark = pytest.mark.timeout(900)  # processes that import runtimes, on a machine that is full
+PATIENCE_S = 300.0
 SHORT = ("--rounds", "1", "--seconds", "0.5")
 
 
@@ -121,3 +126,24 @@ def test_checkpoints_are_given_alone(model: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "best.pt"
     checkpoint.touch()
     assert "best.pt would be exported, which is done for one model" in refusal(str(checkpoint), str(model))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are found by /proc")
+def test_who_ends_the_command_ends_what_it_has_begun(model: Path) -> None:
+    program = "from streamvision.cli.bench import bench; bench()"
+    words = ["formats", str(model), "--rounds", "1", "--seconds", "600"]
+    with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.DEVNULL) as command:
+        began = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+        try:
+            assert eventually(lambda: began.read_text().split() != [], within_s=PATIENCE_S)
+            child = Path("/proc") / began.read_text().split()[0]
+            assert eventually(lambda: _worked_s(child) > 0.5, within_s=PATIENCE_S)
+        finally:
+            command.terminate()
+        assert command.wait(PATIENCE_S) != 0
+    assert eventually(lambda: not child.exists(), within_s=PATIENCE_S)
+
+
+def _worked_s(process: Path) -> float:
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
