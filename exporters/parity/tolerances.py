@@ -143,7 +143,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         shift_px=1.5,
         mean_score=0.06,
         greatest_score=None,
-        score_p95=0.20,
+        score_p95=0.25,
         unmatched_share=0.15,
         lost_share=0.10,
         gained_share=0.10,
@@ -155,8 +155,10 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         relative_error=0.12,
         cosine=0.97,
         budget_points=1.5,
-        reason="Weights and activations of 8 bits with the head left in float: IoU 0.968 for YOLOv8n; with the head "
-        "quantised too it falls to 0.81-0.90, which is refused.",
+        reason="Weights and activations of 8 bits with the head left in float: IoU 0.952 to 0.975 for YOLOv8n on sixteen "
+        "pictures, drawn eight times, lost and gained 3 % at most, 95 % of the scores within 0.10 to 0.20. What is broken "
+        "is far off: an overlap of 0.81-0.90 with the head quantised, 5 % of the scores off by 0.5 with zero points wrong "
+        "by one.",
     ),
 }
 """By precision."""

@@ -121,10 +121,10 @@ def test_int8_is_judged_by_the_greater_part_of_the_objects_and_fp16_by_each():
     found.score[:] = np.linspace(0.9, 0.7, 60)
     one, many = replace(found, score=found.score.copy()), replace(found, score=found.score.copy())
     one.score[7] -= 0.35
-    many.score[:6] -= 0.25
+    many.score[:6] -= 0.28
     assert of_objects(found, one, INT8).passed
     assert "greatest score difference" in of_objects(found, one, TOLERANCES["fp16"]).sentence()
-    assert of_objects(found, many, INT8).sentence().startswith("score difference p95 is 0.25")
+    assert of_objects(found, many, INT8).sentence().startswith("score difference p95 is 0.28")
 
 
 def test_int8_may_displace_one_box_and_not_many():
