@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -128,22 +128,34 @@ def test_checkpoints_are_given_alone(model: Path, tmp_path: Path) -> None:
     assert "best.pt would be exported, which is done for one model" in refusal(str(checkpoint), str(model))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are found by /proc")
 def test_who_ends_the_command_ends_what_it_has_begun(model: Path) -> None:
     program = "from streamvision.cli.bench import bench; bench()"
     words = ["formats", str(model), "--rounds", "1", "--seconds", "600"]
+    working: list[psutil.Process] = []
     with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.DEVNULL) as command:
-        began = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+
+        def is_at_work() -> bool:
+            working[:] = [one for one in psutil.Process(command.pid).children(recursive=True) if _worked_s(one) > 0.5]
+            return bool(working)
+
         try:
-            assert eventually(lambda: began.read_text().split() != [], within_s=PATIENCE_S)
-            child = Path("/proc") / began.read_text().split()[0]
-            assert eventually(lambda: _worked_s(child) > 0.5, within_s=PATIENCE_S)
+            assert eventually(is_at_work, within_s=PATIENCE_S)
         finally:
             command.terminate()
         assert command.wait(PATIENCE_S) != 0
-    assert eventually(lambda: not child.exists(), within_s=PATIENCE_S)
+    assert eventually(lambda: not any(map(_runs, working)), within_s=PATIENCE_S)
 
 
-def _worked_s(process: Path) -> float:
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _worked_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:  # it has ended
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
