@@ -38,8 +38,8 @@ VEHICLES = "car,truck,bus,train,cell phone,suitcase,airplane,parking meter,cup,t
 def main(people: Path, cars: Path, detector: Path, embedder: Path, cache: Path) -> None:
     """Run and report."""
     clips = (
-        Clip(people, classes=("person",), score=0.25, axis=1, empty=None),
-        Clip(cars, classes=tuple(VEHICLES.split(",")), score=0.1, axis=0, empty=(5, 26)),
+        Clip(people, classes=("person",), score=0.25, axis=1),
+        Clip(cars, classes=tuple(VEHICLES.split(",")), score=0.1, axis=0),
     )
     report: dict[str, object] = {"shifts_s": SHIFTS_S, "embedder": embedder.name, "detector": detector.name}
     for cut in CUTS:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import streamvision
-from benchmarks.still_truth import still_truth
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections
 from streamvision.search.embedder import Embedder
@@ -40,9 +39,6 @@ class Clip:
     score: float
     axis: int
     """1: it is cut from left to right, 0: from top to bottom."""
-    empty: tuple[int, int] | None
-    """Frames with nothing but the scene, from whose differences the truth comes; ``None``: that of a tracker over the
-    uncut clip."""
 
 
 @dataclass
@@ -97,12 +93,7 @@ def make_cameras(clip: Clip, name: str, *, detector: Path, embedder: Path, cache
 
 
 def _truth(clip: Clip, detector: Path) -> tuple[list[NDArray[np.float64]], float, tuple[int, int]]:
-    """Return the objects of the uncut clip, its rate and its size."""
-    if clip.empty is not None:
-        known = still_truth(clip.video, empty=clip.empty)
-        rows = [known.truth[known.truth[:, 0] == number] for number in known.number]
-        truth = [np.hstack([one[:, 1:2], one[:, 2:4], one[:, 2:4] + one[:, 4:6]]) for one in rows]
-        return truth, known.fps, known.size_px
+    """Return the objects of the uncut clip, as a tracker over it has them, its rate and its size."""
     truth, size_px = [], (0, 0)
     for result in streamvision.stream(clip.video, model=detector, classes=clip.classes, conf=clip.score):
         found = _confirmed(result.detections)

@@ -28,7 +28,7 @@ SWEEP_S = 1.0
 class Rules:
     """When two tracks may be one object."""
 
-    similarity: float = 0.45
+    similarity: float = 0.6
     """Least cosine similarity."""
     memory_s: float = 300.0
     """Longest time out of all views."""
@@ -167,7 +167,7 @@ class Gallery:
             return None, -1.0
         possible.sort(key=lambda one: -one.last_s)  # of equal ones that which was seen last
         sizes = [len(one.exemplars) for one in possible]
-        exemplars = np.stack([vector for one in possible for vector in one.exemplars])
+        exemplars = np.concatenate([one.exemplars for one in possible])
         begins = np.cumsum([0, *sizes[:-1]])
         # Of each view the most similar exemplar, and of these the mean: one good likeness by chance is not enough.
         nearest = np.maximum.reduceat(np.stack(track.vectors) @ exemplars.T, begins, axis=1)

@@ -49,8 +49,8 @@ class Identity:
 
     number: int
     """Its number, from 1."""
-    exemplars: list[Vector] = field(default_factory=list)
-    """(D,) descriptions of length 1 of views that differ."""
+    exemplars: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    """(N, D) descriptions of length 1 of views that differ."""
     tracks: list[Track] = field(default_factory=list)
     """Its tracks, the newest last."""
 
@@ -66,9 +66,10 @@ class Identity:
 
     def add_view(self, vector: Vector) -> None:
         """Keep a description, unless one says the same; of too many the one that is most like the others goes."""
-        if self.exemplars and float((np.stack(self.exemplars) @ vector).max()) >= NEARLY_SAME:
-            return
-        self.exemplars.append(vector)
-        if len(self.exemplars) > MAX_EXEMPLARS:
-            likeness = np.stack(self.exemplars) @ np.stack(self.exemplars).T
-            del self.exemplars[int(likeness.sum(axis=1).argmax())]
+        if not len(self.exemplars):
+            self.exemplars = vector[None]
+        elif float((self.exemplars @ vector).max()) < NEARLY_SAME:
+            several = np.vstack([self.exemplars, vector])
+            if len(several) > MAX_EXEMPLARS:
+                several = np.delete(several, (several @ several.T).sum(axis=1).argmax(), axis=0)
+            self.exemplars = several

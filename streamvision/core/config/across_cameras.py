@@ -49,7 +49,7 @@ class AcrossCamerasConfig(Section):
         None, description="Objects of these classes only; default: all that are reported."
     )
     similarity: float = Field(
-        0.45,
+        0.6,
         gt=-1,
         lt=1,
         description="Least cosine similarity of two views of one object. It depends on the model; "
