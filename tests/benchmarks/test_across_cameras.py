@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.across_cameras import best, spread
 from benchmarks.cut_cameras import Camera, Cameras
-from benchmarks.cut_cameras_replay import BASELINES, idf1, ideal_idf1
+from benchmarks.cut_cameras_replay import BASELINES, ideal_idf1, idf1
 from streamvision.core.detections import Detections
 
 FPS, FRAMES_OF_EACH = 10.0, 40
