@@ -67,9 +67,11 @@ class Found:
             used = f"{self.after.greatest:.0%} of the gate's limits are used on calibration pictures"
             return f"No further layers stay in float: {used}."
         named = ", ".join(map(str, sorted(self.in_float)))
+        ended = f" Time was for {self.tried} of them; --search-time gives more." if self.tried < len(depths) else ""
+        used = f"{self.after.greatest:.0%} of the gate's limits are used instead of {self.before.greatest:.0%}"
         return (
             f"Of {len(depths)} depths of the network those that hurt most stay in float ({named}): on calibration "
-            f"pictures {self.after.greatest:.0%} of the gate's limits are used instead of {self.before.greatest:.0%}."
+            f"pictures {used}.{ended}"
         )
 
 

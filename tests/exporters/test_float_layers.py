@@ -50,6 +50,7 @@ def test_it_ends_in_time_and_what_was_not_tried_stays_in_8_bits() -> None:
     assert found.tried == 4, "a try a second, and 70 % of the time for trying one at a time"
     assert found.in_float <= {1, 2, 3, 4}
     assert 1 in found.in_float
+    assert found.note([*HARM]).endswith("Time was for 4 of them; --search-time gives more.")
 
 
 def test_no_time_leaves_all_in_8_bits() -> None:

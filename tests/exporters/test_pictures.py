@@ -47,7 +47,7 @@ def test_every_format_calibrates_on_the_rest_and_names_all_that_are_damaged(
         pytest.importorskip(package)
     options = ExportOptions(precision="int8", calibration=photos)
     artifact = TARGETS.get(format).create().export(TinySource(), options, tmp_path)
-    (note,) = (note for note in artifact.notes if "calibration" in note)
+    (note,) = (note for note in artifact.notes if "pictures for calibration" in note)
     listed = ", ".join(str(photos / name) for name in DAMAGED)
     assert note == (
         f"Of 6 pictures for calibration 3 cannot be read and are left out: {listed}; mend or remove what should not be "
