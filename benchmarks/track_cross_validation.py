@@ -54,6 +54,7 @@ SPACE: dict[str, tuple[float, ...]] = {
     "filter.acceleration_std": (0.2, 0.4, 0.6, 1.0),
     "filter.initial_velocity_std": (0.5, 1.0, 1.5, 2.0),
     "score_change": (0.0, 0.05, 0.1, 0.2),
+    "camera_motion": (0, 1),
     "filter.growth": (0.1, 0.2, 0.4),
 }
 """What is tried of each parameter, in order."""
