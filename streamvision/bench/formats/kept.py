@@ -60,8 +60,9 @@ class KeptTable:
     def sentence(self) -> str:
         """Return it in words."""
         proven = "" if self.proven else "; not compared with its source"
+        whole = self.name if Path(self.file).name == self.name else f"{self.name} of {Path(self.model).name}"
         return (
-            f"{self.name} of {Path(self.model).name}: {self.fps:.1f} pictures a second, {self.latency_p50_ms:.1f} ms "
+            f"{whole}: {self.fps:.1f} pictures a second, {self.latency_p50_ms:.1f} ms "
             f"({self.file}, measured on {self.at[:10]}{proven})"
         )
 
@@ -80,7 +81,7 @@ def keep(figures: FormatsFigures, models: Sequence[Path]) -> Path | None:
     table = KeptTable(
         model=figures.model,
         name=fastest.row.name,
-        file=str(fastest.path.absolute()),
+        file=str(fastest.path.resolve()),
         fps=fastest.median("fps") or 0.0,
         latency_p50_ms=fastest.median("latency_ms", "p50") or 0.0,
         proven=bool(fastest.passes),
