@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 
 from pipelines.assembly import PacketListeners, StreamBuilder, check_cameras, name_stream, name_streams
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
+from pipelines.changes_in_turn import StreamChanges
 from pipelines.live_video.relays import PacketRelays
 from pipelines.model_groups import ModelGroups
 from pipelines.model_tuning import with_goals
@@ -44,8 +44,6 @@ FINISH_TIMEOUT_S = 60.0
 """Longest wait for the sinks of streams that have ended by themselves."""
 REMOVE_TIMEOUT_S = 3.0
 """Longest wait for the end of a stream that is removed, its outputs included."""
-CHANGE_TIMEOUT_S = 10.0
-"""Longest wait for a change of the same stream that another thread is in the middle of."""
 
 
 class Pipeline:
@@ -100,8 +98,8 @@ class Pipeline:
         if not service:
             check_cameras(config, sources)
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
-        self._lock = threading.Condition()
-        self._busy: set[str] = set()  # streams that are in the middle of a change
+        self._changes = StreamChanges()
+        self._lock = self._changes.lock
         self._streams: dict[str, Stream | OffStream] = {}  # replaced, never changed: other threads go through it
         self._started = self._stopped = self._ended = False
         self._over = threading.Event()
@@ -185,7 +183,7 @@ class Pipeline:
                 changed then.
         """
         spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
-        with self._reserved(stream.id, spec, stream) as name:
+        with self._changes.reserved(stream.id, lambda taken: self._name(stream.id, spec, stream, taken)) as name:
             built = self._built(name, spec, stream, patient=True)
             try:
                 self._begin(built)
@@ -201,7 +199,7 @@ class Pipeline:
             UnknownStreamError: when there is no stream of that id.
             StreamVisionError: when another thread is in the middle of changing it.
         """
-        with self._changing(stream_id):
+        with self._changes.of(stream_id):
             with self._lock:
                 stream = self._known(stream_id)
                 self._streams = {name: one for name, one in self._streams.items() if one is not stream}
@@ -222,7 +220,7 @@ class Pipeline:
         """
         if stream.id not in (None, stream_id):
             raise ConfigError(f"stream {stream_id!r} cannot become {stream.id!r}; remove it and add the other")
-        with self._changing(stream_id):
+        with self._changes.of(stream_id):
             before = self._known(stream_id)
             run = self.model_groups.config.for_stream(stream)
             if isinstance(before, Stream) and not before.settings.begins_anew_for(stream, run):
@@ -352,46 +350,17 @@ class Pipeline:
             raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
         return stream
 
-    @contextmanager
-    def _changing(self, stream_id: str) -> Iterator[None]:
-        """Let no other thread change the stream meanwhile."""
-        with self._lock:
-            self._wait_free(stream_id)
-            self._busy.add(stream_id)
-        try:
-            yield
-        finally:
-            self._set_free(stream_id)
-
-    @contextmanager
-    def _reserved(self, stream_id: str | None, spec: SourceSpec, stream: StreamConfig) -> Iterator[str]:
-        """Give the name of a stream that is to come, which no other may take meanwhile."""
-        with self._lock:
-            if stream_id is not None:
-                self._wait_free(stream_id)
-            if stream_id in self._streams:
-                raise StreamExistsError(f"there is a stream {stream_id!r} already; give another id")
-            others = {name: (one.spec, one.config) for name, one in self._streams.items()}
-            name = name_stream(spec, stream, others, taken=self._busy)
-            self._busy.add(name)
-        try:
-            yield name
-        finally:
-            self._set_free(name)
-
-    def _wait_free(self, stream_id: str) -> None:
-        if not self._lock.wait_for(lambda: stream_id not in self._busy, CHANGE_TIMEOUT_S):
-            raise StreamVisionError(f"stream {short(stream_id)!r} is in the middle of another change; try again")
-
-    def _set_free(self, stream_id: str) -> None:
-        with self._lock:
-            self._busy.discard(stream_id)
-            self._lock.notify_all()
+    def _name(self, stream_id: str | None, spec: SourceSpec, stream: StreamConfig, taken: set[str]) -> str:
+        """Return the name of a stream that is to come."""
+        if stream_id in self._streams:
+            raise StreamExistsError(f"there is a stream {stream_id!r} already; give another id")
+        others = {name: (one.spec, one.config) for name, one in self._streams.items()}
+        return name_stream(spec, stream, others, taken=taken)
 
     def _rest(self) -> None:
         """End the run where every stream is over, outputs included; called again and again while one model rests."""
         with self._lock:
-            is_over = self._started and not self._busy and all(group.over for group in self.model_groups.open)
+            is_over = self._started and not self._changes.busy and all(group.over for group in self.model_groups.open)
             if self._service or self._ended or self._stopped or not is_over:
                 return
             self._ended = True

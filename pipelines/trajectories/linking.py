@@ -19,6 +19,8 @@ from pipelines.trajectories.trajectories import F64, I64, Trajectories
 
 LEAST_PX = 1.0
 """Of a height: boxes of no height are as high as this."""
+MAX_PAIRS = 500_000
+"""Pairs that are compared at a time, some 100 MB; a crowd that flickers has thousands for each piece."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,42 @@ def links(tracks: Trajectories, settings: Linking) -> list[tuple[int, int]]:
     starts = heads.time_s[order]
     low = np.searchsorted(starts, tails.time_s, side="right")
     high = np.searchsorted(starts, tails.time_s + settings.longest_gap_s, side="right")
+    reached = (high - low).cumsum()
+    near: list[tuple[I64, I64, F64]] = []
+    begin = 0
+    while begin < len(pieces):
+        before = reached[begin - 1] if begin else 0
+        end = max(int(np.searchsorted(reached, before + MAX_PAIRS, side="right")), begin + 1)
+        near.append(_near(tails, heads, order, classes, begin, low[begin:end], high[begin:end], settings))
+        begin = end
+    tail, head, likeness = (np.concatenate(column) for column in zip(*near, strict=True))
+    earlier, later = assign(tail, head, likeness)
+    return list(zip(earlier.tolist(), later.tolist(), strict=True))
+
+
+def _near(
+    tails: Ends, heads: Ends, order: I64, classes: I64, begin: int, low: I64, high: I64, settings: Linking
+) -> tuple[I64, I64, F64]:
+    """Return the pairs of some pieces and those behind them that agree, (P,) each, and how well.
+
+    Args:
+        tails: ends of all pieces.
+        heads: beginnings of all pieces.
+        order: (N,) all pieces by their beginnings.
+        classes: (N,) class of each.
+        begin: the first of the pieces that are looked at.
+        low: (B,) by each of these, the first place in ``order`` of one that may continue it.
+        high: (B,) and the place behind the last.
+        settings: when two pieces are one object.
+    """
     count = high - low
-    tail = np.repeat(np.arange(len(pieces)), count)
+    tail = np.repeat(np.arange(begin, begin + len(count)), count)
     head = order[np.arange(len(tail)) - np.repeat(count.cumsum() - count, count) + np.repeat(low, count)]
     same = classes[tail] == classes[head]
     tail, head = tail[same], head[same]
     likeness = _likeness(tails, heads, tail, head, settings)
     near = likeness > 0
-    earlier, later = assign(tail[near], head[near], likeness[near])
-    return list(zip(earlier.tolist(), later.tolist(), strict=True))
+    return tail[near], head[near], likeness[near]
 
 
 def _likeness(tails: Ends, heads: Ends, tail: I64, head: I64, settings: Linking) -> F64:

@@ -173,9 +173,9 @@ def formats(
         )
         figures = bench.run()
     _keep(figures, paths)
-    if plot:
-        report.plot(figures, plot)
     click.echo(json.dumps(figures.to_json()) if as_json else report.describe(figures))
+    if plot:  # last: a disk that has become full takes no table away
+        report.plot(figures, plot)
     return 0 if any(row.rounds for row in figures.rows) else 1
 
 

@@ -18,18 +18,16 @@ from streamvision.core.image_result import ImageResult
 from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.cores import Share
-from streamvision.inference.card_reader import read_card
 from streamvision.inference.class_order import ClassOrder, joined_names
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
-from streamvision.inference.input_sizes import InputSizes, Size, SizedInput, with_side
+from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import CARD_KEY, OBJECT_TASKS, ModelCard
-from streamvision.inference.nms import suppress, suppress_oriented
+from streamvision.inference.model_loading import loaded_with_card
+from streamvision.inference.nms import best_candidates
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers, reading_outputs
-from streamvision.inference.picture_batch import check_arithmetic
 from streamvision.inference.score_limits import ScoreLimits, lowest_scores
 from streamvision.inference.tuning.choice import Choice
 from streamvision.inference.tuning.opening import open_tuned
@@ -178,23 +176,8 @@ class Model:
         one_size: bool,
         **settings: Any,
     ) -> Model:
-        requests, threads = share or (config.requests, config.threads)
-        opened = backend or open_backend(
-            config.path,
-            backend=config.backend,
-            device=config.device,
-            precision=config.precision,
-            threads=threads,
-            requests=requests,
-            call_timeout_s=config.call_timeout_s,
-        )
+        opened, card = loaded_with_card(config, backend, share=share, side_px=side_px, one_size=one_size)
         try:
-            card = read_card(opened, path=config.path, head=config.head, names=config.names, fed=config.input.given())
-            check_arithmetic(opened, card.input, path=config.path)
-            if side_px is not None:
-                card = with_side(card, opened.input, config.path, side_px)
-            if one_size:
-                card = card.with_input(dynamic_size=False)
             model = cls(opened, card, config, **settings)
             if CARD_KEY not in opened.metadata:
                 check_scores(opened, card, path=config.path)
@@ -404,22 +387,11 @@ class Model:
         lowest: NDArray[np.float32],
     ) -> Detections:
         """Return the objects among one picture's candidates, the best score first."""
-        reached = candidates.score >= lowest[candidates.class_id]
-        if not reached.all():
-            candidates = candidates[reached]
-        kept = candidates[self._best(candidates)]
+        kept = best_candidates(candidates, lowest, card=self.card, config=self._config)
         self._outputs.check_best(kept.score)
         detections = head.complete(kept, outputs, index=index, letterbox=letterbox)
         has_area = detections.box_xyxy_px[:, 2:] > detections.box_xyxy_px[:, :2]
         return detections if has_area.all() else detections[has_area[:, 0] & has_area[:, 1]]
-
-    def _best(self, candidates: Candidates) -> NDArray[np.intp]:
-        """Return which candidates stay, the best score first."""
-        limit = self._config.max_detections
-        if self.card.nms_inside:
-            return (-candidates.score).argsort(kind="stable")[:limit]
-        best = suppress_oriented if self.card.task == "obb" else suppress
-        return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
 
 
 def _by_known_numbers(found: Prediction, order: ClassOrder) -> Prediction:

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.config.model import ModelConfig
 from streamvision.inference.heads.base import Candidates
+from streamvision.inference.model_card import ModelCard
 
 MAX_CANDIDATES = 5000
 """Most boxes that are compared, the best by score. The time grows with the square: 5000 take up to 80 ms."""
@@ -24,6 +26,27 @@ ORIENTED_BLOCK = 256
 """Oriented boxes that are compared with all better ones at once; bounds the memory."""
 OVERLAP_FLOOR = 1e-7
 """Keeps quotients and roots of :func:`suppress_oriented` defined; the value is the reference's, so that results are."""
+
+
+def best_candidates(
+    candidates: Candidates, lowest: NDArray[np.float32], *, card: ModelCard, config: ModelConfig
+) -> Candidates:
+    """Return the candidates of one picture that become its objects, the best score first.
+
+    Args:
+        candidates: what the network proposes.
+        lowest: (classes,) lowest score of each class.
+        card: of the model; whether it has suppressed duplicates itself, and whether its boxes are oriented.
+        config: how duplicates are told, and how many objects there may be.
+    """
+    reached = candidates.score >= lowest[candidates.class_id]
+    if not reached.all():
+        candidates = candidates[reached]
+    limit = config.max_detections
+    if card.nms_inside:
+        return candidates[(-candidates.score).argsort(kind="stable")[:limit]]
+    chosen = suppress_oriented if card.task == "obb" else suppress
+    return candidates[chosen(candidates, iou=config.iou, agnostic=config.agnostic_nms, max_detections=limit)]
 
 
 def suppress(candidates: Candidates, *, iou: float, agnostic: bool, max_detections: int) -> NDArray[np.intp]:

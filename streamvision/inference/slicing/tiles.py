@@ -56,7 +56,8 @@ class Tiling:
             return ()
         lefts, tile_width = _cut(width_px, grid.columns, self.config.overlap)
         tops, tile_height = _cut(height_px, grid.rows, self.config.overlap)
-        return tuple(Window(left, top, left + tile_width, top + tile_height) for top in tops for left in lefts)
+        tiles = tuple(Window(left, top, left + tile_width, top + tile_height) for top in tops for left in lefts)
+        return tiles if len(tiles) > 1 else ()
 
     def _grid(self, width_px: int, height_px: int) -> Grid:
         if (grid := self.config.grid) is not None:
@@ -93,9 +94,12 @@ def _count(length_px: int, side_px: int, overlap: float) -> int:
 
 
 def _cut(length_px: int, count: int, overlap: float) -> tuple[list[int], int]:
-    """Return where so many tiles begin, at even pixels, and their side; the last ends where the picture does."""
+    """Return where so many tiles begin, at even pixels, and their side; the last ends where the picture does.
+
+    A picture of few pixels has fewer places where one may begin than were asked for.
+    """
     if count == 1:
         return [0], length_px
-    side_px = min(math.ceil(length_px / (count - (count - 1) * overlap)), length_px)
+    side_px = min(max(math.ceil(length_px / (count - (count - 1) * overlap)), 2), length_px)
     side_px += (length_px - side_px) % 2
-    return (np.linspace(0, (length_px - side_px) // 2, count).round().astype(int) * 2).tolist(), side_px
+    return np.unique(np.linspace(0, (length_px - side_px) // 2, count).round().astype(int) * 2).tolist(), side_px

@@ -50,7 +50,7 @@ class Outcome(Generic[L]):
     gain: float
     """How many times as fast as the first it is; 1 where it is the first."""
     tried: int
-    """How many others it was measured against."""
+    """How many others it was measured against, those that failed meanwhile included."""
 
 
 def contest(
@@ -67,16 +67,18 @@ def contest(
     best, gain, tried = first, 1.0, 0
     end_s, measured_s = clock() + ALL_S, 0.0
     try:
-        for load in challengers:
-            if tried and (measured_s >= MEASURING_S or clock() >= end_s):
+        for number, load in enumerate(challengers):
+            if number and (measured_s >= MEASURING_S or clock() >= end_s):
                 break
             with suppress(StreamVisionError), ExitStack() as opened:
                 other = load()
                 opened.callback(other.close)
-                loaded_s = clock()
+                loaded_s, tried = clock(), tried + 1
                 deadline_s = loaded_s + MEASURING_S - measured_s
-                ratio = compare(best, other, deadline_s=deadline_s, end_s=end_s, clock=clock)
-                tried, measured_s = tried + 1, measured_s + clock() - loaded_s
+                try:
+                    ratio = compare(best, other, deadline_s=deadline_s, end_s=end_s, clock=clock)
+                finally:
+                    measured_s += clock() - loaded_s
                 if ratio > 1 + MARGIN:
                     opened.pop_all()
                     best.close()

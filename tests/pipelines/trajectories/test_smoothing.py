@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.trajectories import linking as linking_module
 from pipelines.trajectories import log as log_module
 from pipelines.trajectories.linking import Linking, links
 from pipelines.trajectories.log import TrajectoryLog
@@ -159,3 +160,30 @@ def test_settings_may_leave_everything_as_it_was() -> None:
     made = smoothed(seen, np.arange(40), np.arange(40) / FPS, settings)
     assert made.tracks.identity.tolist() == [1] * 25 + [2] * 10
     assert made.tracks.box_xyxy_px == pytest.approx(seen.box_xyxy_px, abs=0.05)
+
+
+def test_a_crowd_that_flickers_is_compared_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of thousands of short pieces may be continued by each that begins behind it."""
+    random = np.random.default_rng(3)
+    seen = tracks(
+        *(
+            piece(n, range(begin, begin + 3), x=random.uniform(0, 4000), speed=random.uniform(-2, 2), class_id=n % 2)
+            for n, begin in enumerate(random.integers(0, 60, 300).tolist(), 1)
+        )
+    )
+    whole = links(seen, Linking())
+    assert len(whole) > 20
+    compared: list[int] = []
+
+    def counted(tails: Any, heads: Any, tail: Any, head: Any, settings: Linking) -> Any:
+        compared.append(len(tail))
+        return likeness(tails, heads, tail, head, settings)
+
+    likeness = linking_module._likeness
+    monkeypatch.setattr(linking_module, "_likeness", counted)
+    for most in (1, 1000):
+        compared.clear()
+        monkeypatch.setattr(linking_module, "MAX_PAIRS", most)
+        assert links(seen, Linking()) == whole
+        assert max(compared) <= max(most, len(seen.pieces()))
+        assert sum(compared) > 3000

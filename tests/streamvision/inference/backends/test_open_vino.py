@@ -12,6 +12,7 @@ from support.reference_models import yolov8n_openvino
 
 openvino = pytest.importorskip("openvino")
 
+from streamvision.inference.backends.metadata_file import read_metadata_beside  # noqa: E402
 from streamvision.inference.backends.open_vino import OpenVinoBackend  # noqa: E402
 from support.float_arithmetic import assert_same_network  # noqa: E402
 
@@ -107,6 +108,16 @@ def test_a_damaged_metadata_file_is_an_error(tiny_ir: Path, content: str) -> Non
     tiny_ir.with_name("metadata.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"metadata\.yaml is damaged"):
         OpenVinoBackend(tiny_ir)
+
+
+def test_metadata_that_json_has_no_words_for_is_read_as_text(tmp_path: Path) -> None:
+    """Keys and values of YAML may be dates and bytes, and so may those of mappings and lists inside."""
+    (tmp_path / "metadata.yaml").write_text(
+        "2020-01-01: x\nnames: {2020-01-01: {1.5: cat}, 7: [2021-02-03]}\ndata: !!binary aGk=\n", encoding="utf-8"
+    )
+    found = read_metadata_beside(tmp_path / "m.xml")
+    assert found["2020-01-01"] == "x"
+    assert found["names"] == '{"2020-01-01": {"1.5": "cat"}, "7": ["2021-02-03"]}'
 
 
 def test_a_damaged_model_is_an_error(yolox: Path, tmp_path: Path) -> None:

@@ -83,3 +83,17 @@ def test_numbers_of_pictures_of_any_size_are_bounded() -> None:
     for side_px in np.random.default_rng(0).integers(1, 9000, (200, 2)).tolist():
         tiling.plan_of(*side_px)
     assert tiling.plan_of.cache_info().currsize <= 64
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 5), (201, 3)])
+@pytest.mark.parametrize("how", ["8x8", "2x1", "1x64"])
+@pytest.mark.parametrize("overlap", [0.0, 0.2, 0.5])
+def test_a_tiny_picture_is_shown_in_no_tile_twice(size: tuple[int, int], how: str, overlap: float) -> None:
+    cut = tiles(*size, tiles=how, overlap=overlap)
+    assert len(set(cut)) == len(cut)
+    assert Window(0, 0, *size) not in cut, "it is shown whole anyway"
+    if cut:
+        assert cut[0][:2] == (0, 0) and cut[-1][2:] == size
+        assert all(
+            right - left >= min(2, size[0]) and bottom - top >= min(2, size[1]) for left, top, right, bottom in cut
+        )

@@ -112,3 +112,30 @@ def test_nothing_stays_open_where_the_machine_breaks() -> None:
     with pytest.raises(MemoryError):
         contest(hall.load("0", 10), [broken], clock=hall.clock)
     assert hall.open == 0
+
+
+def test_forms_that_hang_or_fail_take_their_time_once() -> None:
+    """One that does not answer is given up after a minute; the others would most likely do the same."""
+
+    class Hanging(Form):
+        def rate(self) -> float:
+            super().rate()
+            raise ModelError("it has not answered for 60 s")
+
+    hall = Hall(seconds_each=60.0)
+    loaded: list[str] = []
+
+    def hanging(name: str) -> Form:
+        loaded.append(name)
+        hall.open += 1
+        return Hanging(hall, name, 1.0)
+
+    def unloadable() -> Form:
+        loaded.append("unloadable")
+        return hall.load("unloadable", 1.0, seconds=60.0, fails=True)
+
+    first = hall.load("0", 10)
+    assert contest(first, [lambda: hanging("1"), lambda: hanging("2")], clock=hall.clock).best is first
+    assert contest(first, [unloadable, lambda: hanging("3")], clock=hall.clock).best is first
+    assert loaded == ["1", "unloadable"]
+    assert hall.open == 1
