@@ -117,8 +117,8 @@ def formats(
     """Find out which format and precision of a model is fastest on this machine, and what each costs in accuracy.
 
     MODEL is a checkpoint (.pt), which is exported to each format and precision as 'streamvision export' does it; or
-    files that exist (.onnx, .xml or its folder, .tflite), which are measured as they are. One .onnx file is exported,
-    too, where --formats says to what.
+    files that exist (.onnx, .xml or its folder, .tflite, .param), which are measured as they are. One .onnx file is
+    exported, too, where --formats says to what.
 
     Each step of each line runs in a process of its own. Speed is measured in rounds in turn, one picture over and over:
     latency of one call at a time, and pictures a second with the defaults of 'run'. The fastest line that passes is

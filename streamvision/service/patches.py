@@ -1,16 +1,20 @@
 """Changes of a configuration as plain values: merge patches, as RFC 7396 has them.
 
 A patch is a mapping. A mapping in it is a patch of the mapping under that key, ``None`` takes the key away, so that the
-default holds, and anything else replaces what was there.
+default holds, and anything else replaces what was there. To a mapping, a section that is given by a word is one, too.
 
 >>> applied({"score": 0.3, "overlay": {"boxes": True, "labels": True}}, {"score": None, "overlay": {"labels": False}})
 {'overlay': {'boxes': True, 'labels': False}}
+>>> applied({"slices": "auto"}, {"slices": {"overlap": 0.3}})
+{'slices': {'tiles': 'auto', 'overlap': 0.3}}
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from streamvision.core.config.merging import in_keys
 
 Plain = dict[str, Any]
 
@@ -22,7 +26,7 @@ def applied(document: Any, patch: Mapping[str, Any]) -> Plain:
         if value is None:
             result.pop(key, None)
         elif isinstance(value, Mapping):
-            result[key] = applied(result.get(key), value)
+            result[key] = applied(in_keys(key, result.get(key)), value)
         else:
             result[key] = value
     return result
@@ -36,7 +40,7 @@ def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Plain:
     """
     result: Plain = dict(first)
     for key, value in second.items():
-        before = result.get(key)
+        before = in_keys(key, result.get(key))
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             result[key] = joined(before, value)
         else:

@@ -35,8 +35,8 @@ class AcrossCamerasConfig(Section):
     few times with an embedding model, not on each frame; nothing of that is kept on a disk."""
 
     model: str = Field(
-        description="Embedding model that describes objects: its file, or `package:NAME/FILE` for one that a Python "
-        "package ships."
+        description="Embedding model by which the same object gets one `global_id` in all cameras: its file, "
+        "or `package:NAME/FILE` for one that a Python package ships."
     )
     head: str | None = Field(None, description="Layout of its output, for files that do not say it: embed.")
     backend: str = Field("auto", description="As for the first model.")

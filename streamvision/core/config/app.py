@@ -45,11 +45,13 @@ class AppConfig(Section):
         description="Further networks by name, for streams that choose one; streams of one share its batches.",
     )
     streams: tuple[StreamConfig, ...] = Field((), description="The sources.")
-    adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="Which part of each frame the network is shown.")
+    adaptive: Annotated[AdaptiveConfig, given_by("mode")] = Field(
+        AdaptiveConfig(), description="Which part of each frame the network is shown."
+    )
     slices: Annotated[SlicesConfig, given_by("tiles")] = Field(
         SlicesConfig(), description="In which tiles the network is shown large pictures, for small objects."
     )
-    tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
+    tracker: Annotated[TrackerConfig, given_by("name")] = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
     )
@@ -69,7 +71,7 @@ class AppConfig(Section):
     serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
     outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
     event_log: EventLogConfig = Field(EventLogConfig(), description="What a service keeps of the events.")
-    recording: RecordingConfig = Field(
+    recording: Annotated[RecordingConfig, given_by("mode")] = Field(
         RecordingConfig(), description="What a service records of the cameras' own packets."
     )
     mqtt: Annotated[MqttConfig | None, given_by("host")] = Field(

@@ -32,6 +32,8 @@ MAIN_KEYS = {
     "slices": "tiles",
     "cluster": "address",
     "across_cameras": "model",
+    "recording": "mode",
+    "mqtt": "host",
 }
 """The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
 
@@ -114,6 +116,17 @@ def parse_address(text: str) -> dict[str, Any]:
     return ({"host": host} if host else {}) | ({"port": int(port)} if port else {})
 
 
+def in_keys(section: str, value: Any) -> Any:
+    """Return a section that was given by its main key as a mapping, and everything else as it is.
+
+    >>> in_keys("tracker", "botsort"), in_keys("score", 0.3)
+    ({'name': 'botsort'}, 0.3)
+    """
+    if section in MAIN_KEYS and (isinstance(value, (str, Path)) or value is False):
+        return {MAIN_KEYS[section]: value}
+    return value
+
+
 def _present_keys(document: Mapping[str, Any]) -> dict[str, Any]:
     try:
         present: dict[str, Any] = AppConfig.with_present_keys(dict(document))  # type: ignore[operator]
@@ -130,12 +143,10 @@ def _joined(present: Any, given: Any, *, section: str) -> Any:
 
 
 def _as_mapping(value: Any, section: str) -> Any:
-    """Return a section that was given by its main key as a mapping, and everything else as it is."""
+    """Return a section that was given by its main key or address as a mapping, and everything else as it is."""
     if section == "serve" and isinstance(value, str):
         return parse_address(value)
-    if section in MAIN_KEYS and isinstance(value, (str, Path)):
-        return {MAIN_KEYS[section]: value}
-    return value
+    return in_keys(section, value)
 
 
 def _is_port(text: str) -> bool:

@@ -46,6 +46,15 @@ def test_a_file_that_says_what_was_changed_rules_again() -> None:
     assert edited.documents == {"gate": {"source": "rtsp://cam1/", "policy": "auto"}}
 
 
+@pytest.mark.parametrize(("section", "word", "key"), [("slices", "auto", "tiles"), ("tracker", "botsort", "name")])
+def test_a_key_beside_the_word_that_gives_a_section_leaves_the_word(section: str, word: str, key: str) -> None:
+    more, both = {section: {"other": 1}}, {section: {key: word, "other": 1}}
+    assert _layers(**{section: word}).with_changes(more).run_document == both
+    assert _layers().with_changes({section: word}).with_changes(more).run_document == both
+    of_the_file = _layers({**GATE, section: word}).with_stream(StoredStream("gate", changes=more))
+    assert of_the_file.documents["gate"][section] == both[section]
+
+
 def test_a_stream_of_the_file_that_was_removed_stays_so_until_the_file_has_it_no_more() -> None:
     layers = _layers(GATE, YARD).without_stream("gate")
     assert list(layers.documents) == ["cam2-yard"]

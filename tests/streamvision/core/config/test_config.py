@@ -39,7 +39,7 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"serve": {"prot": 1}}, "did you mean 'port'?"),
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
-        ({"recording": "events"}, "recording: is a section; give its keys, each with a value (given: 'events')"),
+        ({"overlay": "events"}, "overlay: is a section; give its keys, each with a value (given: 'events')"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
         ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
     ],
@@ -79,6 +79,16 @@ def test_every_ready_made_file_of_the_tasks_is_there(project_root: Path) -> None
     named = re.findall(r"\]\(\.\./configs/([\w-]+\.yaml)\)", (project_root / "docs" / "tasks.md").read_text())
     assert len(named) >= 10
     assert set(named) <= {file.name for file in CONFIGS.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("section", "word", "key"),
+    [("tracker", "botsort", "name"), ("adaptive", "adaptive", "mode"), ("recording", "events", "mode"),
+     ("slices", "auto", "tiles")],
+)  # fmt: skip
+def test_a_section_is_given_by_its_main_key_for_the_run_as_for_a_stream(section: str, word: str, key: str) -> None:
+    config = parse_config({**MINIMAL, section: word, "streams": [{"source": "a.mp4", section: word}]}, origin="c.yaml")
+    assert getattr(getattr(config, section), key) == getattr(getattr(config.streams[0], section), key) == word
 
 
 def test_every_field_says_what_it_is() -> None:
