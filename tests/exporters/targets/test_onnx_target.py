@@ -229,5 +229,5 @@ def test_an_onnx_file_keeps_its_network_and_gets_a_card(data_dir: Path, referenc
 
 
 def test_an_unknown_format_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="there are onnx, openvino, tflite, coreml, tensorrt"):
+    with pytest.raises(ConfigError, match="there are onnx, openvino, tflite, ncnn, coreml, tensorrt"):
         TARGETS.get("caffe")

@@ -39,7 +39,7 @@ def test_without_a_model_it_is_used_and_said(tmp_path: Path) -> None:
 def test_a_file_of_that_name_wins(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "road_signs").symlink_to(tiny.parent)
     done = called("run", DRIVE, "--model", "road_signs", cwd=tmp_path)
-    assert "road_signs is a folder with 0 .xml files" in done.sentence()
+    assert "road_signs is a folder with 0 .xml or .param files" in done.sentence()
 
 
 def test_an_unknown_model_names_those_that_ship(tmp_path: Path) -> None:
