@@ -23,7 +23,7 @@ from exporters.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
 from streamvision.checkpoints.base import Source
-from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.errors import ConfigError, ExportError, StreamVisionError
 from streamvision.core.files import writing
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,10 @@ class Exporter:
             self._output.mkdir(parents=True, exist_ok=True)
             scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=self._output, ignore_cleanup_errors=True)
         with scratch as folder:
-            return [self._result(request, Path(folder) / str(index)) for index, request in enumerate(requests)]
+            # What no converter would be started for is said at once, not after minutes of the others.
+            order = sorted(range(len(requests)), key=lambda index: not _is_refused(requests[index]))
+            results = {index: self._result(requests[index], Path(folder) / str(index)) for index in order}
+            return [results[index] for index in range(len(requests))]
 
     def _result(self, request: Request, scratch: Path) -> ExportResult:
         name = request.name(self._source)
@@ -239,6 +242,14 @@ def requests_for(
         for format in formats
         for precision in (precisions or format.precisions[:1])
     ]
+
+
+def _is_refused(request: Request) -> bool:
+    try:
+        request.format.check(request.options)
+    except ExportError:
+        return True
+    return False
 
 
 def _sentence(name: str, failure: Exception) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -22,11 +21,9 @@ import click
 import cv2
 import numpy as np
 
+from benchmarks.adaptive import run
 from benchmarks.still_truth import still_truth
-from pipelines.engine import Pipeline
 from streamvision.bench.usage import machine
-from streamvision.core.config.app import parse_config
-from streamvision.evaluation.tracks.evaluate import evaluate, read_results
 from streamvision.evaluation.tracks.mot_files import MotSequence
 
 SIZE_PX = (3840, 2160)
@@ -40,7 +37,6 @@ WAYS: dict[str, dict[str, Any]] = {
 EMPTY = (5, 26)
 """Frames of the video with nothing but the scene."""
 GREY = 114
-TIMEOUT_S = 3600.0
 
 
 @click.command(help=__doc__)
@@ -56,7 +52,7 @@ def moving(video: Path, model: Path, classes: tuple[str, ...], first: int, frame
         large = Path(folder) / "large.mp4"
         truth = _film(video, large, first=first, frames=frames, scale=scale)
         network = {"path": str(model), "classes": list(classes) or None}
-        ways = {name: _run(large, network, more, truth) for name, more in WAYS.items()}
+        ways = {name: run(large, network, more, truth, watched=False) for name, more in WAYS.items()}
     click.echo(
         json.dumps({"machine": machine(), "video": video.name, "objects": len(truth.truth), "ways": ways}, indent=1)
     )
@@ -84,30 +80,6 @@ def _film(video: Path, large: Path, *, first: int, frames: int, scale: float) ->
     table[:, 2:4] += AT_PX
     shown = np.arange(1, frames + 1)
     return replace(found, name=large.stem, folder=large.parent, size_px=SIZE_PX, truth=table, number=shown)
-
-
-def _run(video: Path, network: dict[str, Any], more: dict[str, Any], truth: MotSequence) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        document = {
-            "model": network,
-            "streams": [{"source": str(video)}],
-            "outputs": {"mot": f"{folder}/{truth.name}.txt"},
-        }
-        pipeline = Pipeline(parse_config(document | more, origin="benchmark"))
-        begin_s = time.process_time()
-        with pipeline:
-            finished = pipeline.wait(TIMEOUT_S)
-        cpu_s = time.process_time() - begin_s
-        if failures := pipeline.failures() or ([] if finished else ["the run took too long"]):
-            raise click.ClickException(failures[0])
-        (status,) = pipeline.statuses()
-        track = evaluate([truth], read_results(Path(folder), [truth])).to_json()["combined"]
-    return {
-        "cpu_ms": round(1e3 * cpu_s / status.frames_done, 1),
-        "frames": status.frames_done,
-        "adaptive": status.to_json()["adaptive"],
-        "track": {name: round(value, 2) for name, value in track.items()},
-    }
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def field_option(
         options |= {"cls": ListingOption, "registry": registry, "metavar": "NAME"}
     if info.annotation is bool:
         options |= {"type": bool, "is_flag": True}
-    elif info.default is not None and not info.is_required():
+    elif info.default not in (None, ()) and not info.is_required():
         options["help"] = f"{info.description}  [default: {info.default}]"
     flags = (flag, alias) if alias else (flag,)
     return click.option(*flags, name or field, **(options | overrides))

@@ -188,6 +188,15 @@ def test_a_precision_that_the_format_does_not_have_is_refused(source, pictures, 
     assert "fp32, fp16" in artefact.error
 
 
+def test_what_is_refused_is_said_before_the_others_are_made(source, pictures, tmp_path):
+    said: list[str] = []
+    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out", say=said.append)
+    wanted = [Request(entry("onnx", GOOD), ExportOptions()), Request(entry("onnx"), ExportOptions(precision="int8"))]
+    made, refused = exporter.run(wanted)
+    assert made.path is not None and refused.path is None
+    assert "FAILED" in said[0] and "passed" in said[-1]
+
+
 def test_mediapipes_form_is_refused_for_other_formats(source, pictures, tmp_path):
     """It would be ignored, and the file's name would still promise it."""
     exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out")

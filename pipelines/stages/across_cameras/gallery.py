@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 SWEEP_S = 1.0
 """How often identities are looked at that were not seen for long."""
+AT_A_TIME = 1000
+"""Identities that a track is compared with at a time, which bounds the memory of it."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,9 @@ class Gallery:
         if not possible:
             return None, -1.0
         possible.sort(key=lambda one: -one.last_s)  # of equal ones that which was seen last
-        sizes = [len(one.exemplars) for one in possible]
-        exemplars = np.concatenate([one.exemplars for one in possible])
-        begins = np.cumsum([0, *sizes[:-1]])
-        # Of each view the most similar exemplar, and of these the mean: one good likeness by chance is not enough.
-        nearest = np.maximum.reduceat(np.stack(track.vectors) @ exemplars.T, begins, axis=1)
-        similarity = nearest.mean(axis=0)
+        views = np.stack(track.vectors)
+        parts = [possible[begin : begin + AT_A_TIME] for begin in range(0, len(possible), AT_A_TIME)]
+        similarity = np.concatenate([_similarity(views, part) for part in parts])
         best = int(similarity.argmax())
         return possible[best], float(similarity[best])
 
@@ -200,3 +199,14 @@ class Gallery:
         """Forget identities that nobody has seen for so long that they cannot come back."""
         memory_s = self._rules.memory_s
         self._identities = {number: one for number, one in self._identities.items() if now_s - one.last_s <= memory_s}
+
+
+def _similarity(views: Vector, identities: Sequence[Identity]) -> Vector:
+    """Return (I,) how similar the identities are to the (V, D) views of a track, -1..1.
+
+    Of each view the most similar exemplar counts, and of these the mean: one good likeness by chance is not enough.
+    """
+    begins = np.cumsum([0, *(len(one.exemplars) for one in identities[:-1])])
+    exemplars = np.concatenate([one.exemplars for one in identities])
+    nearest = np.maximum.reduceat(views @ exemplars.T, begins, axis=1)
+    return np.asarray(nearest.mean(axis=0), np.float32)

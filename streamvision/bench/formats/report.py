@@ -84,7 +84,8 @@ def _machine(figures: FormatsFigures) -> str:
 def _how(figures: FormatsFigures) -> str:
     images = figures.to_json()["images"]
     measured = f", mAP on {images} pictures of {figures.data}" if images else ""
-    return f"medians of {figures.rounds} rounds in turn, {figures.seconds:g} s each{measured}"
+    rounds = f"medians of {figures.rounds} rounds in turn" if figures.rounds > 1 else "one round"
+    return f"{rounds}, {figures.seconds:g} s each{measured}"
 
 
 def _number(value: float | None, digits: int = 1) -> str:

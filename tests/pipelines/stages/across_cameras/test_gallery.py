@@ -164,3 +164,12 @@ def test_many_cameras_at_once() -> None:
     for thread in threads:
         thread.join(60)
     assert not clashes
+
+
+def test_many_identities_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.stages.across_cameras.gallery.AT_A_TIME", 2)
+    made = gallery()
+    looks = np.eye(7, dtype=np.float32)
+    begun = [shown(made, "gate", look, 2 * at, 2 * at + 1).global_id for at, look in enumerate(looks)]
+    again = [shown(made, "yard", look, 20 + at).global_id for at, look in enumerate(looks)]
+    assert begun == again == [1, 2, 3, 4, 5, 6, 7]
