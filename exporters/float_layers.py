@@ -63,11 +63,12 @@ class Found:
         Args:
             depths: all that there are.
         """
+        in_time = self.tried == len(depths) or (not self.in_float and self.before.greatest <= 1)
+        ended = "" if in_time else f" Time was for {self.tried} of {len(depths)}; --search-time gives more."
         if not self.in_float:
             used = f"{self.after.greatest:.0%} of the gate's limits are used on calibration pictures"
-            return f"No further layers stay in float: {used}."
+            return f"No further layers stay in float: {used}.{ended}"
         named = ", ".join(map(str, sorted(self.in_float)))
-        ended = f" Time was for {self.tried} of them; --search-time gives more." if self.tried < len(depths) else ""
         used = f"{self.after.greatest:.0%} of the gate's limits are used instead of {self.before.greatest:.0%}"
         return (
             f"Of {len(depths)} depths of the network those that hurt most stay in float ({named}): on calibration "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporters.base import FloatSearch
-from exporters.float_layers import Error, choose_in_float, error_of
+from exporters.float_layers import Error, Found, choose_in_float, error_of
 from exporters.parity.verdict import Figure, ParityStage
 
 HARM = {1: 0.30, 2: 0.02, 3: 0.25, 4: 0.01, 5: 0.03, 6: 0.20, 7: 0.01, 8: 0.02}
@@ -50,7 +50,7 @@ def test_it_ends_in_time_and_what_was_not_tried_stays_in_8_bits() -> None:
     assert found.tried == 4, "a try a second, and 70 % of the time for trying one at a time"
     assert found.in_float <= {1, 2, 3, 4}
     assert 1 in found.in_float
-    assert found.note([*HARM]).endswith("Time was for 4 of them; --search-time gives more.")
+    assert found.note([*HARM]).endswith("Time was for 4 of 8; --search-time gives more.")
 
 
 def test_no_time_leaves_all_in_8_bits() -> None:
@@ -59,6 +59,10 @@ def test_no_time_leaves_all_in_8_bits() -> None:
         [*HARM], error, error_alone, search=FloatSearch(0, 0.01), clock=lambda: float(next(seconds))
     )
     assert not found.in_float
+    over = Found(frozenset(), Error(3.0, 7.4), Error(3.0, 7.4), 0)
+    assert over.note([*HARM]).endswith(
+        "740% of the gate's limits are used on calibration pictures. Time was for 0 of 8; --search-time gives more."
+    )
 
 
 def test_progress_ends_where_it_said() -> None:
