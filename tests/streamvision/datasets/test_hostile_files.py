@@ -174,11 +174,11 @@ def test_a_description_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -
 
 def test_a_list_with_endless_or_odd_names_is_told_shortly_and_soon(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
-    lines = ["images/a.jpg", "a/" * 8000, "b\tc\x1b[31m\x85d.jpg", "images/" + "x" * 5000 + ".jpg"]
+    lines = ["images/a.jpg", "a/" * 80_000, "b\tc\x1b[31m\x85d.jpg", "images/" + "x" * 5000 + ".jpg"]
     (tmp_path / "set" / "train.txt").write_text("\n".join(lines))
-    begin_s = time.process_time()
+    begin_s = time.thread_time()
     dataset = yolo(tmp_path / "set", "train: train.txt\nnames: [car]\n")
-    assert time.process_time() - begin_s < 2  # 6 s where each of 8000 folders is left out in turn
+    assert time.thread_time() - begin_s < 20, "where each of these folders is left out in turn, this took ten minutes"
     assert all(problem.reason.isprintable() for problem in dataset.problems)
     (tmp_path / "set" / "images" / "a.jpg").unlink()
     with pytest.raises(ConfigError, match="no labelled picture could be read") as refused:
@@ -216,11 +216,11 @@ def test_pipes_and_devices_keep_nobody_waiting(tmp_path: Path) -> None:
 
 
 def test_the_beginning_of_xml_is_seen_in_one_go(tmp_path: Path) -> None:
-    begun_s = time.process_time()
+    begun_s = time.thread_time()
     for content, is_voc in {b"<!---->" * 500 + b"<other/>": False, b"<!-- -->" * 300 + b"<annotation/>": True}.items():
         (tmp_path / "a.xml").write_bytes(content)
         assert is_annotation(tmp_path / "a.xml") == is_voc
-    assert time.process_time() - begun_s < 10, "tried in all ways, this took for ever"
+    assert time.thread_time() - begun_s < 10, "tried in all ways, this took for ever"
 
 
 def test_lists_of_splits_with_blanks_are_read_in_one_go(tmp_path: Path) -> None:
@@ -230,10 +230,10 @@ def test_lists_of_splits_with_blanks_are_read_in_one_go(tmp_path: Path) -> None:
         (tmp_path / "Annotations" / f"{name}.xml").write_text("<annotation/>")
     (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
     (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("a" + " " * 100_000 + "x\na  -1\nb 1\n")
-    begun_s = time.process_time()
+    begun_s = time.thread_time()
     dataset = read_dataset(tmp_path)
     assert [image.split for image in dataset.images] == ["train", "train"]
-    assert time.process_time() - begun_s < 20, "each blank with each, this took minutes"
+    assert time.thread_time() - begun_s < 20, "each blank with each, this took minutes"
 
 
 def framed(data: bytes) -> bytes:

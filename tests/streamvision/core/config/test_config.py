@@ -150,10 +150,10 @@ def test_a_fault_is_told_in_one_line_however_long_the_key_or_value_is() -> None:
 
 def test_many_faults_take_no_longer_than_their_number() -> None:
     stream = {"source": "a.mp4", "analytics": {"zones": [{"name": "a", "points": []}]}}
-    begun_s = time.process_time()
+    begun_s = time.thread_time()
     with pytest.raises(ConfigError):
         parse_config(MINIMAL | {"streams": [stream] * 20_000}, origin="x.yaml")
-    assert time.process_time() - begun_s < 30, "each with each, this took minutes"
+    assert time.thread_time() - begun_s < 30, "each with each, this took minutes"
 
 
 @pytest.mark.parametrize(
