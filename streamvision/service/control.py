@@ -8,7 +8,8 @@ from typing import Any
 
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import AppConfig
-from streamvision.core.config.section import validate
+from streamvision.core.config.merging import MAIN_KEYS
+from streamvision.core.config.section import Section, validate
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError
@@ -41,7 +42,10 @@ class ServiceControl:
     # --- streams ----------------------------------------------------------------------------------------------------
 
     def stream_config(self, stream_id: str) -> Plain:
-        """Return what is set for a stream, secrets masked; keys at their defaults are left out."""
+        """Return what is set for a stream, secrets masked; keys at their defaults are left out.
+
+        A section that was given by a word, as ``slices: auto``, is shown by its keys.
+        """
         return self._shown(self._service.layers, stream_id)
 
     def add_stream(self, document: Mapping[str, Any]) -> str:
@@ -144,12 +148,12 @@ class ServiceControl:
         """Return what a request changes, without what it only repeats."""
         if changes.get("id") not in (None, stream_id):
             raise ConfigError(f"the id of a stream stays {stream_id!r}; remove it and add another, or change its name")
-        shown = masked(resolved(present))
+        shown = masked(_by_keys(resolved(present)))
         new = {key: one for key, one in changes.items() if key != "id" and (key not in shown or shown[key] != one)}
         return unmasked(new, present)
 
     def _shown(self, layers: Layers, stream_id: str) -> Plain:
-        return {"id": stream_id, **masked(resolved(_document(layers, stream_id)))}
+        return {"id": stream_id, **masked(_by_keys(resolved(_document(layers, stream_id))))}
 
     def _refuse_another_folder(self, given: Plain) -> None:
         """Leave out the folder of recordings where it stays; whoever writes the file alone may set another one."""
@@ -178,6 +182,18 @@ def _document(layers: Layers, stream_id: str) -> Plain:
         known = ", ".join(layers.documents) or "none"
         raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
     return document
+
+
+def _by_keys(document: Plain) -> Plain:
+    """Return what is set for a stream, each section that was given by a word by its keys, so that all have one form."""
+    config = validate(StreamConfig, document, origin="stream")
+    sections = {key: getattr(config, key, None) for key in MAIN_KEYS.keys() & document.keys()}
+    by_keys = {
+        key: one.model_dump(mode="json", exclude_unset=True)
+        for key, one in sections.items()
+        if isinstance(one, Section)
+    }
+    return {**document, **by_keys}
 
 
 def _run_values(run: AppConfig) -> Plain:

@@ -22,6 +22,13 @@ export const FOUND = [
     kind: "choice",
     choices: { full: "all of every frame", adaptive: "what has changed" },
   },
+  {
+    key: "slices.tiles",
+    words: "Tiles, for small objects",
+    kind: "suggested",
+    suggestions: { off: "none", auto: "where a picture is large", "2x2": "2 columns, 2 rows", "4x2": "4 columns, 2 rows", "960px": "960 pixels long" },
+    title: "In which overlapping tiles a picture is shown to the network besides the whole: off, auto, COLSxROWS such as 4x2, or the side of a tile such as 960px. Each tile takes as long as the whole picture does.",
+  },
 ];
 
 export const FILM = [
@@ -76,6 +83,7 @@ export class Fields {
     const label = document.createElement("label");
     label.className = "field";
     const input = this.#input(field);
+    if (field.title) input.title = field.title;
     this.#inputs.set(field, input);
     if (input.type === "checkbox") {
       label.classList.add("flag");
@@ -83,6 +91,7 @@ export class Fields {
     } else {
       label.append(field.words, input);
     }
+    if (field.suggestions) label.append(this.#suggestions(field, input));
     return label;
   }
 
@@ -95,6 +104,15 @@ export class Fields {
     input.placeholder = this.#optional ?? field.otherwise ?? "";
     input.required = field.required ?? false;
     return input;
+  }
+
+  // What may be typed, as a list that opens below the input.
+  #suggestions(field, input) {
+    const list = document.createElement("datalist");
+    list.id = `suggested-${field.key}`;
+    for (const [value, words] of Object.entries(field.suggestions)) list.append(Object.assign(document.createElement("option"), { value, label: words }));
+    input.setAttribute("list", list.id);
+    return list;
   }
 
   #select(choices) {

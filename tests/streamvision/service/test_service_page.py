@@ -212,6 +212,41 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
     assert "yard" not in served.service.layers.documents
 
 
+def test_tiles_of_a_camera_are_chosen_while_it_runs(page: Page, served: Served, known: dict[str, Any]) -> None:
+    control, pipeline = served.service.view.control, served.service.pipeline
+    assert control is not None
+    enter(page, served, known)
+    control.add_stream({"id": "small", "source": "synthetic:boxes?fps=5&size=160x120", "slices": "2x2"})
+    page.goto(f"http://127.0.0.1:{served.port}/streams/small")
+    tile = page.locator('.tile[data-stream="small"]')
+    tile.and_(page.locator(".has-picture")).wait_for()
+    stream = pipeline._streams["small"]
+    assert len(stream.settings.tiling.of(160, 120)) == 4
+    tile.locator(".settings").click()
+    page.locator("#camera summary", has_text="found").click()
+    tiles = page.get_by_label("Tiles, for small objects")
+    expect(tiles).to_have_value("2x2")  # which a word gave
+    suggested = page.locator(f"#{tiles.get_attribute('list')} option".replace(".", "\\."))
+    assert {"off", "auto"} <= {one.get_attribute("value") for one in suggested.all()}
+    tiles.fill("three")
+    page.locator("#camera-save").click()
+    expect(page.locator("#camera-wrong")).to_contain_text("give auto, off, COLSxROWS such as 4x2")
+    tiles.fill("3x2")
+    page.locator("#camera-save").click()
+    expect(page.locator("#camera")).to_be_hidden()
+    assert control.stream_config("small")["slices"] == {"tiles": "3x2"}
+    assert pipeline._streams["small"] is stream  # it has not begun anew
+    assert len(stream.settings.tiling.of(160, 120)) == 6
+    tile.locator(".settings").click()
+    page.locator("#camera").wait_for()
+    page.get_by_label("Tiles, for small objects").fill("")
+    page.locator("#camera-save").click()
+    expect(page.locator("#camera")).to_be_hidden()
+    assert "slices" not in control.stream_config("small")
+    assert stream.settings.tiling is None
+    control.remove_stream("small")
+
+
 def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, known: dict[str, Any], tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     drawn = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=2", "-pix_fmt", "yuv420p", str(film)]

@@ -84,7 +84,7 @@ def test_the_tiles_of_a_stream_are_changed_while_it_runs(start: Start, tmp_path:
         served.add(id="gate")
         until(lambda: served.get("/api/streams/gate")["frames_done"] > 0, "it runs")
         running = served.service._running["gate"]
-        assert served.ask("PATCH", "/api/streams/gate", {"slices": "2x2"})[1]["slices"] == "2x2"
+        assert served.ask("PATCH", "/api/streams/gate", {"slices": "2x2"})[1]["slices"] == {"tiles": "2x2"}
         status, answer = served.ask("PATCH", "/api/streams/gate", {"slices": "many"})
         assert status == 400 and "COLSxROWS" in json.dumps(answer)
         assert served.service._running["gate"].slices.tiles == "2x2" and running.slices is None
