@@ -94,7 +94,7 @@ def write_coco(dataset: Dataset, output: OutputFolder) -> None:
         document["images"].append(entry)
         for box in image.boxes:
             boxes += 1
-            document["annotations"].append({"id": boxes, "image_id": index, **_entry(box)})
+            document["annotations"].append({"id": boxes, "image_id": index, **box_entry(box)})
     for split in (None, *SPLITS):
         if split in documents:
             file = annotations / (f"instances_{split}.json" if split else "instances.json")
@@ -245,7 +245,8 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, (str, int, float)) and bool(value)
 
 
-def _entry(box: LabelledBox) -> dict[str, Any]:
+def box_entry(box: LabelledBox) -> dict[str, Any]:
+    """Return an object as an annotation without ids of its own and of its picture."""
     left, top, right, bottom = box.box_xyxy_px
     width, height = right - left, bottom - top
     return {

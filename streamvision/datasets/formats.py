@@ -19,6 +19,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import redact_outside
 from streamvision.core.words import counted
 from streamvision.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
+from streamvision.datasets.collection_files import is_collection
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.createml_json import find_createml, is_createml, read_createml
 from streamvision.datasets.cvat_xml import find_cvat, is_cvat, read_cvat
@@ -194,6 +195,8 @@ def find_marks(folder: Path) -> dict[DatasetFormat, Path]:
     """
     if not folder.exists():
         raise ConfigError(f"there is no data set at {folder}; give an existing folder")
+    if is_collection(folder):  # its COCO says the same
+        return {"yolo": folder / "data.yaml"}
     marks = {
         name: path
         for name, format in FORMATS.items()

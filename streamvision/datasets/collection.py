@@ -1,0 +1,378 @@
+"""A folder of collected pictures: those that wait for somebody who labels, and the data set that they become.
+
+::
+
+    FOLDER/
+      data.yaml             YOLO, whose pictures are those that somebody has labelled
+      images/NAME.jpg       labelled pictures
+      labels/NAME.txt       their boxes; an empty file is a picture on which nothing is
+      annotations.json      the same in COCO
+      waiting/NAME.jpg      collected pictures that nobody has looked at
+      waiting/NAME.json     what is proposed to be marked on each, and why it was kept
+      accepted/NAME.json    the same of labelled pictures
+      refused.json          what was thrown away, and what it looked like, so that the like is not collected again
+
+Files appear whole or not at all, a picture before its JSON; only both together are a waiting picture. A decision writes
+the labels before it moves the picture, so that a process that is killed leaves a data set without holes, and the same
+decision can be made again. Several processes may use one folder: whoever changes what is shared holds its lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.files import write_whole, writing
+from streamvision.core.reading import MIB, UnreadableError, read_bytes
+from streamvision.datasets.collection_coco import put_image, remove_image
+from streamvision.datasets.collection_files import (
+    MAX_REFUSED,
+    NAME,
+    is_collection,
+    locked,
+    new_name,
+    read_refused,
+    read_table,
+    write_data_yaml,
+    write_refused,
+    write_table,
+)
+from streamvision.datasets.collection_records import (
+    MAX_BOXES,
+    Looks,
+    MarkedObject,
+    Proposal,
+    class_name_of,
+    labelled_box,
+    read_proposal,
+    text_of,
+)
+from streamvision.datasets.dataset import LabelledImage
+from streamvision.datasets.files import is_there, leads_out
+from streamvision.datasets.yolo_txt import label_line
+from streamvision.datasets.yolo_yaml import read_data_yaml
+
+MAX_WAITING = 20_000
+"""Most pictures that may wait."""
+MAX_PICTURE_BYTES = 64 * MIB
+MAX_CLASSES = 10_000
+MAX_UNDO = 20
+"""Decisions that can be taken back."""
+
+_JPEG_BEGIN = b"\xff\xd8\xff"
+_FULL = "free space, or give another folder"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A picture that waits."""
+
+    name: str
+    """What it is called in the folder."""
+    proposal: Proposal
+    """What is known of it."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pictures there are."""
+
+    waiting: int
+    """Nobody has looked at them."""
+    labelled: int
+    """In the data set."""
+    refused: int
+    """Thrown away, as far as they are remembered."""
+
+
+@dataclass(frozen=True)
+class _Decision:
+    name: str
+    kind: Literal["accepted", "refused"]
+    jpeg: bytes
+    proposal_json: bytes
+
+
+class Collection:
+    """The folder; used by one thread at a time, beside any number of other processes.
+
+    Args:
+        folder: must be a collection; :func:`create_collection` makes one.
+
+    Raises:
+        ConfigError: when it is not a collection, or its ``data.yaml`` cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not is_collection(folder):
+            raise ConfigError(
+                f"{folder} holds no collected pictures; give a folder that `streamvision collect` has written"
+            )
+        self.folder = folder
+        """Where it is."""
+        self._undo: list[_Decision] = []
+        self.names()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the classes by their ids.
+
+        Raises:
+            ConfigError: when ``data.yaml`` cannot be read.
+        """
+        names = read_data_yaml(self.folder / "data.yaml").classes.names
+        if len(names) > MAX_CLASSES:
+            raise ConfigError(
+                f"{self.folder / 'data.yaml'} has {len(names):,} classes, of which {MAX_CLASSES:,} are read"
+            )
+        return tuple(names)
+
+    def with_classes(self, asked: Iterable[str]) -> tuple[str, ...]:
+        """Return the classes, those that are asked for and new written at their end; the caller holds the lock."""
+        known = self.names()
+        names = tuple(dict.fromkeys((*known, *map(class_name_of, asked))))
+        if len(names) > MAX_CLASSES:
+            raise ConfigError(f"there are more than {MAX_CLASSES:,} classes; use one that is there")
+        if len(names) > len(known):
+            write_data_yaml(self.folder, names)
+        return names
+
+    def add(self, jpeg: bytes, proposal: Proposal) -> str:
+        """Let a picture wait, and return what it is called.
+
+        Args:
+            jpeg: the picture, coded.
+            proposal: what is known of it.
+
+        Raises:
+            OutputError: when so many pictures wait that nobody will look at all of them, or the disk is full.
+        """
+        if len(self._stems("waiting", ".json")) >= MAX_WAITING:
+            raise OutputError(
+                f"{self.folder} holds {MAX_WAITING:,} pictures that wait; label some, or give another folder"
+            )
+        name = new_name(proposal)
+        picture = self._place("waiting", name, ".jpg")
+        write_whole(picture, jpeg, sync=False)
+        try:
+            write_whole(picture.with_suffix(".json"), proposal.as_json(), sync=False)
+        except OutputError:
+            picture.unlink(missing_ok=True)
+            raise
+        return name
+
+    def waiting_names(self) -> list[str]:
+        """Return what the waiting pictures are called, at most :data:`MAX_WAITING`, in order."""
+        names = self._stems("waiting", ".jpg") & self._stems("waiting", ".json")
+        return sorted(names)[:MAX_WAITING]
+
+    def waiting(self, *, most: int = MAX_WAITING) -> list[Waiting]:
+        """Return pictures that wait, the hardest first; those whose JSON cannot be read are left out.
+
+        Args:
+            most: how many at most.
+        """
+        found = []
+        for name in self.waiting_names():
+            with contextlib.suppress(UnreadableError):  # somebody may have decided on it meanwhile
+                found.append(Waiting(name, self._read(self._place("waiting", name, ".json"))))
+        return sorted(found, key=lambda one: (-one.proposal.hardness, one.name))[:most]
+
+    def proposal(self, name: str) -> Proposal:
+        """Return what is known of a picture, waiting or labelled.
+
+        Raises:
+            ConfigError: when there is none of that name, or what is known of it cannot be read.
+        """
+        for folder in ("waiting", "accepted"):
+            if is_there(path := self._place(folder, name, ".json")):
+                try:
+                    return self._read(path)
+                except UnreadableError as error:
+                    raise ConfigError(f"{path} {error}; throw the picture away, or collect it again") from error
+        raise ConfigError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+
+    def picture(self, name: str) -> bytes:
+        """Return a picture, waiting or labelled, as a JPEG file.
+
+        Raises:
+            ConfigError: when there is none of that name, or it cannot be read or is no JPEG.
+        """
+        path = self._picture_place(name)
+        try:
+            if leads_out(path, self.folder):
+                raise UnreadableError("is a link that leads out of the folder")
+            content = read_bytes(path, limit=MAX_PICTURE_BYTES)
+            if not content.startswith(_JPEG_BEGIN):
+                raise UnreadableError("is no JPEG")
+        except UnreadableError as error:
+            raise ConfigError(f"{path} {error}; throw it away, or put the picture back") from error
+        return content
+
+    def accept(self, name: str, objects: Sequence[MarkedObject]) -> None:
+        """Take a picture into the data set with what is marked on it, or mark a labelled one anew.
+
+        Boxes are cut to the picture.
+
+        Args:
+            name: the picture.
+            objects: all that is on it; none where nothing is.
+
+        Raises:
+            ConfigError: when there is no such picture, or an object has no name or no part in the picture.
+            OutputError: when it cannot be written, or others keep the folder locked.
+        """
+        if len(objects) > MAX_BOXES:
+            raise ConfigError(f"{len(objects):,} objects are marked on one picture; mark {MAX_BOXES:,} at most")
+        with locked(self.folder):
+            proposal, source = self.proposal(name), self._picture_place(name)
+            names = self.with_classes([one.class_name for one in objects])
+            boxes = tuple(labelled_box(one, names, proposal) for one in objects)
+            target = self._place("images", name, ".jpg")
+            image = LabelledImage(target, proposal.width_px, proposal.height_px, boxes)
+            is_new = source != target
+            decision = self._decision(name, "accepted") if is_new else None
+            write_whole(self._place("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
+            write_table(self.folder, put_image(read_table(self.folder), image, names))
+            if is_new:
+                with writing(target, instead=_FULL):
+                    source.replace(target)
+                    self._place("waiting", name, ".json").replace(self._place("accepted", name, ".json"))
+        if decision is not None:
+            self._remember(decision)
+
+    def refuse(self, name: str) -> None:
+        """Throw a waiting picture away for good, and remember what it looked like.
+
+        Raises:
+            ConfigError: when no such picture waits.
+            OutputError: when it cannot be written, or others keep the folder locked.
+        """
+        with locked(self.folder):
+            decision = self._decision(name, "refused")
+            looks = None
+            with contextlib.suppress(UnreadableError):  # it may be thrown away for that
+                looks = self._read(self._place("waiting", name, ".json")).looks
+            entry = {"name": name, "look": looks.as_document() if looks is not None else None}
+            write_refused(self.folder, [*read_refused(self.folder), entry][-MAX_REFUSED:])
+            for suffix in (".json", ".jpg"):
+                self._place("waiting", name, suffix).unlink(missing_ok=True)
+        self._remember(decision)
+
+    def undo(self) -> str | None:
+        """Take the last decision of this object back, so that its picture waits again, and return its name.
+
+        Returns:
+            The picture; ``None`` where nothing is left to take back, or others have changed it since.
+
+        Raises:
+            OutputError: when it cannot be written, or others keep the folder locked.
+        """
+        while self._undo:
+            decision = self._undo.pop()
+            name = decision.name
+            with locked(self.folder):
+                if decision.kind == "refused":
+                    left = [entry for entry in read_refused(self.folder) if entry["name"] != name]
+                    write_refused(self.folder, left)
+                elif not is_there(self._place("images", name, ".jpg")):
+                    continue
+                write_whole(self._place("waiting", name, ".jpg"), decision.jpeg)
+                write_whole(self._place("waiting", name, ".json"), decision.proposal_json)
+                if decision.kind == "accepted":
+                    write_table(self.folder, remove_image(read_table(self.folder), f"{name}.jpg", self.names()))
+                    for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
+                        self._place(folder, name, suffix).unlink(missing_ok=True)
+            return name
+        return None
+
+    def counts(self) -> Counts:
+        """Return how many pictures there are."""
+        return Counts(len(self.waiting_names()), len(self._stems("images", ".jpg")), len(read_refused(self.folder)))
+
+    def looks(self, *, most: int) -> Iterator[Looks]:
+        """Yield what the newest pictures look like that wait, were labelled or were refused, as far as that is known.
+
+        Args:
+            most: how many at most of each sort.
+        """
+        for entry in read_refused(self.folder)[-most:]:
+            if (looks := Looks.from_document(entry.get("look"))) is not None:
+                yield looks
+        for folder in ("accepted", "waiting"):
+            for name in sorted(self._stems(folder, ".json"))[-most:]:
+                with contextlib.suppress(UnreadableError):
+                    if (found := self._read(self._place(folder, name, ".json")).looks) is not None:
+                        yield found
+
+    def _read(self, path: Path) -> Proposal:
+        if leads_out(path, self.folder):
+            raise UnreadableError("is a link that leads out of the folder")
+        return read_proposal(path)
+
+    def _stems(self, folder: str, suffix: str) -> set[str]:
+        """Return the names of the files in a folder, without what is still being written."""
+        try:
+            with os.scandir(self.folder / folder) as entries:
+                names = [entry.name for entry in entries if entry.name.endswith(suffix)]
+        except OSError:
+            return set()
+        return {stem for name in names if NAME.fullmatch(stem := name.removesuffix(suffix))}
+
+    def _place(self, folder: str, name: str, suffix: str) -> Path:
+        """Return where a file of a picture belongs.
+
+        Raises:
+            ConfigError: when no picture can be called so.
+        """
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigError(f"{text_of(name)!r} is no name of a collected picture; give one that waits")
+        return self.folder / folder / f"{name}{suffix}"
+
+    def _picture_place(self, name: str) -> Path:
+        places = [self._place(folder, name, ".jpg") for folder in ("waiting", "images")]
+        for place in places:
+            if is_there(place):
+                return place
+        raise ConfigError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+
+    def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> _Decision:
+        path = self._place("waiting", name, ".json")
+        jpeg = self._place("waiting", name, ".jpg")
+        if not is_there(path) or not is_there(jpeg):
+            raise ConfigError(f"{self.folder} has no waiting picture {text_of(name)!r}; somebody has decided on it")
+        try:
+            return _Decision(name, kind, self.picture(name), read_bytes(path, limit=MIB))
+        except UnreadableError as error:
+            raise ConfigError(f"{path} {error}; remove it") from error
+
+    def _remember(self, decision: _Decision) -> None:
+        self._undo = [*self._undo, decision][-MAX_UNDO:]
+
+
+def create_collection(folder: Path, names: Sequence[str]) -> Collection:
+    """Return the collection in a folder, which is made where it is not there; classes that are new are added.
+
+    Args:
+        folder: empty, not there, or a collection.
+        names: classes of the model that collects, by their ids.
+
+    Raises:
+        ConfigError: when the folder holds something else.
+        OutputError: when it cannot be written.
+    """
+    with writing(folder, instead="give a folder that can be written"):
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "waiting").is_dir())):
+            raise ConfigError(f"{folder} holds something else than collected pictures; give an empty folder")
+        for name in ("waiting", "images", "labels", "accepted"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        if not (folder / "data.yaml").is_file():
+            write_data_yaml(folder, ())
+        collection = Collection(folder)
+        collection.with_classes(names)
+    return collection

@@ -1,0 +1,75 @@
+"""The labelled pictures of a collection in one COCO document (https://cocodataset.org/#format-data).
+
+Pictures are put into the document and taken out one by one. What others have written into it stays, as far as it is
+COCO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamvision.datasets.coco_json import box_entry
+from streamvision.datasets.dataset import LabelledImage
+
+
+def put_image(document: dict[str, Any], image: LabelledImage, names: Sequence[str]) -> dict[str, Any]:
+    """Return the document with a picture and its boxes, in place of those that it had; ids go on from the highest.
+
+    Args:
+        document: COCO, or nothing.
+        image: the picture and its boxes.
+        names: all classes by their ids, which begin with 1 in COCO.
+    """
+    images, annotations = _lists(document)
+    name = image.path.name
+    ids = {entry["id"] for entry in images if entry["file_name"] == name}
+    image_id = min(ids) if ids else 1 + max((entry["id"] for entry in images), default=0)
+    images = [entry for entry in images if entry["file_name"] != name]
+    annotations = [entry for entry in annotations if entry["image_id"] not in ids]
+    images.append({"id": image_id, "file_name": name, "width": image.width_px, "height": image.height_px})
+    first = 1 + max((entry["id"] for entry in annotations), default=0)
+    annotations += [{"id": at, "image_id": image_id, **box_entry(box)} for at, box in enumerate(image.boxes, first)]
+    return _document(document, images, annotations, names)
+
+
+def remove_image(document: dict[str, Any], name: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return the document without the picture of this file name and without its boxes."""
+    images, annotations = _lists(document)
+    ids = {entry["id"] for entry in images if entry["file_name"] == name}
+    return _document(
+        document,
+        [entry for entry in images if entry["file_name"] != name],
+        [entry for entry in annotations if entry["image_id"] not in ids],
+        names,
+    )
+
+
+def _document(
+    before: dict[str, Any], images: list[dict[str, Any]], annotations: list[dict[str, Any]], names: Sequence[str]
+) -> dict[str, Any]:
+    categories = [{"id": index, "name": name, "supercategory": ""} for index, name in enumerate(names, 1)]
+    return before | {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _lists(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the images and annotations of a document, without what is none."""
+    images = [
+        entry
+        for entry in _entries(document, "images")
+        if _is_id(entry, "id") and isinstance(entry.get("file_name"), str)
+    ]
+    annotations = [
+        entry for entry in _entries(document, "annotations") if _is_id(entry, "id") and _is_id(entry, "image_id")
+    ]
+    return images, annotations
+
+
+def _entries(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    given = document.get(key)
+    return [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
+
+
+def _is_id(entry: dict[str, Any], key: str) -> bool:
+    value = entry.get(key)
+    return type(value) is int and 0 <= value < 1 << 53

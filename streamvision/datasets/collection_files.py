@@ -1,0 +1,127 @@
+"""The files that a whole collection shares: its classes, its COCO document, what was thrown away, and its lock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.files import write_whole, writing
+from streamvision.core.reading import MIB, UnreadableError, read_json
+from streamvision.datasets.collection_records import Proposal
+from streamvision.datasets.files import leads_out
+
+MAX_REFUSED = 5000
+"""Pictures that were thrown away and are remembered; older ones are forgotten, and may be collected again."""
+LOCK_TIMEOUT_S = 10.0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+"""What a collected picture is called, without its ending."""
+
+_LOCK_WAIT_S = 0.02
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
+_REFUSED_LIMIT = 64 * MIB
+_TABLE_LIMIT = 512 * MIB
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder has the files of a collection."""
+    return (folder / "data.yaml").is_file() and (folder / "waiting").is_dir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a collection.
+
+    Raises:
+        OutputError: when others hold it for longer than :data:`LOCK_TIMEOUT_S`, or the folder cannot be written.
+    """
+    path = folder / ".lock"
+    with writing(path, instead="give a folder that can be written"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        until_s = time.monotonic() + LOCK_TIMEOUT_S
+        while not _take(descriptor):
+            if time.monotonic() > until_s:
+                raise OutputError(f"another process has locked {folder} for {LOCK_TIMEOUT_S:g} s; end it")
+            time.sleep(_LOCK_WAIT_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    """Take a lock that is free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
+    """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split."""
+    document = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(names))}
+    write_whole(folder / "data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+def new_name(proposal: Proposal) -> str:
+    """Return a name that no other process chooses, in the order of time."""
+    stream = _NOT_IN_NAMES.sub("-", proposal.stream).strip("-")[:40].rstrip("-") or "stream"
+    seconds = proposal.captured_unix_s if proposal.captured_unix_s is not None else time.time()
+    try:
+        when = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        when = "unknown"
+    return f"{stream}-{when}-{proposal.frame or 0:06d}-{secrets.token_hex(3)}"
+
+
+def read_table(folder: Path) -> dict[str, Any]:
+    """Return the COCO document of the labelled pictures, empty where there is none yet.
+
+    Raises:
+        ConfigError: when it cannot be read.
+    """
+    return _document(folder, "annotations.json", _TABLE_LIMIT)
+
+
+def write_table(folder: Path, document: dict[str, Any]) -> None:
+    """Write the COCO document of the labelled pictures."""
+    write_whole(folder / "annotations.json", json.dumps(document, ensure_ascii=False))
+
+
+def read_refused(folder: Path) -> list[dict[str, Any]]:
+    """Return what was thrown away, the oldest first: ``name``, and ``look``, which may be anything.
+
+    Raises:
+        ConfigError: when the list cannot be read.
+    """
+    listed = _document(folder, "refused.json", _REFUSED_LIMIT).get("refused")
+    entries = listed if isinstance(listed, list) else []
+    return [one for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)][-MAX_REFUSED:]
+
+
+def write_refused(folder: Path, entries: list[dict[str, Any]]) -> None:
+    """Write what was thrown away."""
+    text = json.dumps({"version": 1, "refused": entries}, ensure_ascii=False)
+    write_whole(folder / "refused.json", text)
+
+
+def _document(folder: Path, name: str, limit: int) -> dict[str, Any]:
+    path = folder / name
+    try:
+        if leads_out(path, folder):
+            raise UnreadableError("is a link that leads out of the folder")
+        document = read_json(path, limit=limit) if path.exists() else {}
+    except UnreadableError as error:
+        raise ConfigError(f"{path} {error}; move it away") from error
+    return document if isinstance(document, dict) else {}
