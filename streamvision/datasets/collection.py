@@ -20,15 +20,16 @@ decision can be made again. Several processes may use one folder: whoever change
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
-from streamvision.core.reading import MIB, UnreadableError, read_bytes
+from streamvision.core.labelling import PictureChangedError, UnknownPictureError
+from streamvision.core.reading import MAX_TEXT_BYTES, MIB, UnreadableError, read_bytes
 from streamvision.datasets.collection_coco import put_image, remove_image
 from streamvision.datasets.collection_files import (
     MAX_REFUSED,
@@ -44,9 +45,12 @@ from streamvision.datasets.collection_files import (
 )
 from streamvision.datasets.collection_records import (
     MAX_BOXES,
+    Counts,
+    Decision,
     Looks,
     MarkedObject,
     Proposal,
+    Waiting,
     class_name_of,
     labelled_box,
     read_proposal,
@@ -68,36 +72,6 @@ _JPEG_BEGIN = b"\xff\xd8\xff"
 _FULL = "free space, or give another folder"
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A picture that waits."""
-
-    name: str
-    """What it is called in the folder."""
-    proposal: Proposal
-    """What is known of it."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many pictures there are."""
-
-    waiting: int
-    """Nobody has looked at them."""
-    labelled: int
-    """In the data set."""
-    refused: int
-    """Thrown away, as far as they are remembered."""
-
-
-@dataclass(frozen=True)
-class _Decision:
-    name: str
-    kind: Literal["accepted", "refused"]
-    jpeg: bytes
-    proposal_json: bytes
-
-
 class Collection:
     """The folder; used by one thread at a time, beside any number of other processes.
 
@@ -115,7 +89,7 @@ class Collection:
             )
         self.folder = folder
         """Where it is."""
-        self._undo: list[_Decision] = []
+        self._undo: list[Decision] = []
         self.names()
 
     def names(self) -> tuple[str, ...]:
@@ -186,7 +160,8 @@ class Collection:
         """Return what is known of a picture, waiting or labelled.
 
         Raises:
-            ConfigError: when there is none of that name, or what is known of it cannot be read.
+            UnknownPictureError: when there is none of that name.
+            ConfigError: when what is known of it cannot be read.
         """
         for folder in ("waiting", "accepted"):
             if is_there(path := self._place(folder, name, ".json")):
@@ -194,13 +169,14 @@ class Collection:
                     return self._read(path)
                 except UnreadableError as error:
                     raise ConfigError(f"{path} {error}; throw the picture away, or collect it again") from error
-        raise ConfigError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+        raise UnknownPictureError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
 
     def picture(self, name: str) -> bytes:
         """Return a picture, waiting or labelled, as a JPEG file.
 
         Raises:
-            ConfigError: when there is none of that name, or it cannot be read or is no JPEG.
+            UnknownPictureError: when there is none of that name.
+            ConfigError: when it cannot be read or is no JPEG.
         """
         path = self._picture_place(name)
         try:
@@ -213,7 +189,7 @@ class Collection:
             raise ConfigError(f"{path} {error}; throw it away, or put the picture back") from error
         return content
 
-    def accept(self, name: str, objects: Sequence[MarkedObject]) -> None:
+    def accept(self, name: str, objects: Sequence[MarkedObject], *, version: str | None = None) -> None:
         """Take a picture into the data set with what is marked on it, or mark a labelled one anew.
 
         Boxes are cut to the picture.
@@ -221,14 +197,18 @@ class Collection:
         Args:
             name: the picture.
             objects: all that is on it; none where nothing is.
+            version: of :meth:`version`, when it was looked at; ``None``: whatever others have decided meanwhile.
 
         Raises:
-            ConfigError: when there is no such picture, or an object has no name or no part in the picture.
+            UnknownPictureError: when there is no such picture.
+            PictureChangedError: when it has another version now.
+            ConfigError: when an object has no name or no part in the picture.
             OutputError: when it cannot be written, or others keep the folder locked.
         """
         if len(objects) > MAX_BOXES:
             raise ConfigError(f"{len(objects):,} objects are marked on one picture; mark {MAX_BOXES:,} at most")
         with locked(self.folder):
+            self._check(name, version)
             proposal, source = self.proposal(name), self._picture_place(name)
             names = self.with_classes([one.class_name for one in objects])
             boxes = tuple(labelled_box(one, names, proposal) for one in objects)
@@ -245,26 +225,36 @@ class Collection:
         if decision is not None:
             self._remember(decision)
 
-    def refuse(self, name: str) -> None:
-        """Throw a waiting picture away for good, and remember what it looked like.
+    def refuse(self, name: str, *, version: str | None = None) -> None:
+        """Throw a picture away for good, waiting or labelled, and remember what it looked like.
+
+        Args:
+            name: the picture.
+            version: as for :meth:`accept`.
 
         Raises:
-            ConfigError: when no such picture waits.
+            UnknownPictureError: when there is no such picture.
+            PictureChangedError: when it has another version now.
             OutputError: when it cannot be written, or others keep the folder locked.
         """
         with locked(self.folder):
+            self._check(name, version)
             decision = self._decision(name, "refused")
             looks = None
-            with contextlib.suppress(UnreadableError):  # it may be thrown away for that
-                looks = self._read(self._place("waiting", name, ".json")).looks
+            with contextlib.suppress(ConfigError):  # it may be thrown away for that
+                looks = self.proposal(name).looks
             entry = {"name": name, "look": looks.as_document() if looks is not None else None}
             write_refused(self.folder, [*read_refused(self.folder), entry][-MAX_REFUSED:])
+            self._take_out(name)
             for suffix in (".json", ".jpg"):
                 self._place("waiting", name, suffix).unlink(missing_ok=True)
         self._remember(decision)
 
-    def undo(self) -> str | None:
+    def undo(self, name: str | None = None) -> str | None:
         """Take the last decision of this object back, so that its picture waits again, and return its name.
+
+        Args:
+            name: the picture whose last decision is meant; ``None``: the last one of all.
 
         Returns:
             The picture; ``None`` where nothing is left to take back, or others have changed it since.
@@ -272,8 +262,10 @@ class Collection:
         Raises:
             OutputError: when it cannot be written, or others keep the folder locked.
         """
-        while self._undo:
-            decision = self._undo.pop()
+        asked = name
+        while meant := [one for one in self._undo if asked in (None, one.name)]:
+            decision = meant[-1]
+            self._undo.remove(decision)
             name = decision.name
             with locked(self.folder):
                 if decision.kind == "refused":
@@ -283,12 +275,28 @@ class Collection:
                     continue
                 write_whole(self._place("waiting", name, ".jpg"), decision.jpeg)
                 write_whole(self._place("waiting", name, ".json"), decision.proposal_json)
-                if decision.kind == "accepted":
-                    write_table(self.folder, remove_image(read_table(self.folder), f"{name}.jpg", self.names()))
-                    for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
-                        self._place(folder, name, suffix).unlink(missing_ok=True)
+                self._take_out(name)
             return name
         return None
+
+    def version(self, name: str) -> str:
+        """Return what tells whether somebody has decided on a picture: another one after each change of its labels.
+
+        Raises:
+            UnknownPictureError: when there is none of that name.
+            ConfigError: when its labels cannot be read.
+        """
+        if self._picture_place(name).parent.name == "waiting":
+            return "waiting"
+        labels = self._place("labels", name, ".txt")
+        try:
+            return hashlib.sha256(read_bytes(labels, limit=MAX_TEXT_BYTES)).hexdigest()[:16]
+        except UnreadableError as error:
+            raise ConfigError(f"{labels} {error}; throw the picture away, or put its labels back") from error
+
+    def labelled_names(self) -> list[str]:
+        """Return what the labelled pictures are called, in order."""
+        return sorted(self._stems("images", ".jpg"))
 
     def counts(self) -> Counts:
         """Return how many pictures there are."""
@@ -327,10 +335,10 @@ class Collection:
         """Return where a file of a picture belongs.
 
         Raises:
-            ConfigError: when no picture can be called so.
+            UnknownPictureError: when no picture can be called so.
         """
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ConfigError(f"{text_of(name)!r} is no name of a collected picture; give one that waits")
+            raise UnknownPictureError(f"{text_of(name)!r} is no name of a collected picture; give one that waits")
         return self.folder / folder / f"{name}{suffix}"
 
     def _picture_place(self, name: str) -> Path:
@@ -338,19 +346,28 @@ class Collection:
         for place in places:
             if is_there(place):
                 return place
-        raise ConfigError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+        raise UnknownPictureError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
 
-    def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> _Decision:
-        path = self._place("waiting", name, ".json")
-        jpeg = self._place("waiting", name, ".jpg")
-        if not is_there(path) or not is_there(jpeg):
-            raise ConfigError(f"{self.folder} has no waiting picture {text_of(name)!r}; somebody has decided on it")
+    def _check(self, name: str, version: str | None) -> None:
+        if version is not None and self.version(name) != version:
+            raise PictureChangedError(f"somebody else has decided on {name!r} meanwhile; look at it again")
+
+    def _take_out(self, name: str) -> None:
+        """Take a picture out of the data set; one that is not in it is no fault."""
+        if is_there(self._place("images", name, ".jpg")):
+            write_table(self.folder, remove_image(read_table(self.folder), f"{name}.jpg", self.names()))
+        for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
+            self._place(folder, name, suffix).unlink(missing_ok=True)
+
+    def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> Decision:
+        jpeg = self._picture_place(name)
+        path = self._place("waiting" if jpeg.parent.name == "waiting" else "accepted", name, ".json")
         try:
-            return _Decision(name, kind, self.picture(name), read_bytes(path, limit=MIB))
+            return Decision(name, kind, self.picture(name), read_bytes(path, limit=MIB))
         except UnreadableError as error:
             raise ConfigError(f"{path} {error}; remove it") from error
 
-    def _remember(self, decision: _Decision) -> None:
+    def _remember(self, decision: Decision) -> None:
         self._undo = [*self._undo, decision][-MAX_UNDO:]
 
 

@@ -197,6 +197,42 @@ class MarkedObject:
     """Left, top, right, bottom in pixels of the picture."""
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A picture that waits."""
+
+    name: str
+    """What it is called in the folder."""
+    proposal: Proposal
+    """What is known of it."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pictures there are."""
+
+    waiting: int
+    """Nobody has looked at them."""
+    labelled: int
+    """In the data set."""
+    refused: int
+    """Thrown away, as far as they are remembered."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody has decided about a picture, and what it takes to undo that."""
+
+    name: str
+    """The picture."""
+    kind: Literal["accepted", "refused"]
+    """What was decided."""
+    jpeg: bytes
+    """The picture's file."""
+    proposal_json: bytes
+    """The file with what was known of it."""
+
+
 def read_proposal(path: Path) -> Proposal:
     """Read the JSON file of a collected picture.
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
+from streamvision.core.labelling import PictureChangedError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.collection import Collection, create_collection
 from streamvision.datasets.collection_records import (
@@ -138,7 +139,7 @@ def test_refused_pictures_are_gone_and_remembered(collection: Collection) -> Non
     assert collection.counts().refused == 1
     [known] = collection.looks(most=10)
     assert known.picture.hash == Look.of(rgb).hash
-    with pytest.raises(ConfigError, match="has decided on it"):
+    with pytest.raises(ConfigError, match="has no picture"):
         collection.refuse(name)
 
 
@@ -320,3 +321,31 @@ def test_several_processes_decide_in_one_folder(collection: Collection) -> None:
     assert {entry["file_name"] for entry in document["images"]} == {f"{name}.jpg" for name in names}
     assert len({entry["id"] for entry in document["annotations"]}) == 12
     assert set(collection.names()) == {"stop", "no", *(name[:-3] for name in names)}
+
+
+def test_whoever_decides_on_what_others_have_changed_is_told(collection: Collection) -> None:
+    name = collection.add(picture()[0], proposal())
+    seen = collection.version(name)
+    other = Collection(collection.folder)
+    other.accept(name, [MarkedObject("stop", (1, 2, 13, 14))], version=seen)
+    for decide in (lambda: collection.accept(name, [], version=seen), lambda: collection.refuse(name, version=seen)):
+        with pytest.raises(PictureChangedError, match="somebody else has decided"):
+            decide()
+    assert (collection.folder / "labels" / f"{name}.txt").read_text()
+    collection.accept(name, [], version=collection.version(name))
+    assert collection.version(name) not in (seen, other)
+    assert not (collection.folder / "labels" / f"{name}.txt").read_text()
+
+
+def test_a_labelled_picture_is_thrown_away_and_waits_again_once_that_is_taken_back(collection: Collection) -> None:
+    name, other = collection.add(picture()[0], proposal()), collection.add(picture()[0], proposal())
+    collection.accept(name, [MarkedObject("stop", (1, 2, 13, 14))])
+    collection.refuse(name)
+    assert collection.labelled_names() == []
+    assert json.loads((collection.folder / "annotations.json").read_text())["images"] == []
+    assert not list((collection.folder / "accepted").iterdir())
+    collection.refuse(other)
+    assert collection.undo(name) == name
+    assert collection.waiting_names() == [name]
+    assert collection.undo(other) == other
+    assert collection.counts().refused == 0
