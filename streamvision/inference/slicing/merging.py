@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.boxes import oriented_overlaps
+from streamvision.core.boxes import oriented_pair_overlaps
 from streamvision.core.config.slices import MatchMetric, SlicesConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask, joined_masks
@@ -116,10 +116,7 @@ def _oriented(
 ) -> NDArray[np.float64]:
     """Return (P,) the exact overlap of pairs of oriented boxes."""
     area = cxcywhr[:, 2].astype(np.float64) * cxcywhr[:, 3]
-    near = np.ones((1, 1), np.bool_)
-    iou = np.array(
-        [oriented_overlaps(cxcywhr[[a]], cxcywhr[[b]], near)[0, 0] for a, b in zip(first, second, strict=True)]
-    ).reshape(-1)
+    iou = oriented_pair_overlaps(cxcywhr, cxcywhr, first, second)
     if metric == "iou":
         return iou
     both = area[first] + area[second]

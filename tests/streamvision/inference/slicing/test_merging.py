@@ -10,7 +10,9 @@ import pytest
 from streamvision.core.config.slices import MatchMetric, SlicesConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
+from streamvision.inference.slicing import merging
 from streamvision.inference.slicing.merging import merged
+from support.rotated_rectangles import near_pairs, overlaps_by_opencv
 
 MERGES = ("greedy_nmm", "nmm", "nms")
 METRICS: tuple[MatchMetric, ...] = get_args(MatchMetric)
@@ -80,6 +82,25 @@ def test_oriented_boxes_are_compared_as_they_lie() -> None:
     assert left.score.tolist() == pytest.approx([0.9, 0.8])
     assert len(together(found(*upright), merge="nms")) < 2
     assert len(together(found(*upright, obb_cxcywhr_px=bars), match_metric="iou")) == 2
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_of_random_oriented_boxes_those_are_kept_that_opencv_keeps(
+    metric: MatchMetric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        pairs = np.concatenate(near_pairs(random, 200))
+        reach = np.hypot(pairs[:, 2:3], pairs[:, 3:4]) / 2
+        upright = np.concatenate([pairs[:, :2] - reach, pairs[:, :2] + reach], axis=1)
+        table = np.column_stack([upright, random.uniform(0.1, 1, len(pairs)), random.integers(0, 2, len(pairs))])
+        given = found(*table.tolist(), obb_cxcywhr_px=pairs)
+        ours = together(given, match_metric=metric, most=len(pairs))
+        with monkeypatch.context() as patched:
+            patched.setattr(merging, "oriented_pair_overlaps", overlaps_by_opencv)
+            theirs = together(given, match_metric=metric, most=len(pairs))
+        assert len(pairs) / 4 < len(ours) < len(pairs)
+        np.testing.assert_array_equal(ours.obb_cxcywhr_px, theirs.obb_cxcywhr_px)
 
 
 def test_nothing_and_boxes_without_area_are_harmless() -> None:
