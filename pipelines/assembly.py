@@ -69,6 +69,30 @@ def check_cameras(config: AppConfig, names: Collection[str]) -> None:
             raise ConfigError(f"across_cameras speaks of the stream {name!r}, which there is not; there are {there}")
 
 
+def check_clocks(config: AppConfig, sources: Sources) -> None:
+    """Find out whether the streams that ``across_cameras`` compares have one clock: that of arrival, or their files'.
+
+    Raises:
+        ConfigError: naming a stream of each kind, where there are both.
+    """
+    across = config.across_cameras
+    if across is None:
+        return
+    compared = {
+        name: spec.live
+        for name, (spec, stream) in sources.items()
+        if stream.enabled and across.takes_part(name) and (stream.tracker or config.tracker).name != "none"
+    }
+    file = next((name for name, live in compared.items() if not live), None)
+    camera = next((name for name, live in compared.items() if live), None)
+    if file is not None and camera is not None:
+        raise ConfigError(
+            f"across_cameras compares times, and {file!r} is read as a file, whose time counts from its beginning, "
+            f"while {camera!r} is live; give the file policy: live, so that it is played as a camera, or name in "
+            "across_cameras.streams those that belong together"
+        )
+
+
 def name_stream(spec: SourceSpec, stream: StreamConfig, others: Sources, *, taken: Set[str] = frozenset()) -> str:
     """Return the name of a stream: the configured one, or an unused one made from its source.
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from pipelines.assembly import PacketListeners, StreamBuilder, check_cameras, name_stream, name_streams
+from pipelines.assembly import PacketListeners, StreamBuilder, check_cameras, check_clocks, name_stream, name_streams
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.changes_in_turn import StreamChanges
@@ -97,6 +97,7 @@ class Pipeline:
         )
         if not service:
             check_cameras(config, sources)
+        check_clocks(config, sources)
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._changes = StreamChanges()
         self._lock = self._changes.lock
@@ -300,6 +301,8 @@ class Pipeline:
         run = self.model_groups.config.for_stream(stream)
         if not stream.enabled:
             return OffStream(spec, stream, channel or LiveChannel(name, ()))
+        others = {one.id: (one.spec, one.config) for one in self._running}
+        check_clocks(self.model_groups.config, {**others, name: (spec, stream)})
         group = self.model_groups.acquire(stream.model)
         try:
             return self._builder.build(name, spec, stream, run, group, patient=patient, channel=channel)

@@ -138,6 +138,11 @@ class Gallery:
                 if len(track.vectors) >= self._rules.views:
                     self._decide(track)
 
+    def forget(self) -> None:
+        """Forget all identities; their numbers are not given again."""
+        with self._lock:
+            self._identities = {}
+
     def counts(self) -> Counts:
         """Return what it has done so far."""
         with self._lock:

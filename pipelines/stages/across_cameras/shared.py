@@ -25,6 +25,7 @@ class CameraIdentities:
         """All identities."""
         self.files = FileOrder()
         """Whose frame comes next, where sources are files."""
+        self._live: bool | None = None
 
     @classmethod
     def open(cls, config: AcrossCamerasConfig) -> CameraIdentities:
@@ -34,6 +35,17 @@ class CameraIdentities:
             StreamVisionError: when it is not there, cannot be run or gives no embeddings.
         """
         return cls(config, AppearanceModel.open(config))
+
+
+    def begin(self, *, live: bool) -> None:
+        """Let a stream take part; what was seen by another clock than its own is forgotten, since no time fits it.
+
+        Args:
+            live: whether its time is that of arrival; files count from their beginning.
+        """
+        if self._live not in (None, live):
+            self.gallery.forget()
+        self._live = live
 
 
 def rules_of(config: AcrossCamerasConfig) -> Rules:

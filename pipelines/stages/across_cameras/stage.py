@@ -70,6 +70,7 @@ class AcrossCameras(FrameStage):
         self._owner = object()  # what is known of a stream that has left is not another's that has its name
         self._followed: dict[int, _Followed] = {}
         self.use_names(names)
+        shared.begin(live=live)
         if not live:
             shared.files.join(self._owner)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.assembly import check_clocks, name_streams
+from pipelines.engine import Pipeline
 from pipelines.stages.across_cameras import stage as stage_module
 from pipelines.stages.across_cameras.shared import CameraIdentities
 from pipelines.stages.across_cameras.stage import AcrossCameras
 from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.app import parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Frame, Result, describe
@@ -219,3 +223,72 @@ def test_a_stream_that_is_not_there_is_named(tmp_path: Path, embedder: Path) -> 
     done = called("run", "--config", config, "--source", "synthetic:boxes?frames=2", "--model", detector)
     assert done.code != 0
     assert "across_cameras speaks of the stream 'gate', which there is not" in done.sentence()
+
+
+LIVE = "synthetic:boxes?frames=2"
+MIXED = "'clip' is read as a file, whose time counts from its beginning, while 'gate' is live"
+
+
+@pytest.mark.parametrize(
+    ("clip", "across", "is_refused"),
+    [
+        ({}, {}, True),
+        ({"policy": "live"}, {}, False),
+        ({"enabled": False}, {}, False),
+        ({"tracker": "none"}, {}, False),
+        ({}, {"streams": ["gate"]}, False),
+    ],
+)
+def test_files_beside_live_cameras_are_refused_where_both_are_compared(
+    clip: dict[str, Any], across: dict[str, Any], is_refused: bool
+) -> None:
+    streams = [
+        {"id": "clip", "source": LIVE, "policy": "file", **clip},
+        {"id": "gate", "source": LIVE},
+        {"id": "yard", "source": LIVE, "enabled": False},
+    ]
+    document = {"model": {"path": "m.onnx"}, "streams": streams, "across_cameras": {"model": "looks.onnx", **across}}
+    config = parse_config(document, origin="run.yaml")
+    with pytest.raises(ConfigError, match=MIXED) if is_refused else nullcontext():
+        check_clocks(config, name_streams(config.streams))
+
+
+def test_a_run_with_both_ends_with_a_sentence(tmp_path: Path, embedder: Path) -> None:
+    config = tmp_path / "run.yaml"
+    streams = [{"id": "clip", "source": LIVE, "policy": "file"}, {"id": "gate", "source": LIVE}]
+    config.write_text(json.dumps({"across_cameras": {"model": str(embedder)}, "streams": streams}))
+    done = called("run", "--config", config, "--model", bright_cell_detector(tmp_path / "cells.onnx"))
+    assert done.code != 0
+    assert MIXED in done.sentence()
+
+
+def test_a_file_is_not_added_to_live_cameras_but_takes_their_place(tmp_path: Path, embedder: Path) -> None:
+    document = {
+        "model": {"path": str(bright_cell_detector(tmp_path / "cells.onnx")), "threads": 1},
+        "across_cameras": {"model": str(embedder)},
+    }
+    gate = StreamConfig(id="gate", source="synthetic:boxes?fps=5&size=160x120")
+    clip = StreamConfig(id="clip", source=gate.source, policy="file")
+    with Pipeline(parse_config(document, origin="run.yaml"), service=True) as pipeline:
+        pipeline.add_stream(gate)
+        with pytest.raises(ConfigError, match=MIXED):
+            pipeline.add_stream(clip)
+        pipeline.replace_stream("gate", clip.model_copy(update={"id": "gate"}))  # it is the only one
+        with pytest.raises(ConfigError, match="'gate' is read as a file"):
+            pipeline.add_stream(clip.model_copy(update={"policy": "live"}))
+        pipeline.add_stream(clip)
+        assert not pipeline.failures()
+
+
+def test_identities_by_another_clock_are_forgotten(cameras: Any) -> None:
+    one = cameras()
+    assert one.show(seen("gate", 0, "red")) == [1]
+    one.stages.pop("gate").close()
+    one.live = True
+    told = [None]
+    for index in range(10_000):
+        told = one.show(seen("gate", index, "red", captured_at_s=index / FPS))
+        if told != [None]:
+            break
+        one.shared.model.wait([followed.key for followed in one.stages["gate"]._followed.values()])
+    assert told == [2]
