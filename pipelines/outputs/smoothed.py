@@ -12,6 +12,7 @@ import json
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipelines.outputs.sink import SinkContext
 from pipelines.trajectories.log import TrajectoryLog
 from pipelines.trajectories.smoothing import Smoothed
 from pipelines.trajectories.trajectories import Trajectories
+from streamvision.core.boxes import cut_at_edges
 from streamvision.core.detections import Detections, class_name
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -42,6 +44,7 @@ class SmoothedSink:
         self._file: LineFile | None = file
         self._log = log
         self._segment: int | None = None
+        self._picture_px = (0, 0)
         file.retain()
 
     def write(self, rendered: RenderedFrame) -> None:
@@ -56,6 +59,7 @@ class SmoothedSink:
         if self._log.is_full or frame.segment != self._segment:
             self._flush(self._file)
             self._segment = frame.segment
+        self._picture_px = (frame.picture.width_px, frame.picture.height_px)
         self._note(rendered)
         self._log.add(rendered.result.detections, frame=frame.index, pts_s=frame.pts_s)
 
@@ -74,7 +78,9 @@ class SmoothedSink:
             file.release()
 
     def _flush(self, file: LineFile) -> None:
-        for lines in self._lines(self._log.take()):
+        made = self._log.take()
+        box = cut_at_edges(made.tracks.box_xyxy_px, self._picture_px)
+        for lines in self._lines(made._replace(tracks=replace(made.tracks, box_xyxy_px=box))):
             file.append(lines)
 
     @abstractmethod

@@ -82,6 +82,15 @@ def oriented_pair_overlaps(a_cxcywhr: Boxes, b_cxcywhr: Boxes, row: NDArray[np.i
     return iou
 
 
+def cut_at_edges(box_xyxy_px: Boxes, picture_px: tuple[int, int]) -> Boxes:
+    """Return (N, 4) boxes without what lies outside of a picture of that width and height.
+
+    >>> cut_at_edges(np.array([[-2.5, 4, 30, 50]]), (64, 48)).tolist()
+    [[0.0, 4.0, 30.0, 48.0]]
+    """
+    return box_xyxy_px.clip(0, np.array(picture_px * 2, box_xyxy_px.dtype))
+
+
 def areas(boxes: F64) -> F64:
     """Return (N,) the area of each box in square pixels."""
     area: F64 = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -36,7 +36,6 @@ class CameraIdentities:
         """
         return cls(config, AppearanceModel.open(config))
 
-
     def begin(self, *, live: bool) -> None:
         """Let a stream take part; what was seen by another clock than its own is forgotten, since no time fits it.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.tracking import Tracker
+from streamvision.core.boxes import cut_at_edges
 from streamvision.core.detections import class_name
 from streamvision.core.frame import Result
 
@@ -29,13 +32,18 @@ class Tracking(FrameStage):
         self._highest_identity = -1
 
     def process(self, result: Result) -> None:
-        """Give identities; on a frame that the network was not shown, predict where the objects are."""
+        """Give identities; on a frame that the network was not shown, predict where the objects are.
+
+        Boxes that a tracker has filtered or predicted end at the edges of the picture, as those of the network do.
+        """
         frame = result.frame
+        picture_px = frame.picture.width_px, frame.picture.height_px
         if result.plan.kind == "predicted":
-            picture_px = frame.picture.width_px, frame.picture.height_px
-            result.detections = self._tracker.predict(pts_s=frame.pts_s, picture_px=picture_px)
+            found = self._tracker.predict(pts_s=frame.pts_s, picture_px=picture_px)
         else:
-            result.detections = self._tracker.update(result.detections, pts_s=frame.pts_s, picture=frame.picture)
+            found = self._tracker.update(result.detections, pts_s=frame.pts_s, picture=frame.picture)
+        box = cut_at_edges(found.box_xyxy_px, picture_px)
+        result.detections = found if np.array_equal(box, found.box_xyxy_px) else found.with_columns(box_xyxy_px=box)
         self._count(result)
 
     def reset(self) -> None:

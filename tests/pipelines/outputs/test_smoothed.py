@@ -81,6 +81,18 @@ def test_an_object_that_was_lost_for_a_while_is_one_in_both_files(tmp_path: Path
     assert [row[2] for row in rows] == pytest.approx(left_px, abs=0.01)
 
 
+def test_boxes_end_at_the_edges_of_the_picture(tmp_path: Path) -> None:
+    """One comes in from the left, and the network's boxes begin at the edge; a straight path goes on beyond it."""
+    coming = [walker(index, 1) for index in range(30)]
+    boxes = [np.array([[max(8 * i - 60, 0), 50, 8 * i + 4, 200]], np.float32).clip(0, 200) for i in range(30)]
+    frames = [rendered(i, replace(one, box_xyxy_px=boxes[i])) for i, one in enumerate(coming)]
+    records, rows = written(tmp_path, frames)
+    corners = np.array([record["objects"][0]["box_xyxy_px"] for record in records])
+    assert corners.min() == 0 and corners.max() == 200
+    assert min(row[2] for row in rows) >= 0
+    assert max(row[2] + row[4] for row in rows) <= 200 and max(row[3] + row[5] for row in rows) <= 200
+
+
 def test_a_box_around_a_mask_stays_where_the_mask_is(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
     frames, boxes = [], []
