@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 Boxes = NDArray[np.floating[Any]]
+Float = TypeVar("Float", bound=np.floating[Any])
 PAIRS_AT_A_TIME = 16384
 """Pairs of oriented boxes that are compared at a time; bounds the memory, and fits a processor's cache."""
 
@@ -82,7 +83,7 @@ def oriented_pair_overlaps(a_cxcywhr: Boxes, b_cxcywhr: Boxes, row: NDArray[np.i
     return iou
 
 
-def cut_at_edges(box_xyxy_px: Boxes, picture_px: tuple[int, int]) -> Boxes:
+def cut_at_edges(box_xyxy_px: NDArray[Float], picture_px: tuple[int, int]) -> NDArray[Float]:
     """Return (N, 4) boxes without what lies outside of a picture of that width and height.
 
     >>> cut_at_edges(np.array([[-2.5, 4, 30, 50]]), (64, 48)).tolist()
