@@ -86,9 +86,13 @@ def open_source(
             return UltralyticsSource(path, names=given, size_px=size_px, trusted=trust_checkpoint)
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
+        from streamvision.checkpoints.yolox import YoloxSource
+        from streamvision.checkpoints.yolox_network import SCALES
 
-        kind = UnetSource if stored["architecture"] == ARCHITECTURE else TorchvisionSource
-        return kind.of_run(stored, path=path, names=given, size_px=size_px)
+        kinds = {ARCHITECTURE: UnetSource, **dict.fromkeys(SCALES, YoloxSource)}
+        return kinds.get(stored["architecture"], TorchvisionSource).of_run(
+            stored, path=path, names=given, size_px=size_px
+        )
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,16 +136,17 @@ class TorchBackend(LoadedBackend):
         self._torch_device = torch_device(torch, device)
         network = network.float().eval().to(self._torch_device)
         size = (card.input.height_px, card.input.width_px)
+        other = tuple(side + card.input.stride_px for side in size) if card.input.dynamic_size else size
         with self._failing_on(path), torch.no_grad():
-            probed = network(torch.zeros((1, 3, *size), device=self._torch_device))
+            probed = [network(torch.zeros((1, 3, *sides), device=self._torch_device)) for sides in (size, other)]
         facts = ModelFacts(
             path=path,
             device=str(self._torch_device),
             precision="fp32",
             input=TensorSpec("images", (None, 3, *((None, None) if card.input.dynamic_size else size)), "float32"),
             outputs=tuple(
-                TensorSpec(name, (None, *tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
-                for name, tensor in zip(output_names, probed, strict=True)
+                TensorSpec(name, _free_axes(tensor.shape, larger.shape), str(tensor.dtype).removeprefix("torch."))
+                for name, tensor, larger in zip(output_names, *probed, strict=True)
             ),
             metadata=card.to_metadata(),
         )
@@ -164,6 +166,11 @@ class TorchBackend(LoadedBackend):
         with torch.no_grad():  # inference mode would leave tensors in the network that gradients cannot pass later
             outputs = engine(torch.from_numpy(np.ascontiguousarray(tensor)).to(self._torch_device))
         return [output.cpu().numpy() for output in outputs]
+
+
+def _free_axes(shape: Sequence[int], other: Sequence[int]) -> tuple[int | None, ...]:
+    """Return an output's shape, ``None`` for the batch and for axes that differ with the input's size."""
+    return None, *(one if one == two else None for one, two in zip(shape[1:], other[1:], strict=True))
 
 
 def torch_device(torch: Any, asked: str) -> Any:

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Literal
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.model_names import DETECTORS, classifiers
+from streamvision.training.model_names import DETECTORS, YOLOX, classifiers
 from streamvision.training.recipe import Recipe
 
-Family = Literal["unet", "classifier", "detector", "ultralytics"]
-"""Our U-Net; torchvision's classifiers and detectors; whatever ultralytics trains."""
+Family = Literal["unet", "classifier", "detector", "yolox", "ultralytics"]
+"""Our U-Net; torchvision's classifiers and detectors; YOLOX; whatever ultralytics trains."""
 _YOURS = "yours to choose, as far as the data and the weights it began from allow"
 LICENCES: dict[Family, str] = {
     "unet": f"{_YOURS}.",
     "classifier": f"{_YOURS} (torchvision is BSD-3-Clause).",
     "detector": f"{_YOURS} (torchvision is BSD-3-Clause).",
+    "yolox": f"{_YOURS} (YOLOX' own are Apache-2.0).",
     "ultralytics": "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
 }
 """Of the weights, in a sentence."""
@@ -23,18 +24,19 @@ _WORDS: dict[Family, str] = {
     "unet": "unet",
     "classifier": "torchvision's classifiers",
     "detector": "torchvision's detectors",
+    "yolox": "YOLOX",
     "ultralytics": "ultralytics models",
 }
 _ONLY_FOR: dict[str, tuple[Family, ...]] = {
-    "init_classes": ("ultralytics",),
+    "init_classes": ("yolox", "ultralytics"),
     "balance: class-weights": ("classifier", "ultralytics"),
-    "format": ("detector", "ultralytics"),
-    "generated": ("detector", "ultralytics"),
+    "format": ("detector", "yolox", "ultralytics"),
+    "generated": ("detector", "yolox", "ultralytics"),
     "label_smoothing": ("unet", "classifier"),
-    "unfreeze_lr": ("unet", "classifier", "detector"),
-    "mosaic": ("detector", "ultralytics"),
-    "mixup": ("classifier", "detector", "ultralytics"),
-    "cutmix": ("classifier", "detector", "ultralytics"),
+    "unfreeze_lr": ("unet", "classifier", "detector", "yolox"),
+    "mosaic": ("detector", "yolox", "ultralytics"),
+    "mixup": ("classifier", "detector", "yolox", "ultralytics"),
+    "cutmix": ("classifier", "detector", "yolox", "ultralytics"),
 }
 """Settings that only some trainers know."""
 
@@ -47,6 +49,8 @@ def family_of(model: str) -> Family:
     """
     if model == "unet":
         return "unet"
+    if model in YOLOX:
+        return "yolox"
     if model in DETECTORS:
         return "detector"
     # A name without an ending may also be a file of ultralytics without its ending.

@@ -25,6 +25,7 @@ DETECTORS = (
     "fcos_resnet50_fpn",
 )
 """Those of torchvision's that are trained here."""
+YOLOX = ("yolox_nano", "yolox_tiny", "yolox_s", "yolox_m", "yolox_l")
 RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")

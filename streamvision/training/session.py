@@ -141,11 +141,13 @@ def _make_run(
     import_torch()
     from streamvision.training.semantic_run import SemanticRun
     from streamvision.training.torchvision_run import ClassifierRun, DetectorRun
+    from streamvision.training.yolox_run import YoloxRun
 
     kinds: dict[Family, tuple[Callable[[RunFolder, Recipe], TrainingData[Any]], type[TorchRun]]] = {
         "unet": (prepare_regions, SemanticRun),
         "classifier": (prepare_classes, ClassifierRun),
         "detector": (prepare_objects, DetectorRun),
+        "yolox": (prepare_objects, YoloxRun),
     }
     prepare, kind = kinds[family]
     data = prepare(folder, recipe)
@@ -186,7 +188,7 @@ def _checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     Fails before anything is written where there are no weights to begin from, or settings are for other models.
     """
     family = family_of(recipe.model)
-    task = {"classifier": "classify", "detector": "detect", "unet": "semantic"}.get(family)
+    task = {"classifier": "classify", "detector": "detect", "yolox": "detect", "unet": "semantic"}.get(family)
     if family == "ultralytics":
         task = _architecture(recipe.model, trusted=trusted).task
         if recipe.format and task != "detect":

@@ -26,6 +26,7 @@ from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
 
 LARGEST_GRADIENT = 10.0
@@ -66,6 +67,8 @@ class TorchRun(ABC):
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
         self._samples = self._read_samples()
+        self._average: WeightAverage | None = None
+        """What is kept and measured in place of the weights themselves, for networks that gain by it."""
         self._model, self._began = self._build(None if resume else recipe.weights)
         self.beginning = self._began
         """How the network began, in words."""
@@ -186,6 +189,8 @@ class TorchRun(ABC):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), LARGEST_GRADIENT)
         self._optimizer.step()
+        if self._average:
+            self._average.update(self._model)
         return float(loss.detach())
 
     def _epochs_in_time(self) -> int:
@@ -201,17 +206,22 @@ class TorchRun(ABC):
             "size_px": list(self._samples.size_px),
             "epoch": self._epochs_done,
         }
-        state = {"model": self._model.state_dict(), **about}
+        state = {"model": self._average.network.state_dict() if self._average else self._model.state_dict(), **about}
         if better:
             _write_tensors(self._folder.best, state)
         progress = {"best_epoch": self._best_epoch, "spent_s": self._spent_s, "beginning": self._began}
+        if self._average:
+            progress |= {"learning": self._model.state_dict(), "averaged_steps": self._average.steps}
         _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
 
     def _load(self) -> None:
         state = read_run(self._folder.last)
         if state is None:
             raise ModelError(f"{self._folder.last} is not the checkpoint of a run of these models; start a new run")
-        self._model.load_state_dict(state["model"])
+        self._model.load_state_dict(state.get("learning", state["model"]))
+        if self._average:
+            self._average.network.load_state_dict(state["model"])
+            self._average.steps = state["averaged_steps"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._epochs_done, self._best_epoch, self._spent_s = state["epoch"], state["best_epoch"], state["spent_s"]
         self._began = state["beginning"]

@@ -1,0 +1,170 @@
+"""Weights of YOLOX from others' files: its own checkpoints, and ONNX files, from which the tensors are carried back.
+
+An ONNX file has its batch normalisation multiplied into the convolutions before it, and the names of most tensors are
+lost. They are found again by the order in which both compute; :func:`restore_statistics` then measures on pictures what
+each layer's normalisation has to be, so that the network says the same and can learn again.
+
+This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from streamvision.checkpoints.checkpoint_file import read_tensors
+from streamvision.checkpoints.yolox_network import STRIDES_PX, Yolox, _Convolution
+from streamvision.core.errors import ConfigError, ModelError
+
+STEM = "backbone.backbone.stem.conv.conv.weight"
+_PATCHES = ((0, 0), (1, 0), (0, 1), (1, 1))
+"""Row and column of the four pictures of half the size that YOLOX' first layer makes, in its order."""
+_MOST_BYTES = 1 << 30
+
+
+def class_tensors() -> tuple[str, ...]:
+    """Return the names of the tensors that differ with the number of classes."""
+    return tuple(f"head.cls_preds.{level}.{kind}" for level in range(len(STRIDES_PX)) for kind in ("weight", "bias"))
+
+
+def read_weights(path: Path, network: Yolox, *, trusted: bool = False) -> dict[str, Tensor]:
+    """Return the tensors of a file by the names that they have in the network.
+
+    Args:
+        path: an ONNX file of YOLOX, a checkpoint of YOLOX' own, or one of ``streamvision train``.
+        network: what they are for; it is run once, where the order of its layers is needed.
+        trusted: whether a checkpoint may run its author's code.
+
+    Raises:
+        ModelError: when it cannot be read, or is no YOLOX of this scale.
+    """
+    if path.suffix.lower() == ".onnx":
+        return _from_onnx(path, network)
+    tensors = read_tensors(path, trusted=trusted)
+    if STEM in tensors and tensors[STEM].shape[1:] == (12, 3, 3):
+        tensors[STEM] = _joined_stem(tensors[STEM])
+    return tensors
+
+
+@torch.no_grad()
+def restore_statistics(network: Yolox, pictures: Sequence[Tensor]) -> None:
+    """Give the normalisation of each layer the statistics of its input, and leave what the network says as it is.
+
+    Where a file had them folded away, they are those of no picture: in training, layers would be shifted and scaled by
+    what a batch really has.
+
+    Args:
+        network: whose normalisation is the identity but for its bias.
+        pictures: batches (N, 3, H, W) RGB of 0..1, in which a few hundred thousand places of each grid are seen.
+    """
+    sums: dict[_Convolution, list[Any]] = {}
+
+    def note(module: Any, _given: Any, found: Tensor) -> None:
+        values = found.double()
+        count, total, squares = sums.setdefault(module, [0, 0.0, 0.0])
+        sums[module] = [
+            count + values.numel() // values.shape[1],
+            total + values.sum((0, 2, 3)),
+            squares + values.square().sum((0, 2, 3)),
+        ]
+
+    layers = [module for module in network.modules() if isinstance(module, _Convolution)]
+    hooks = [
+        layer.conv.register_forward_hook(lambda _conv, given, found, layer=layer: note(layer, given, found))
+        for layer in layers
+    ]
+    was_training = network.training
+    network.eval()
+    try:
+        for batch in pictures:
+            network(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(was_training)
+    for layer, (count, total, squares) in sums.items():
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        norm = layer.bn
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        shift = norm.bias - norm.running_mean * scale
+        norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+        norm.bias.copy_(shift + mean * scale)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+
+def _from_onnx(path: Path, network: Yolox) -> dict[str, Tensor]:
+    import onnx
+    from onnx import numpy_helper
+
+    if not path.is_file():
+        raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: put the file there")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(f"{path} has more than {_MOST_BYTES >> 20} MB and is no YOLOX; give one of its files")
+    try:
+        graph = onnx.load(path).graph
+        stored = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
+    except Exception as error:  # protobuf has no common error
+        raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}); give a YOLOX as .onnx") from error
+    found = [[stored.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
+    layers = _convolutions_in_order(network)
+    if len(found) != len(layers) or any(
+        len(each) != 2 or None in [value is None or None for value in each] for each in []
+    ):
+        raise ModelError(
+            f"{path} has {len(found)} convolutions where this YOLOX has {len(layers)}; give a file of the same scale"
+        )
+    tensors: dict[str, Tensor] = {}
+    for (name, layer), given in zip(layers, found, strict=True):
+        weight, bias = given if len(given) == 2 else (None, None)
+        if weight is None or bias is None:
+            raise ModelError(f"{path} does not hold the weights of its convolutions itself; give a plain export")
+        if name + ".conv.weight" == STEM and weight.shape[1:] == (12, 3, 3):
+            weight = _joined_stem(weight)
+        if isinstance(layer, nn.Conv2d):
+            tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
+            continue
+        norm = layer.bn
+        tensors |= {
+            f"{name}.conv.weight": weight,
+            f"{name}.bn.weight": torch.full_like(bias, (1 + norm.eps) ** 0.5),
+            f"{name}.bn.bias": bias,
+            f"{name}.bn.running_mean": torch.zeros_like(bias),
+            f"{name}.bn.running_var": torch.ones_like(bias),
+        }
+    return tensors
+
+
+@torch.no_grad()
+def _convolutions_in_order(network: Yolox) -> list[tuple[str, Any]]:
+    """Return the network's convolutions, those with a normalisation as one with it, in the order of computing."""
+    order: list[tuple[str, Any]] = []
+    hooks = []
+    for name, module in network.named_modules():
+        plain = isinstance(module, nn.Conv2d) and ".conv" not in name
+        if plain or isinstance(module, _Convolution):
+            hooks.append(
+                module.register_forward_hook(lambda found, _given, _out, name=name: order.append((name, found)))
+            )
+    was_training = network.training
+    network.eval()
+    try:
+        network(torch.zeros(1, 3, 64, 64))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(was_training)
+    return order
+
+
+def _joined_stem(weight: Tensor) -> Tensor:
+    """Return the first layer for RGB of 0..1, of YOLOX' for four pictures of half the size, BGR of 0..255."""
+    joined = torch.zeros(weight.shape[0], 3, 6, 6)
+    for part, (row, column) in enumerate(_PATCHES):
+        joined[:, :, row::2, column::2] = weight[:, part * 3 : part * 3 + 3].flip(1)
+    return joined * 255
