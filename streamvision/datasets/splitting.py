@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,16 +59,48 @@ def split_pictures(
     if set(fractions) - set(SPLITS) or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         given = ", ".join(f"{name} {share:g}" for name, share in fractions.items()) or "none"
         raise ConfigError(f"fractions are {given}; give shares of {', '.join(SPLITS)} that sum to 1")
-    prints = fingerprint_all([image.path for image in images], progress=progress)
-    groups = alike_groups(prints)
+    dealt = _dealt([image.path for image in images], classes, shares, seed=seed, progress=progress)
+    return tuple(replace(image, split=SPLITS[part]) for image, part in zip(images, dealt, strict=True))
+
+
+def hold_out_fold(dataset: Dataset, *, fold: int, folds: int, seed: int) -> Dataset:
+    """Return the data set with one of several equal parts held out (``val``), the others to learn from (``train``).
+
+    Over all folds every picture is held out once, so that the mean of what is measured on them is an estimate that no
+    choice was made on (cross-validation). Classes are spread evenly and near-duplicates kept in one part.
+
+    Args:
+        dataset: the pictures; splits that they had are forgotten.
+        fold: which part, from 1.
+        folds: how many there are.
+        seed: another seed gives other parts.
+    """
+    classes = [[box.class_id for box in image.boxes] for image in dataset.images]
+    dealt = _dealt([image.path for image in dataset.images], classes, np.full(folds, 1 / folds), seed=seed)
+    images = (
+        replace(image, split="val" if part == fold - 1 else "train")
+        for image, part in zip(dataset.images, dealt, strict=True)
+    )
+    return Dataset(dataset.names, tuple(images), dataset.problems)
+
+
+def _dealt(
+    paths: Sequence[Path],
+    classes: Sequence[Sequence[int]],
+    shares: NDArray[np.float64],
+    *,
+    seed: int,
+    progress: Progress = no_progress,
+) -> list[int]:
+    """Return for each picture the part that it is dealt to, near-duplicates to the same."""
+    groups = alike_groups(fingerprint_all(paths, progress=progress))
     count = 1 + max((class_id for ids in classes for class_id in ids), default=0)
     counts = np.array([_counts(classes, group, count) for group in groups])
-    chosen = _deal(counts, shares, np.random.default_rng(seed))
-    dealt = list(images)
-    for group, split in zip(groups, chosen, strict=True):
+    parts = [0] * len(paths)
+    for group, part in zip(groups, _deal(counts, shares, np.random.default_rng(seed)), strict=True):
         for index in group:
-            dealt[index] = replace(dealt[index], split=SPLITS[split])
-    return tuple(dealt)
+            parts[index] = part
+    return parts
 
 
 def _counts(classes: Sequence[Sequence[int]], group: Sequence[int], count: int) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ from streamvision.datasets.dataset import (
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.picture_files import BrokenPictureError, read_picture
+from streamvision.datasets.splitting import hold_out_fold
 from streamvision.datasets.yolo_txt import label_line
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -220,7 +221,7 @@ def _parts(
     dataset: Dataset, folder: RunFolder, recipe: Recipe
 ) -> tuple[tuple[LabelledImage, ...], tuple[LabelledImage, ...], tuple[int, ...], str]:
     """Return the pictures to learn from, those held out, how often to show the former, and where the split is from."""
-    dataset, origin = _with_split(dataset, folder.split, val_share=recipe.val_share, seed=recipe.seed)
+    dataset, origin = _with_split(dataset, folder.split, recipe)
     train, val = dataset.part("train").images, dataset.part("val").images
     if not train or not val:
         raise ConfigError(
@@ -231,13 +232,18 @@ def _parts(
     return train, val, repeats_for_rare_classes(train, most=most), origin
 
 
-def _with_split(dataset: Dataset, record: Path, *, val_share: float, seed: int) -> tuple[Dataset, str]:
+def _with_split(dataset: Dataset, record: Path, recipe: Recipe) -> tuple[Dataset, str]:
+    val_share, seed = recipe.val_share, recipe.seed
     if record.exists():
         written = json.loads(record.read_text(encoding="utf-8"))
         split_of = {name: split for split in SPLITS for name in written.get(split, ())}
         images = tuple(replace(image, split=split_of.get(str(image.path))) for image in dataset.images)
         return Dataset(dataset.names, images, dataset.problems), written["origin"]
-    if dataset.part("train").images and dataset.part("val").images:
+    if recipe.fold:
+        fold, folds = recipe.fold_numbers()
+        dataset = hold_out_fold(dataset, fold=fold, folds=folds, seed=seed)
+        origin = f"part {fold} of {folds} held out, stratified by class, seed {seed}"
+    elif dataset.part("train").images and dataset.part("val").images:
         origin = "the data set's own"
     else:
         dataset = split_dataset(dataset, fractions={"train": 1 - val_share, "val": val_share}, seed=seed)

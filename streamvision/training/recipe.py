@@ -139,6 +139,12 @@ class Recipe(Section):
         0, ge=0, le=100_000, description="Pictures of the synthetic drive that are added to those to learn from."
     )
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
+    fold: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d?/[1-9]\d?$",
+        description="Hold out one of several equal parts, such as 2/5, the second of five; any split that the data set "
+        "has is passed over. Trained once for each, every picture is held out once (cross-validation).",
+    )
     patience: int = Field(30, ge=1, description="Epochs without a better model after which training stops.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the network; auto: bf16 where the processor has it. The loss is fp32."
@@ -161,6 +167,8 @@ class Recipe(Section):
             raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
+        if self.fold and not self.fold_numbers()[0] <= self.fold_numbers()[1] >= 2:
+            raise ValueError(f"fold is {self.fold}; give which part of how many, such as 2/5, of two parts or more")
         if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
             raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
         unknown = set(self.augment) - set(Augmentation.model_fields)
@@ -168,6 +176,11 @@ class Recipe(Section):
             raise ValueError(f"augment: unknown {sorted(unknown)}; known: {', '.join(Augmentation.model_fields)}")
         self.augmentation()
         return self
+
+    def fold_numbers(self) -> tuple[int, int]:
+        """Return which part is held out, from 1, and of how many; 1 of 1 where there is no :attr:`fold`."""
+        number, _, count = (self.fold or "1/1").partition("/")
+        return int(number), int(count)
 
     def augmentation(self) -> Augmentation:
         """Return the preset with the recipe's own changes."""
