@@ -9,12 +9,13 @@ from typing import Any
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.torch_runtime import refuse_address
+from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.models import model_file
 
 ACCEPTED = (
-    "an ultralytics checkpoint (.pt), the name of a torchvision model with --weights FILE, the best.pt of a run of "
-    "'streamvision train', or an .onnx file"
+    "an ultralytics checkpoint (.pt), yolox_nano or the name of a torchvision model with --weights FILE, the best.pt "
+    "of a run of 'streamvision train', or an .onnx file"
 )
 
 
@@ -33,9 +34,9 @@ def open_source(
     """Open a trained model, whatever library it comes from.
 
     Args:
-        model: a file, or the name of a torchvision model such as ``fasterrcnn_resnet50_fpn``; with
+        model: a file, or the name of a torchvision model such as ``fasterrcnn_resnet50_fpn`` or of a YOLOX; with
             ``random_weights`` also an ultralytics architecture such as ``yolo11n-pose.yaml``.
-        weights: state dict of a torchvision model that was given by its name.
+        weights: of a model that was given by its name: a state dict, for YOLOX also an ONNX file.
         names: class names that override the file's.
         head: layout of the outputs, for ONNX files that do not say it.
         size_px: (width, height) of the input that the card states; ``None`` for the model's own.
@@ -72,6 +73,12 @@ def open_source(
                 "network that has learnt nothing"
             )
         return UltralyticsSource(path, names=given, size_px=size_px, random_weights=random_weights)
+    if str(model) in SCALES:
+        from streamvision.checkpoints.yolox import YoloxSource
+
+        return YoloxSource.of_name(
+            str(model), weights=weights, seed=random_weights, names=given, size_px=size_px, trusted=trust_checkpoint
+        )
     if path.suffix == "" and not path.exists():
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.torchvision_build import build_named
@@ -87,12 +94,12 @@ def open_source(
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
         from streamvision.checkpoints.yolox import YoloxSource
-        from streamvision.checkpoints.yolox_network import SCALES
 
-        kinds = {ARCHITECTURE: UnetSource, **dict.fromkeys(SCALES, YoloxSource)}
-        return kinds.get(stored["architecture"], TorchvisionSource).of_run(
-            stored, path=path, names=given, size_px=size_px
-        )
+        if stored["architecture"] == ARCHITECTURE:
+            return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
+        if stored["architecture"] in SCALES:
+            return YoloxSource.of_run(stored, path=path, names=given, size_px=size_px)
+        return TorchvisionSource.of_run(stored, path=path, names=given, size_px=size_px)
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 

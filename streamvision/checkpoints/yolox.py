@@ -15,10 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource, chosen_names
-from streamvision.checkpoints.yolox_network import SCALES, Yolox, decoded
-from streamvision.core.errors import ModelError
+from streamvision.checkpoints.yolox_network import Yolox, decoded
+from streamvision.checkpoints.yolox_scales import SCALES
+from streamvision.checkpoints.yolox_weights import class_tensors, read_weights
+from streamvision.core.errors import ConfigError, ModelError
+from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.model_card import InputCard, ModelCard
 
+PUBLISHED_SIZE_PX = {"yolox_nano": (416, 416), "yolox_tiny": (416, 416)}
+"""Size of the input that published weights were made for, where it is not 640x640 px."""
 STRIDE_PX = 32
 """Sides of the input must be multiples of this."""
 
@@ -65,10 +70,7 @@ class YoloxSource(TorchSource):
         """
         names, name = chosen_names(stored["names"], names, path), str(stored["architecture"])
         network = Yolox(SCALES[name], len(names)).eval()
-        try:
-            network.load_state_dict(stored["model"])
-        except RuntimeError as error:
-            raise ModelError(f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1]})") from error
+        _load(network, stored["model"], path, name)
         width_px, height_px = size_px or stored["size_px"]
         return cls(
             network,
@@ -79,9 +81,64 @@ class YoloxSource(TorchSource):
             beginning=f"trained, epoch {stored.get('epoch', '?')}",
         )
 
+    @classmethod
+    def of_name(
+        cls,
+        name: str,
+        *,
+        weights: Path | None,
+        seed: int | None,
+        names: tuple[str, ...] | None = None,
+        size_px: tuple[int, int] | None = None,
+        trusted: bool = False,
+    ) -> YoloxSource:
+        """Open an architecture by its name, with a file of weights or with random ones.
+
+        Raises:
+            ConfigError: when not exactly one of ``weights`` and ``seed`` is given, or the number of names is not that
+                of the classes.
+            ModelError: when the weights cannot be read, or are not those of this architecture.
+        """
+        if (weights is None) == (seed is None):
+            raise ConfigError(
+                f"{name} is an architecture: give --weights FILE, or --random-weights SEED for a network that has "
+                "learnt nothing, and not both"
+            )
+        if weights is None:
+            torch.manual_seed(seed or 0)
+            own, beginning = COCO_NAMES, f"random weights, {seed=}"
+            network = Yolox(SCALES[name], len(own))
+        else:
+            own, beginning = COCO_NAMES, f"weights {weights.name}"
+            tensors = read_weights(weights, Yolox(SCALES[name], len(own)), trusted=trusted)
+            count = len(tensors.get(class_tensors()[0], ()))
+            if count != len(own):
+                own = tuple(f"class {class_id}" for class_id in range(count))
+            network = Yolox(SCALES[name], max(count, 1))
+            _load(network, tensors, weights, name)
+        return cls(
+            network.eval(),
+            path=weights or Path(name),
+            name=name,
+            names=chosen_names(own, names, weights or Path(name)),
+            size_px=size_px or PUBLISHED_SIZE_PX.get(name, (640, 640)),
+            beginning=beginning,
+        )
+
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
         return _AsBoxes(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+
+
+def _load(network: Yolox, tensors: dict[str, Tensor], path: Path, name: str) -> None:
+    try:
+        left = network.load_state_dict(tensors, strict=False)
+        if missing := [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]:
+            raise RuntimeError(f"{len(missing)} tensors are missing, such as {missing[0]}")
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1].strip()})"
+        ) from error
 
 
 class _AsBoxes(nn.Module):

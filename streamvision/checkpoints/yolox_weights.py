@@ -10,6 +10,7 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +64,17 @@ def restore_statistics(network: Yolox, pictures: Sequence[Tensor]) -> None:
     """
     sums: dict[_Convolution, list[Any]] = {}
 
-    def note(module: Any, _given: Any, found: Tensor) -> None:
+    def note(layer: _Convolution, _convolution: Any, _given: Any, found: Tensor) -> None:
         values = found.double()
-        count, total, squares = sums.setdefault(module, [0, 0.0, 0.0])
-        sums[module] = [
+        count, total, squares = sums.setdefault(layer, [0, 0.0, 0.0])
+        sums[layer] = [
             count + values.numel() // values.shape[1],
             total + values.sum((0, 2, 3)),
             squares + values.square().sum((0, 2, 3)),
         ]
 
     layers = [module for module in network.modules() if isinstance(module, _Convolution)]
-    hooks = [
-        layer.conv.register_forward_hook(lambda _conv, given, found, layer=layer: note(layer, given, found))
-        for layer in layers
-    ]
+    hooks = [layer.conv.register_forward_hook(partial(note, layer)) for layer in layers]
     was_training = network.training
     network.eval()
     try:
@@ -89,7 +87,7 @@ def restore_statistics(network: Yolox, pictures: Sequence[Tensor]) -> None:
     for layer, (count, total, squares) in sums.items():
         mean = total / count
         variance = (squares / count - mean.square()).clamp_min(0)
-        norm = layer.bn
+        norm: Any = layer.bn
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         shift = norm.bias - norm.running_mean * scale
         norm.weight.copy_(scale * (variance + norm.eps).sqrt())
@@ -107,21 +105,19 @@ def _from_onnx(path: Path, network: Yolox) -> dict[str, Tensor]:
     if path.stat().st_size > _MOST_BYTES:
         raise ModelError(f"{path} has more than {_MOST_BYTES >> 20} MB and is no YOLOX; give one of its files")
     try:
-        graph = onnx.load(path).graph
+        graph = onnx.load(path, load_external_data=False).graph
         stored = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
     except Exception as error:  # protobuf has no common error
         raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}); give a YOLOX as .onnx") from error
     found = [[stored.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     layers = _convolutions_in_order(network)
-    if len(found) != len(layers) or any(
-        len(each) != 2 or None in [value is None or None for value in each] for each in []
-    ):
+    if len(found) != len(layers):
         raise ModelError(
             f"{path} has {len(found)} convolutions where this YOLOX has {len(layers)}; give a file of the same scale"
         )
     tensors: dict[str, Tensor] = {}
     for (name, layer), given in zip(layers, found, strict=True):
-        weight, bias = given if len(given) == 2 else (None, None)
+        weight, bias = (*given, None, None)[:2]
         if weight is None or bias is None:
             raise ModelError(f"{path} does not hold the weights of its convolutions itself; give a plain export")
         if name + ".conv.weight" == STEM and weight.shape[1:] == (12, 3, 3):
@@ -144,13 +140,15 @@ def _from_onnx(path: Path, network: Yolox) -> dict[str, Tensor]:
 def _convolutions_in_order(network: Yolox) -> list[tuple[str, Any]]:
     """Return the network's convolutions, those with a normalisation as one with it, in the order of computing."""
     order: list[tuple[str, Any]] = []
-    hooks = []
-    for name, module in network.named_modules():
-        plain = isinstance(module, nn.Conv2d) and ".conv" not in name
-        if plain or isinstance(module, _Convolution):
-            hooks.append(
-                module.register_forward_hook(lambda found, _given, _out, name=name: order.append((name, found)))
-            )
+
+    def note(name: str, module: Any, _given: Any, _found: Any) -> None:
+        order.append((name, module))
+
+    hooks = [
+        module.register_forward_hook(partial(note, name))
+        for name, module in network.named_modules()
+        if isinstance(module, _Convolution) or (isinstance(module, nn.Conv2d) and "_preds." in name)
+    ]
     was_training = network.training
     network.eval()
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
-from streamvision.training.model_names import DETECTORS, YOLOX, classifiers
+from streamvision.training.model_names import DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
 Family = Literal["unet", "classifier", "detector", "yolox", "ultralytics"]
@@ -49,7 +50,7 @@ def family_of(model: str) -> Family:
     """
     if model == "unet":
         return "unet"
-    if model in YOLOX:
+    if model in SCALES:
         return "yolox"
     if model in DETECTORS:
         return "detector"

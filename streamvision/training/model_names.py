@@ -12,6 +12,7 @@ import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
+from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 
 DETECTORS = (
@@ -25,13 +26,12 @@ DETECTORS = (
     "fcos_resnet50_fpn",
 )
 """Those of torchvision's that are trained here."""
-YOLOX = ("yolox_nano", "yolox_tiny", "yolox_s", "yolox_m", "yolox_l")
 RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
-    "Trained are unet, torchvision's classifiers and detectors (resnet18, ssdlite320_mobilenet_v3_large), and "
-    "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+    "Trained are unet, YOLOX (yolox_nano, yolox_s), torchvision's classifiers and detectors (resnet18, "
+    "ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
     ("mask", "yolo11n-seg.yaml finds masks"),
@@ -74,12 +74,16 @@ def refuse_missing(model: str) -> ConfigError:
     path = Path(model).expanduser()
     suffix = path.suffix.lower()
     if suffix in EXPORTS:
+        if path.stem in SCALES:
+            return ConfigError(
+                f"{model} is an export; to go on from its weights give --model {path.stem} --weights {model}"
+            )
         return ConfigError(
             f"{model} is an export, which cannot learn; give the checkpoint (.pt) that it was made from, or the name "
             f"of an architecture. {_KINDS}"
         )
     if suffix in TENSOR_FILES:
-        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*classifiers(), *DETECTORS]) or ["NAME"]
+        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *DETECTORS]) or ["NAME"]
         return ConfigError(
             f"{model} would be weights without their architecture; give its name too, as in --model {near[0]} "
             f"--weights {model}"
@@ -111,7 +115,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
             f"{absent} (ultralytics' own are at {RELEASES}), give another with --model, or begin from nothing with "
             f"--model {path.stem}.yaml"
         )
-    if path.stem in classifiers() or path.stem in DETECTORS:
+    if path.stem in {*SCALES, *classifiers(), *DETECTORS}:
         return ConfigError(f"{absent}, or begin from nothing with --model {path.stem}")
     return ConfigError(f"{absent}, or begin from nothing with the name of an architecture. {_KINDS}")
 
@@ -124,7 +128,7 @@ def _unknown_name(model: str, path: Path) -> ConfigError:
         return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = ["unet", *classifiers(), *DETECTORS]
+    own = ["unet", *SCALES, *classifiers(), *DETECTORS]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -68,7 +68,8 @@ def yolox_loss(raw: Tensor, targets: Sequence[dict[str, Tensor]], size_px: tuple
         middle = (box[:, :2] + box[:, 2:]) / 2 / stride_px[at] - cell[at]
         size = ((box[:, 2:] - box[:, :2]) / stride_px[at]).clamp_min(1e-8).log()
         total = total + functional.l1_loss(flat[row, :4], torch.cat([middle, size], dim=1), reduction="sum")
-    return total / len(row)
+    mean: Tensor = total / len(row)
+    return mean
 
 
 @torch.no_grad()

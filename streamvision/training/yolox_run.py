@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.checkpoints.yolox import STRIDE_PX, YoloxSource
-from streamvision.checkpoints.yolox_network import SCALES, Yolox
+from streamvision.checkpoints.yolox_network import Yolox
+from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import class_tensors, read_weights, restore_statistics
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
@@ -146,7 +147,7 @@ class YoloxRun(TorchRun):
     def _validate(self) -> dict[str, float]:
         side_px = rounded_up(self._recipe.imgsz, STRIDE_PX)
         source = YoloxSource(
-            self._average.network,
+            self._average.network if self._average else self._model,
             path=self._folder.last,
             name=self._recipe.model,
             names=self._data.names,
