@@ -67,6 +67,7 @@ def train(
       streamvision train --data signs/ --model yolov8n.pt --epochs 50 --imgsz 416 --freeze 10 --unfreeze-at 5
       streamvision train --config recipe.yaml --data signs/
       streamvision train --resume runs/train/yolov8n-1
+      streamvision train --data signs/ --model yolox_nano --weights yolox_nano.onnx --preset road
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\

@@ -78,7 +78,8 @@ def check_settings(recipe: Recipe, family: Family) -> None:
     }
     for setting, known in _ONLY_FOR.items():
         if given[setting] and family not in known:
-            others = " and ".join(_WORDS[one] for one in known)
+            *first, last = (_WORDS[one] for one in known)
+            others = f"{', '.join(first)} and {last}" if first else last
             raise ConfigError(f"{setting} works with {others} only; leave it out for {_WORDS[family]}")
     if recipe.batch == 1 and family != "ultralytics":
         raise ConfigError("batch 1 leaves batch statistics nothing to compare; give --batch 2 or more")

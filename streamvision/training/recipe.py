@@ -88,8 +88,8 @@ class Recipe(Section):
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     model: str = Field(
-        description="Weights to begin from (.pt), or the name of an architecture: unet, a detector or classifier of "
-        "torchvision."
+        description="Weights to begin from (.pt), or the name of an architecture: unet, yolox_nano (tiny, s, m, l), a "
+        "detector or classifier of torchvision."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(

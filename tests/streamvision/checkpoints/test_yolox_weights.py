@@ -59,7 +59,7 @@ def test_weights_are_carried_back_from_onnx_and_can_learn(nano: Path, data_dir: 
     truth = said_by_onnx(nano, pictures[:2])
     assert np.abs(said(network, pictures[:2]) - truth).max() < 2e-3
     network.train()
-    shifted = np.abs(said(network, pictures) [:2] - truth).mean()
+    shifted = np.abs(said(network, pictures)[:2] - truth).mean()
     network.load_state_dict(read_weights(nano, network), strict=False)  # batch statistics had moved
     restore_statistics(network, [pictures])
     network.train()
@@ -100,7 +100,9 @@ def test_boxes_of_the_source_are_those_of_the_grid(nano: Path, data_dir: Path) -
 
 
 def test_weights_of_others_are_one_sentence(nano: Path, data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"has \d+ convolutions where this YOLOX has \d+; give a file of the same scale"):
+    with pytest.raises(
+        ModelError, match=r"has \d+ convolutions where this YOLOX has \d+; give a file of the same scale"
+    ):
         open_source("yolox_tiny", weights=nano)
     (tmp_path / "a.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="cannot be read as ONNX"):

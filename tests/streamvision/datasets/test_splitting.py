@@ -10,6 +10,7 @@ from PIL import Image
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset, split_dataset
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage
+from streamvision.datasets.splitting import hold_out_fold
 from support.labelled_pictures import save_picture
 
 THIRDS = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -53,6 +54,17 @@ def test_a_split_without_share_gets_nothing(dataset: Dataset) -> None:
 def test_shares_that_are_none_are_refused(dataset: Dataset, fractions: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="sum to 1"):
         split_dataset(dataset, fractions=fractions, seed=0)
+
+
+def test_over_all_folds_every_picture_is_held_out_once(dataset: Dataset) -> None:
+    held_out = [hold_out_fold(dataset, fold=fold, folds=3, seed=4).part("val") for fold in (1, 2, 3)]
+    assert sorted(image.path for part in held_out for image in part.images) == [image.path for image in dataset.images]
+    for part in held_out:
+        assert len(part.images) == 20
+        assert Counter(box.class_id for _, box in part.boxes())[1] == 2
+    again = hold_out_fold(dataset, fold=2, folds=3, seed=4)
+    assert [image.path for image in again.part("val").images] == [image.path for image in held_out[1].images]
+    assert len(again.part("train").images) == 40
 
 
 def test_copies_and_look_alikes_stay_together(dataset: Dataset, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from streamvision.training.recipe import load_recipe
     [
         ("unet", "unet"),
         ("ssdlite320_mobilenet_v3_large", "detector"),
+        ("yolox_nano", "yolox"),
         ("yolov8n.pt", "ultralytics"),
         ("yolo11n-cls.yaml", "ultralytics"),
     ],
@@ -39,8 +40,8 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
 @pytest.mark.parametrize(
     ("family", "given", "said"),
     [
-        ("unet", {"generated": 5}, "generated works with torchvision's detectors and ultralytics models only"),
-        ("classifier", {"format": "coco"}, "format works with torchvision's detectors and ultralytics models only"),
+        ("unet", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
+        ("classifier", {"format": "coco"}, "format works with torchvision's detectors, YOLOX and ultralytics models"),
         (
             "unet",
             {"balance": "class-weights"},
@@ -48,6 +49,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ),
         ("unet", {"augment": {"mixup": 0.2}}, "mixup works with"),
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
+        ("yolox", {"balance": "class-weights"}, "class-weights works with torchvision's classifiers and ultralytics"),
         ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and torchvision's classifiers only"),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],

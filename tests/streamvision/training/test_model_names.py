@@ -18,6 +18,7 @@ import torch
 
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.torch_runtime import import_ultralytics
+from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import family_of
 from streamvision.training.model_names import DETECTORS, architectures, classifiers
@@ -41,6 +42,9 @@ def refusal(model: str) -> str:
         ("resnet18.pt", "begin from nothing with --model resnet18"),
         ("best.pt", "begin from nothing with the name of an architecture"),
         ("resnet18-f37072fd.pth", "--model resnet18 --weights resnet18-f37072fd.pth"),
+        ("yolox_nano.onnx", "go on from its weights give --model yolox_nano --weights yolox_nano.onnx"),
+        ("yolox_s.pth", "--model yolox_s --weights yolox_s.pth"),
+        ("yolox_nanoo", "did you mean yolox_nano"),
         ("best.onnx", "best.onnx is an export, which cannot learn"),
         ("yolo11nn.yaml", "did you mean yolo11n.yaml"),
         ("ResNet50", "did you mean resnet50"),
@@ -62,7 +66,7 @@ def test_advice_names_models_that_are_trained(
     monkeypatch.chdir(tmp_path)
     sentence = refusal(model)
     assert said in sentence
-    trained = {"unet", *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
+    trained = {"unet", *SCALES, *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
     for name in named - {model}:
         assert name in trained, (name, sentence)

@@ -18,6 +18,8 @@ from support.tiny_architectures import tiny_checkpoint
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
+import torch
+
 pytestmark = [pytest.mark.slow]
 TIMEOUT_S = 500.0
 
@@ -106,6 +108,36 @@ def test_a_killed_torchvision_run_goes_on(signs: Path, tmp_path: Path) -> None:
     ran = called("run", "--source", signs / "images", "--model", run / "weights" / "best.onnx", "--json")
     assert ran.code == 0, ran.stderr
     assert "rows, 2 classes, 96x96" in ran.report["model"]
+
+
+def test_a_killed_yolox_goes_on_with_its_average(signs: Path, data_dir: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "--data", signs, "--model", "yolox_nano", "--epochs", "4", "--imgsz", "96", "--batch", "4"]
+    arguments += ["--weights", data_dir / "models" / "yolox_nano.onnx", "--threads", "1", "--fold", "1/3"]
+    kill_after_epoch([*map(str, arguments), "--project", str(tmp_path), "--name", "run"], run, epoch=1)
+    done = called("train", "--resume", run, "--json")
+    assert done.code == 0, done.stderr
+    assert epochs_of(run) == [1, 2, 3, 4]
+    assert "went on after epoch" in done.report["beginning"]
+    assert "yolox_nano.onnx" in done.report["beginning"]
+    assert "part 1 of 3 held out" in done.stderr
+    stored = torch.load(run / "weights" / "last.pt", weights_only=True)
+    averaged, learning = stored["model"], stored["learning"]
+    assert any(not torch.equal(averaged[key], learning[key]) for key in averaged)
+    best = run / "weights" / "best.onnx"
+    found = called("eval", "detect", best, "--data", signs, "--json")
+    assert found.code == 0, found.stderr
+    ran = called("run", "--source", signs / "images", "--model", best, "--json")
+    assert "yolo_v8, 2 classes, 96 px (dynamic)" in ran.report["model"]
+
+
+def test_classes_begin_from_those_of_the_weights(signs: Path, data_dir: Path, tmp_path: Path) -> None:
+    nano = ("--model", "yolox_nano", "--weights", data_dir / "models" / "yolox_nano.onnx")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("init_classes: {disc: stop sign, ring: traffic light}\n", encoding="utf-8")
+    done = called("train", "--config", recipe, "--data", signs, *nano, "--project", tmp_path / "runs")
+    assert done.code == 1
+    assert "init_classes: 'ring' is no class of the data set" in done.sentence()
 
 
 def test_the_learning_rate_finder_leaves_a_plot(signs: Path, tmp_path: Path) -> None:
