@@ -91,6 +91,7 @@ def main(weights: Path, pictures: Path, output: Path, size: tuple[int, int], dim
         output_names=["embedding"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         external_data=False,
+        verbose=False,
     )
     given = InputCard(width_px=size[0], height_px=size[1], resize="stretch", dynamic_batch=True, mean=MEAN, std=STD)
     source = f"MobileNetV2, {weights.name}; whitened over {len(parts)} parts of photographs"
@@ -98,6 +99,7 @@ def main(weights: Path, pictures: Path, output: Path, size: tuple[int, int], dim
     model = onnx.load(output)
     onnx.helper.set_model_props(model, card.to_metadata())
     onnx.save(model, output)
+    click.echo(f"{output}: describes pictures of {size[0]}x{size[1]} px by {dimensions} numbers; {source}")
 
 
 def read_weights(path: Path) -> nn.Module:

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.model import MAX_DETECTIONS, ModelConfig
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.model_card import ModelCard
 
-MAX_CANDIDATES = 5000
+MAX_CANDIDATES = MAX_DETECTIONS
 """Most boxes that are compared, the best by score. The time grows with the square: 5000 take up to 80 ms."""
 FIRST_PREFIX = 4
 """How many times ``max_detections`` are compared at first; see :func:`suppress`."""

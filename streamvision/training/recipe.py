@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from streamvision.core.config.section import Section, read_yaml, validate
+from streamvision.core.config.section import MAX_THREADS, Section, read_yaml, validate
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import DatasetFormat
 
@@ -104,7 +104,7 @@ class Recipe(Section):
         description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side, "
         "and unless given that of the architecture's published weights (224 for most).",
     )
-    batch: int = Field(16, ge=1, description="Pictures per step.")
+    batch: int = Field(16, ge=1, le=4096, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
     unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
     unfreeze_layers: int | None = Field(
@@ -156,7 +156,7 @@ class Recipe(Section):
         None, description="Width and height that the exported ONNX prefers, multiples of 32; default: imgsz squared."
     )
     device: str = Field("auto", description="auto, cpu, or cuda[:N].")
-    threads: int | None = Field(None, ge=1, description="CPU threads; default: all.")
+    threads: int | None = Field(None, ge=1, le=MAX_THREADS, description="CPU threads; default: all.")
     seed: int = Field(0, ge=0, description="Seed of the split, the weights and the augmentations.")
 
     @model_validator(mode="after")

@@ -9,6 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.model import Model
+
 pytestmark = pytest.mark.reference
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -54,3 +58,25 @@ def test_parts_of_photographs_are_always_the_same_ones(tool: Any, tmp_path: Path
     once, again = (np.stack(tool.parts_of(tmp_path, size_px=(32, 64))) for _ in range(2))
     assert once.shape == (tool.PARTS, 64, 32, 3)
     assert (once == again).all()
+
+
+def test_what_is_made_describes_pictures_and_is_told_in_one_line(
+    tool: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch import nn
+
+    features = nn.Sequential(nn.Conv2d(3, tool.CHANNELS, 8, 8), nn.ReLU()).requires_grad_(False)
+    monkeypatch.setattr(tool, "read_weights", lambda path: features)  # the real one takes ten times as long
+    (tmp_path / "weights.pt").touch()
+    cv2.imwrite(str(tmp_path / "a.png"), np.random.default_rng(1).integers(0, 255, (120, 160, 3), np.uint8))
+    output = tmp_path / "looks.onnx"
+    given = ["--weights", tmp_path / "weights.pt", "--pictures", tmp_path, "--output", output]
+    tool.main([*map(str, given), "--size", "32", "32", "--dimensions", "8"], standalone_mode=False)
+    told = capfd.readouterr()
+    (line,) = told.out.splitlines()
+    assert line.startswith(f"{output}: describes pictures of 32x32 px by 8 numbers; MobileNetV2, weights.pt; ")
+    assert "torch.onnx" not in told.err
+    with Model.open(ModelConfig(path=output, threads=1)) as model:
+        (found,) = model.find([BgrPicture(np.zeros((40, 40, 3), np.uint8))])
+    assert found.image_result is not None and found.image_result.embedding is not None
+    assert found.image_result.embedding.shape == (8,)

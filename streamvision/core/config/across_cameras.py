@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from streamvision.core.config.section import ID, ClassName, Section
+from streamvision.core.config.section import ID, MAX_THREADS, ClassName, Section
 
 MAX_TRANSITS = 256
 """Most pairs of cameras with a transit time."""
@@ -41,7 +41,7 @@ class AcrossCamerasConfig(Section):
     head: str | None = Field(None, description="Layout of its output, for files that do not say it: embed.")
     backend: str = Field("auto", description="As for the first model.")
     device: str = Field("auto", description="As for the first model.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
+    threads: int | None = Field(None, ge=1, le=MAX_THREADS, description="CPU threads of a call.")
     streams: tuple[Annotated[str, Field(pattern=ID)], ...] | None = Field(
         None, max_length=256, description="Ids of the streams that take part; default: all."
     )

@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
-from streamvision.core.config.section import ClassName, Section, listed_in
+from streamvision.core.config.section import MAX_THREADS, ClassName, Section, listed_in
 from streamvision.core.model_location import ModelSetting
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 Tune = Literal["auto", "latency", "throughput", "kept", "off"]
+MAX_DETECTIONS = 5000
+"""As many boxes as are compared with each other where duplicates are told; memory and time grow with them."""
 CALLS_KEYS = ("threads", "requests", "tune")
 """Keys that say how many calls run at a time; they change no result."""
 CHOICE_KEYS = (
@@ -50,7 +52,7 @@ class ModelConfig(Section):
         "and less exact, on CPUs that have it (by OpenVINO).",
     )
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of each call into the network; default: as `tune` finds."
+        None, ge=1, le=MAX_THREADS, description="CPU threads of each call into the network; default: as `tune` finds."
     )
     requests: int | None = Field(
         None, ge=1, le=64, description="Calls into the network at the same time; default: as `tune` finds."
@@ -82,7 +84,9 @@ class ModelConfig(Section):
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
     iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
     agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
-    max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
+    max_detections: int = Field(
+        300, ge=1, le=MAX_DETECTIONS, description="Most objects on one picture, the best by score."
+    )
     classes: tuple[ClassName, ...] | None = Field(None, description="Report these classes only, by name or number.")
     head: str | None = Field(
         None,

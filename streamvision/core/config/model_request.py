@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from streamvision.core.config.model import Precision
 from streamvision.core.config.model_input import ModelInputConfig
-from streamvision.core.config.section import Section, listed_in
+from streamvision.core.config.section import MAX_THREADS, Section, listed_in
 
 
 class ModelProofConfig(Section):
@@ -82,7 +82,10 @@ class ModelRequest(ModelProofConfig):
     )
     precision: Precision = Field("auto", description="Arithmetic, as `model.precision`.")
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of each call, as `model.threads`; default: as is set for the present one."
+        None,
+        ge=1,
+        le=MAX_THREADS,
+        description="CPU threads of each call, as `model.threads`; default: as is set for the present one.",
     )
     requests: int | None = Field(
         None,

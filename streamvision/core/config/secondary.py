@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
-from streamvision.core.config.section import ClassName, Section
+from streamvision.core.config.section import MAX_THREADS, ClassName, Section
 
 
 class AuxiliaryModelConfig(Section):
@@ -16,7 +16,7 @@ class AuxiliaryModelConfig(Section):
     score: float = Field(0.5, ge=0, le=1, description="Lowest score of a result that is kept.")
     backend: str = Field("auto", description="As for the first model.")
     device: str = Field("auto", description="As for the first model.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
+    threads: int | None = Field(None, ge=1, le=MAX_THREADS, description="CPU threads of a call.")
     head: str | None = Field(None, description="Layout of the outputs, for files without it.")
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
     input: ModelInputConfig = Field(

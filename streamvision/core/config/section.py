@@ -23,6 +23,8 @@ ID = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$"
 """What the id of a stream, or the name of a model, looks like."""
 SHOWN_NAME = r"^[^\x00-\x1f\x7f]{1,80}$"
 """What a name for people looks like."""
+MAX_THREADS = 1024
+"""Most threads of a call; each has a stack of its own, and more than a machine's cores gain nothing."""
 _IN_WORDS = {
     ID: "give 1 to 64 letters without accents, digits, hyphens, underscores and dots, no dot first",
     SHOWN_NAME: "give 1 to 80 characters on one line",

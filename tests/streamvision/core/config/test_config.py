@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from annotated_types import Le, Lt
 
 from streamvision.core.config.app import AppConfig, load_config, parse_config
 from streamvision.core.config.section import Section
@@ -97,6 +99,36 @@ def test_every_field_says_what_it_is() -> None:
     for section in ours:
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name} has no description"
+
+
+COSTS_NOTHING = {"max_frames", "min_side_px", "track", "crowd", "give_up_after"}
+"""Whole numbers of any size: nothing is kept for each."""
+
+
+def test_every_count_has_an_upper_bound() -> None:
+    """A count without one, such as of objects or threads, takes the memory of the machine."""
+    ours = [one for one in below(Section) if one.__module__.startswith("streamvision.core.config")]
+    counts = [
+        (f"{section.__name__}.{name}", field.metadata)
+        for section in ours
+        for name, field in section.model_fields.items()
+        if int in (field.annotation, *get_args(field.annotation)) and name not in COSTS_NOTHING
+    ]
+    assert {"ModelConfig.max_detections", "ModelConfig.threads"} <= {name for name, _ in counts}
+    unbounded = [name for name, limits in counts if not any(isinstance(one, (Le, Lt)) for one in limits)]
+    assert not unbounded
+
+
+def below(section: type[Section]) -> Iterator[type[Section]]:
+    for one in section.__subclasses__():
+        yield one
+        yield from below(one)
+
+
+@pytest.mark.parametrize("key", ["max_detections", "threads", "requests"])
+def test_a_count_above_its_bound_is_refused_in_a_sentence(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"test: model\.{key}: .* less than or equal to \d+ \(given: 1000000000\)"):
+        parse_config({"model": {"path": "m.onnx", key: 1_000_000_000}, "streams": []}, origin="test")
 
 
 def test_one_mistake_in_a_list_is_told_once() -> None:
