@@ -18,8 +18,12 @@ from streamvision.training.recipe import Augmentation, Recipe, load_recipe
 
 NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
-_CHOICES: dict[str, dict[str, Any]] = {"format": {"type": FORMAT_NAMES}}
-"""Options that take one of a list which is not the field's own."""
+_CHOICES: dict[str, dict[str, Any]] = {
+    "format": {"type": FORMAT_NAMES},
+    "add": {"multiple": True, "metavar": "DIR"},
+    "split": {"metavar": "FILE.json"},
+}
+"""What options take that is not said by the field."""
 
 _recipe_options = together(
     *(
@@ -68,6 +72,7 @@ def train(
       streamvision train --config recipe.yaml --data signs/
       streamvision train --resume runs/train/yolov8n-1
       streamvision train --data signs/ --model yolox_nano --weights yolox_nano.onnx --preset road
+      streamvision train --model runs/train/yolov8n-1/weights/best.pt --add collected --epochs 10 --lr 0.0005
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
@@ -76,7 +81,7 @@ def train(
     from streamvision.training.session import find_learning_rate, resume_training, start_training
 
     command = shlex.join(["streamvision", *sys.argv[1:]])
-    chosen = {key: value for key, value in given.items() if value is not None}
+    chosen = {key: value for key, value in given.items() if value not in (None, ())}
     if augment := {key: chosen.pop(key) for key in Augmentation.model_fields if key in chosen}:
         chosen["augment"] = augment
     if resume:

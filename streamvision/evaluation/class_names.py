@@ -62,10 +62,10 @@ def match_names(
             )
         names = tuple(model_names)
         notes.append("The data set has no class names; its numbers were taken for the model's classes, in their order.")
-    ids = {_key(name): class_id for class_id, name in enumerate(names)}
+    ids = {name_key(name): class_id for class_id, name in enumerate(names)}
     data_id = np.ma.MaskedArray(np.zeros(len(model_names), np.int32), mask=True)
     for model_id, name in enumerate(model_names):
-        if (class_id := ids.get(_key(name))) is not None:
+        if (class_id := ids.get(name_key(name))) is not None:
             data_id[model_id] = class_id
             if names[class_id] != name:
                 notes.append(f"The model's class {name!r} was taken for the data set's {names[class_id]!r}.")
@@ -99,8 +99,8 @@ def translate(class_id: NDArray[np.int32], match: ClassMatch) -> tuple[NDArray[n
 def _measured(names: tuple[str, ...], used: set[int], only: Sequence[str]) -> list[int]:
     if not only:
         return list(range(len(names)))
-    keys = tuple(_key(name) for name in names)
-    ids = {name: class_index(_key(name), keys) for name in only}
+    keys = tuple(name_key(name) for name in names)
+    ids = {name: class_index(name_key(name), keys) for name in only}
     if unknown := [name for name, class_id in ids.items() if class_id is None]:
         raise ConfigError(f"--class {_listed(unknown)}: not a class of the data set, which has {_listed(names)}")
     if not used & (chosen := {class_id for class_id in ids.values() if class_id is not None}):
@@ -108,7 +108,8 @@ def _measured(names: tuple[str, ...], used: set[int], only: Sequence[str]) -> li
     return sorted(chosen)
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return what two names of one class have in common: letters and digits, in small letters."""
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 

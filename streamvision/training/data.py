@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +14,7 @@ import yaml
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
-from streamvision.datasets import read_dataset, split_dataset
+from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import UNKNOWN, read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
     Dataset,
@@ -24,15 +22,16 @@ from streamvision.datasets.dataset import (
     LabelledImage,
     MappedPicture,
     NamedPicture,
+    NamedPictures,
     Picture,
     PictureSet,
     Problem,
 )
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
-from streamvision.datasets.files import SPLITS
 from streamvision.datasets.picture_files import BrokenPictureError, read_picture
-from streamvision.datasets.splitting import hold_out_fold
 from streamvision.datasets.yolo_txt import label_line
+from streamvision.training.additions import Addition, problems_of, read_addition, sentences
+from streamvision.training.parts import deal_parts
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -59,6 +58,12 @@ class TrainingData(Generic[Picture]):
     """By class, to learn from."""
     held_out: Counter[int] = field(default_factory=Counter)
     """By class, held out."""
+    held_out_added: tuple[Picture, ...] = field(default=(), kw_only=True)
+    """Pictures held out of added sets, which are measured by themselves."""
+    unproven: tuple[str, ...] = field(default=(), kw_only=True)
+    """Classes of added pictures that no held-out picture of the data set shows."""
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    """What became of added pictures, in sentences."""
 
     def describe(self) -> list[str]:
         """Return what will be learnt from, and what was wrong with it, in sentences."""
@@ -69,6 +74,12 @@ class TrainingData(Generic[Picture]):
             f"{self.split_origin}.",
             f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
         ]
+        lines += self.notes
+        if self.unproven:
+            lines.append(
+                f"No held-out picture shows {', '.join(self.unproven)}, so that none can tell the best epoch: the last "
+                "counts."
+            )
         if self.problems:
             first = self.problems[0]
             lines.append(f"{len(self.problems)} problems with files, the first: {first.path}: {first.reason}")
@@ -84,17 +95,31 @@ def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledI
         ConfigError: when there is nothing to learn from.
     """
     dataset = read_dataset(recipe.data, format=recipe.format)
-    train, val, repeats, origin = _parts(dataset, folder, recipe)
+    additions = [read_addition(path) for path in recipe.add]
+    parts = deal_parts(dataset, additions, folder, recipe)
+    train, val, repeats = parts.train, parts.val, parts.repeats
     if not any(image.boxes for image in train):
         raise ConfigError(
             f"{recipe.data}: none of {len(train)} pictures to learn from has an object marked on it; mark some, or see "
             f"what is wrong with streamvision data inspect {recipe.data}"
         )
     if recipe.generated:
-        drawn = _draw(folder.root / "generated", dataset.names, images=recipe.generated, seed=recipe.seed)
+        drawn = _draw(folder.root / "generated", parts.names, images=recipe.generated, seed=recipe.seed)
         train, repeats = (*train, *drawn), (*repeats, *(1,) * len(drawn))
     counts = [Counter(box.class_id for i in part for box in i.boxes if not box.ignore) for part in (train, val)]
-    return TrainingData(dataset.names, train, repeats, val, origin, dataset.problems, "objects", *counts)
+    return TrainingData(
+        parts.names,
+        train,
+        repeats,
+        val,
+        parts.origin,
+        (*dataset.problems, *problems_of(additions)),
+        "objects",
+        *counts,
+        held_out_added=parts.added.val,
+        unproven=parts.unproven(counts[1]),
+        notes=tuple(sentences(additions, parts.added, dataset.names, parts.names)),
+    )
 
 
 def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPicture]:
@@ -109,7 +134,13 @@ def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPict
             f"{recipe.data} has one class only ({pictures.names[0]}), which leaves nothing to tell apart; give a "
             "folder of pictures for each of two classes or more"
         )
-    return _prepared(pictures, lambda image: [image.class_id], folder, recipe)
+
+    def as_boxed(pictures: NamedPictures) -> Dataset:
+        return _as_boxed(pictures, lambda image: [image.class_id])
+
+    additions = [Addition(path, as_boxed(read_class_folders(path))) for path in recipe.add]
+    dataset = as_boxed(pictures)
+    return _prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
 
 
 def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPicture]:
@@ -131,7 +162,9 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
             f"{data / 'classes.txt'} names one class only ({names[0]}), which leaves nothing to tell apart; what is "
             "not of it needs a name too, such as background"
         )
-    prepared = _prepared(pictures, lambda image: _classes_on(image, names), folder, recipe)
+    by_path = {image.path: image for image in pictures.images}
+    dataset = _as_boxed(pictures, lambda image: _classes_on(image, names))
+    prepared = _prepared(dataset, (), folder, recipe, lambda one: by_path[one.path])
     if len(prepared.learnt) < 2:
         shown = ", ".join(names[class_id] for class_id in prepared.learnt) or "none"
         raise ConfigError(
@@ -175,23 +208,8 @@ def link_class_folders(data: TrainingData[NamedPicture], root: Path) -> Path:
     return root
 
 
-def repeats_for_rare_classes(images: Sequence[LabelledImage], *, most: int) -> tuple[int, ...]:
-    """Return how often to show each picture: the repeat factors of LVIS (Gupta et al. 2019), rounded.
-
-    A picture's factor is the largest of its classes', sqrt(t / share of pictures with the class), where t is the
-    share of the commonest class; at least 1, at most ``most``.
-    """
-    present = [{box.class_id for box in image.boxes} for image in images]
-    counts = Counter(class_id for ids in present for class_id in ids)
-    commonest = max(counts.values(), default=1)
-    factor = {class_id: math.sqrt(commonest / count) for class_id, count in counts.items()}
-    return tuple(min(most, round(max((factor[class_id] for class_id in ids), default=1.0))) for ids in present)
-
-
-def _prepared(
-    pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]], folder: RunFolder, recipe: Recipe
-) -> TrainingData[Picture]:
-    """Check and split pictures; the split sees each class of a picture as a box over all of it."""
+def _as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]]) -> Dataset:
+    """Return the pictures that can be read, each with a box over all of it for every class: what splits see."""
     labelled: list[LabelledImage] = []
     broken: list[Problem] = []
     for image in pictures.images:
@@ -203,54 +221,33 @@ def _prepared(
         box = (0.0, 0.0, float(file.width_px), float(file.height_px))
         boxes = tuple(LabelledBox(class_id, box) for class_id in classes_on(image))
         labelled.append(LabelledImage(image.path, file.width_px, file.height_px, boxes, image.split))
-    train, val, repeats, origin = _parts(Dataset(pictures.names, tuple(labelled)), folder, recipe)
-    by_path = {image.path: image for image in pictures.images}
+    return Dataset(pictures.names, tuple(labelled), (*pictures.problems, *broken))
+
+
+def _prepared(
+    dataset: Dataset,
+    additions: Sequence[Addition],
+    folder: RunFolder,
+    recipe: Recipe,
+    unboxed: Callable[[LabelledImage], Picture],
+) -> TrainingData[Picture]:
+    """Split pictures that :func:`_as_boxed` returned; ``unboxed`` turns each back."""
+    parts = deal_parts(dataset, additions, folder, recipe)
+    counts = [Counter(box.class_id for image in part for box in image.boxes) for part in (parts.train, parts.val)]
+    train, val, added = (tuple(map(unboxed, part)) for part in (parts.train, parts.val, parts.added.val))
     return TrainingData(
-        pictures.names,
-        tuple(by_path[image.path] for image in train),
-        repeats,
-        tuple(by_path[image.path] for image in val),
-        origin,
-        (*pictures.problems, *broken),
+        parts.names,
+        train,
+        parts.repeats,
+        val,
+        parts.origin,
+        (*dataset.problems, *problems_of(additions)),
         "pictures",
-        *(Counter(box.class_id for image in part for box in image.boxes) for part in (train, val)),
+        *counts,
+        held_out_added=added,
+        unproven=parts.unproven(counts[1]),
+        notes=tuple(sentences(additions, parts.added, dataset.names, parts.names)),
     )
-
-
-def _parts(
-    dataset: Dataset, folder: RunFolder, recipe: Recipe
-) -> tuple[tuple[LabelledImage, ...], tuple[LabelledImage, ...], tuple[int, ...], str]:
-    """Return the pictures to learn from, those held out, how often to show the former, and where the split is from."""
-    dataset, origin = _with_split(dataset, folder.split, recipe)
-    train, val = dataset.part("train").images, dataset.part("val").images
-    if not train or not val:
-        raise ConfigError(
-            f"{recipe.data} has {len(train)} pictures to learn from and {len(val)} held out; both parts need at least "
-            "one: add pictures, or change the share that is held out (--val-share)"
-        )
-    most = recipe.oversample_most if recipe.balance == "oversample" else 1
-    return train, val, repeats_for_rare_classes(train, most=most), origin
-
-
-def _with_split(dataset: Dataset, record: Path, recipe: Recipe) -> tuple[Dataset, str]:
-    val_share, seed = recipe.val_share, recipe.seed
-    if record.exists():
-        written = json.loads(record.read_text(encoding="utf-8"))
-        split_of = {name: split for split in SPLITS for name in written.get(split, ())}
-        images = tuple(replace(image, split=split_of.get(str(image.path))) for image in dataset.images)
-        return Dataset(dataset.names, images, dataset.problems), written["origin"]
-    if recipe.fold:
-        fold, folds = recipe.fold_numbers()
-        dataset = hold_out_fold(dataset, fold=fold, folds=folds, seed=seed)
-        origin = f"part {fold} of {folds} held out, stratified by class, seed {seed}"
-    elif dataset.part("train").images and dataset.part("val").images:
-        origin = "the data set's own"
-    else:
-        dataset = split_dataset(dataset, fractions={"train": 1 - val_share, "val": val_share}, seed=seed)
-        origin = f"stratified by class, {val_share:.0%} held out, seed {seed}"
-    parts = {split: [str(image.path) for image in dataset.part(split).images] for split in SPLITS}
-    write_whole(record, json.dumps({"origin": origin, "seed": seed, **parts}, indent=1))
-    return dataset, origin
 
 
 def _draw(folder: Path, names: Sequence[str], *, images: int, seed: int) -> tuple[LabelledImage, ...]:

@@ -87,6 +87,14 @@ class Recipe(Section):
         "for classifiers one with a folder for each class."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
+    add: tuple[Path, ...] = Field(
+        (),
+        description="Folder of labelled pictures that are learnt from, too, and never held out with those of data: "
+        "collected ones, or any data set; classes go by their names.",
+    )
+    split: Path | None = Field(
+        None, description="split.json of an earlier run: what it held out stays held out; default: that of --model's."
+    )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, yolox_nano (tiny, s, m, l), a "
         "detector or classifier of torchvision."
@@ -196,10 +204,12 @@ def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
     Raises:
         ConfigError: when the file cannot be read, or a key or value is not accepted.
     """
+    from streamvision.training.earlier_run import with_earlier_run  # which reads recipes, too
+
     document = read_yaml(path, Recipe, kind="recipe") if path else {}
     if isinstance(document.get("augment"), dict) and "augment" in given:
         given = given | {"augment": document["augment"] | given["augment"]}
-    document = document | given
+    document = with_earlier_run(document | given)
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
             raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe")

@@ -18,6 +18,8 @@ from streamvision.training.figures import TITLES, shown
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
+LAST_EPOCH = "epoch"
+"""The figure by which the last epoch is the best: where no held-out picture shows what was added."""
 PLOTTED = (*TITLES, "precision", "recall")
 """What is drawn of the held-out pictures."""
 
@@ -117,13 +119,19 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary[key]:.3f}' for key in figures)} |",
         f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",
         "",
-        "The best epoch was chosen by these pictures, so other pictures may give a little less. Measure them with "
-        f"`streamvision eval {summary['task']}`.",
+        f"{_choice(data)} Measure others with `streamvision eval {summary['task']}`.",
     ]
     lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
+    lines += [line for note in data.notes for line in (note, "")]
     lines += _class_table(data)
     lines += ["", "## Command", "", "```", folder.command.read_text(encoding="utf-8").rstrip(), "```"]
     return lines
+
+
+def _choice(data: TrainingData[Any]) -> str:
+    if data.unproven:
+        return f"The last epoch is the best, as no held-out picture shows {', '.join(data.unproven)}."
+    return "The best epoch was chosen by these pictures, so other pictures may give a little less."
 
 
 def _choices(recipe: Recipe, *, epochs: int) -> Iterator[str]:

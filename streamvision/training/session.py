@@ -47,9 +47,14 @@ def start_training(
     author's code only where they are trusted; else those that would are refused.
     """
     recipe = _checked(recipe, trusted=trust_checkpoint)
+    progress = TrainingProgress()
+    if recipe.split is not None:
+        progress.say(
+            f"What {recipe.split.parent} held out stays held out; its settings hold where no others are given."
+        )
     with new_run_folder(project, name, model=recipe.model) as folder:
         write_recipe(recipe, folder.recipe)
-        return _train(recipe, folder, TrainingProgress(), command=command, resume=False, trusted=trust_checkpoint)
+        return _train(recipe, folder, progress, command=command, resume=False, trusted=trust_checkpoint)
 
 
 def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
@@ -193,6 +198,10 @@ def _checked(recipe: Recipe, *, trusted: bool) -> Recipe:
         task = _architecture(recipe.model, trusted=trusted).task
         if recipe.format and task != "detect":
             raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
+        if recipe.add and task not in ("detect", "classify"):
+            raise ConfigError(
+                f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
+            )
     torch = import_torch()
     check_settings(recipe, family)
     torch_device(torch, recipe.device)

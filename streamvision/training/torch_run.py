@@ -18,13 +18,15 @@ from torch import nn
 from streamvision.checkpoints.checkpoint_file import read_run, read_tensors
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import write_whole
+from streamvision.core.words import counted
 from streamvision.training.batches import Samples, batch_count
+from streamvision.training.class_rows import carry_classes
 from streamvision.training.data import TrainingData
 from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile
+from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
@@ -63,6 +65,8 @@ class TorchRun(ABC):
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         self._recipe, self._data, self._folder, self._progress = recipe, data, folder, progress
+        if data.unproven:
+            self.figure = LAST_EPOCH
         self._trusted = trusted
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
@@ -96,8 +100,19 @@ class TorchRun(ABC):
         """Return what ``freeze`` counts, from the picture on."""
 
     def _begin(self, network: Any, weights: Path | None, *, head: Collection[str]) -> str:
-        """Load the weights that the recipe names; see :func:`begin_from`."""
-        return begin_from(network, weights, head=head, partial=self._recipe.partial_weights, trusted=self._trusted)
+        """Load the weights that the recipe names; see :func:`begin_from`. Classes of the same name go on."""
+        said = begin_from(network, weights, head=head, partial=self._recipe.partial_weights, trusted=self._trusted)
+        return said if weights is None else said + self._carry_classes(network, weights, head=head)
+
+    def _carry_classes(self, network: Any, weights: Path, *, head: Collection[str]) -> str:
+        """Let classes of an earlier run go on under their names where there are others now, and say how many."""
+        run = read_run(weights, trusted=self._trusted)
+        if run is None:
+            return ""
+        stored = read_tensors(weights, trusted=self._trusted)
+        names = list(map(str, run["names"]))
+        carried = carry_classes(network, stored, head=head, names=self._data.names, stored_names=names)
+        return f", {counted(carried, 'classes')} by name" if carried else ""
 
     def _batches(self, epoch: int, *, mixing: bool) -> Iterator[Any]:
         return self._samples.batches(self._data.repeats, self._recipe, epoch=epoch, mixing=mixing)

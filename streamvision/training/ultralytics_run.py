@@ -23,7 +23,7 @@ from streamvision.training.model_names import architectures, refusal_of_head, re
 from streamvision.training.own_labels import as_training_data
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile
+from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.torch_run import use_bf16
 
@@ -100,7 +100,7 @@ class UltralyticsRun:
                 "save_dir": str(folder.root),
                 "resume": str(folder.last) if resume else False,
             }
-            self.figure = CHOSEN_BY.get(self.task, "map50_95")
+            self.figure = LAST_EPOCH if data is not None and data.unproven else CHOSEN_BY.get(self.task, "map50_95")
             """The figure by which the best epoch is chosen; larger is better."""
             with self._refusals():
                 self._trainer = make_trainer(
@@ -108,6 +108,7 @@ class UltralyticsRun:
                     folder,
                     progress,
                     task=self.task,
+                    figure=self.figure,
                     queries=architecture.head == QUERIES_HEAD,
                     overrides=overrides,
                     bf16=use_bf16(recipe.precision, overrides["device"]),

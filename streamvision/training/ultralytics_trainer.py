@@ -23,7 +23,7 @@ from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile
+from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.ultralytics_losses import FullPrecisionLoss, WeightedClassLoss
 from streamvision.training.weights_fit import fitting_tensors
@@ -76,9 +76,11 @@ class TrainerMixin:
             self.fit = weights_fit(model, weights, self.recipe)
         # The last layer always learns, as everywhere else.
         self.args.freeze = min(self.recipe.freeze, len(model.model) - 1) or None
-        if weights is not None and self.recipe.init_classes and not self.resume:
+        if weights is not None and not self.resume:
             model.names = self.data["names"]
-            copy_class_rows(model, weights, self.recipe.init_classes)
+            same = [name for name in weights.names.values() if name in model.names.values()]
+            if self.recipe.init_classes or (same and _branch(model, "cv3") and _branch(weights, "cv3")):
+                copy_class_rows(model, weights, dict(zip(same, same, strict=True)) | self.recipe.init_classes)
         return model
 
     def build_dataset(self: Any, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
@@ -169,7 +171,7 @@ class TrainerMixin:
         best = self.best_fitness
         metrics, fitness = super().validate()  # type: ignore[misc]
         if metrics is not None:
-            fitness = as_written(curve_row(metrics)[self.figure])
+            fitness = as_written((curve_row(metrics) | {LAST_EPOCH: self.epoch + 1})[self.figure])
             self.best_fitness = fitness if best is None or fitness > best else best
         return metrics, fitness
 
@@ -257,6 +259,7 @@ def make_trainer(
     progress: TrainingProgress,
     *,
     task: str,
+    figure: str,
     queries: bool,
     overrides: dict[str, Any],
     bf16: bool,
@@ -269,6 +272,7 @@ def make_trainer(
         folder: where everything goes.
         progress: shows how far the run is.
         task: what the network does, one of :data:`BASES`.
+        figure: by which the best epoch is chosen.
         queries: whether it is RT-DETR, which has a trainer of its own.
         overrides: ultralytics' own settings.
         bf16: whether the network computes in bfloat16 on a CPU.
@@ -280,7 +284,7 @@ def make_trainer(
         "progress": progress,
         "bf16": bf16 and not queries,  # its matching of boxes to queries fails on rounded costs
         "spent_before_s": spent_before_s,
-        "figure": CHOSEN_BY.get(task, "map50_95"),
+        "figure": figure,
     }
     base = RTDETRTrainer if queries else BASES[task]
     read_no_caches()

@@ -87,10 +87,12 @@ class YoloxRun(TorchRun):
             name=str(weights),
         )
         network.load_state_dict(fitting, strict=False)
+        said = f"began from {weights.name} ({in_words})"
         if weights.suffix.lower() == ".onnx":
             shown = self._samples_for_statistics()
             restore_statistics(network, shown)
-        return f"began from {weights.name} ({in_words})"
+            return said
+        return said + self._carry_classes(network, weights, head=head)
 
     def _begin_classes(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Let classes begin from what the weights know of others, as the recipe's ``init_classes`` says."""

@@ -1,0 +1,51 @@
+"""What a run takes over from the earlier one whose weights it begins from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from streamvision.core.config.section import read_yaml
+from streamvision.core.errors import ConfigError
+from streamvision.training.families import family_of
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+_ITS_OWN = frozenset({"model", "weights", "partial_weights", "init_classes", "hours", "split"})
+"""Settings that say how the earlier run began, and nothing of the one that goes on from it."""
+
+
+def run_of_weights(document: dict[str, Any]) -> RunFolder | None:
+    """Return the run folder whose weights a recipe begins from; ``None`` where they are of no run of ours."""
+    given = document.get("weights") or document.get("model")
+    path = Path(given).expanduser() if isinstance(given, str | Path) else None
+    if path is None or path.suffix != ".pt" or path.parent.name != "weights":
+        return None
+    folder = RunFolder(path.parent.parent)
+    return folder if folder.recipe.is_file() and folder.split.is_file() else None
+
+
+def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe that has no data of its own with those of the run whose weights it begins from.
+
+    Its data, what it held out, what was added to it and its other settings are taken over; what the recipe itself says
+    wins, and what it adds is added to the former.
+
+    Args:
+        document: keys of :class:`Recipe`, not yet checked.
+
+    Raises:
+        ConfigError: when the recipe of that run cannot be read.
+    """
+    folder = run_of_weights(document)
+    if folder is None or document.get("data") is not None:
+        return document
+    earlier = read_yaml(folder.recipe, Recipe, kind="recipe")
+    if not isinstance(earlier.get("model"), str) or not isinstance(earlier.get("add", []), list):
+        raise ConfigError(f"{folder.recipe} is not the recipe of a run; give --data, and other weights or another run")
+    kept = {key: value for key, value in earlier.items() if key not in _ITS_OWN and value is not None}
+    added = dict.fromkeys(str(path) for path in (*earlier.get("add", []), *document.get("add", ())))
+    joined = kept | {"split": folder.split} | document | {"add": tuple(added)}
+    if family_of(earlier["model"]) != "ultralytics" and document.get("weights") is None:
+        joined |= {"model": earlier["model"], "weights": document["model"]}
+    return joined
