@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import AnalyticsEvent
@@ -49,17 +48,15 @@ class EventSink:
 def open_events(context: SinkContext) -> EventSink:
     """Return the sink of one stream; all streams share the file, whose first line names the columns where it is CSV.
 
-    A file with other columns, of another version, gets a dated name.
-
     Raises:
         OutputError: when it cannot be written.
     """
-    if is_csv(context.target) and context.existing == "continue" and _has_other_columns(context.target):
-        set_aside(context.target)
-    file = context.line_file()
-    if is_csv(file.path):
-        file.begin(HEADER)
-    return EventSink(file)
+    return EventSink(context.line_file(header=header_of(context.target)))
+
+
+def header_of(path: Path) -> str:
+    """Return the first line of a file of that name; empty for JSON lines, which have none."""
+    return HEADER if is_csv(path) else ""
 
 
 def is_csv(path: Path) -> bool:
@@ -78,13 +75,3 @@ def json_lines(events: Iterable[AnalyticsEvent]) -> str:
 def csv_lines(events: Iterable[AnalyticsEvent]) -> str:
     """Return one line of CSV for each event."""
     return csv_text(map(csv_cells, events))
-
-
-def _has_other_columns(path: Path) -> bool:
-    """Say whether a file holds events of a version that had other columns."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            first = file.readline(len(HEADER) + 1)
-    except OSError:
-        return False
-    return first not in ("", HEADER)

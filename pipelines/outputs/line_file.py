@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from pipelines.outputs.existing import Existing, set_aside
 from streamvision.core.errors import OutputError
+
+_log = logging.getLogger(__name__)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -28,25 +31,34 @@ class LineFile:
         path: the file.
         existing: what becomes of one that is there already.
         shared: other processes write lines to it, too.
+        header: the first line, which names the columns; a file with others, of another version, is not continued but
+            gets a dated name, unless other processes have it open.
 
     Raises:
         OutputError: when the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, existing: Existing = "keep", shared: bool = False) -> None:
+    def __init__(self, path: Path, *, existing: Existing = "keep", shared: bool = False, header: str = "") -> None:
         self.path = path
         self._lock = threading.Lock()
         self._users = 0
         self._shared = shared
-        self._begun = False
         self._whole = existing != "continue"  # a power cut may have left half a line at the end
         if existing == "keep":
             set_aside(path)
+        elif existing == "continue" and header and not shared and _has_other_columns(path, header):
+            _log.warning("%s has other columns than this version writes; it is now %s", path, set_aside(path))
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if existing == "overwrite" else 0)
         try:
             self._descriptor: int | None = os.open(path, flags, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
+        if header:
+            try:
+                self._write(header, only_first=True)
+            except OutputError:
+                self.release()
+                raise
 
     @property
     def closed(self) -> bool:
@@ -65,16 +77,6 @@ class LineFile:
             if self._users <= 0 and self._descriptor is not None:
                 descriptor, self._descriptor = self._descriptor, None
                 os.close(descriptor)
-
-    def begin(self, text: str) -> None:
-        """Write the first lines; nothing where they were written already, by this process or another.
-
-        Raises:
-            OutputError: as :meth:`append`.
-        """
-        if not self._begun:
-            self._begun = True
-            self._write(text, only_first=True)
 
     def append(self, text: str) -> None:
         """Write whole lines, all or nothing.
@@ -129,3 +131,15 @@ def _behind_whole_line(descriptor: int, end: int) -> bytes:
         return b"\n" if end and os.pread(descriptor, 1, end - 1) != b"\n" else b""
     except OSError:  # a device or a pipe
         return b""
+
+
+def _has_other_columns(path: Path, header: str) -> bool:
+    """Say whether a file holds something, and not behind this header."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            first = file.readline(len(header.encode()) + 1)
+    except OSError:
+        return False
+    return first not in (b"", header.encode())

@@ -191,7 +191,8 @@ def prepare_shared_files(config: OutputsConfig, *, live: bool) -> None:
     """
     for plugin, target in _wanted(config):
         if plugin.lines and not plugin.per_stream:
-            file = LineFile(target, existing=_existing(config, plugin, live=live))
+            existing = _existing(config, plugin, live=live)
+            file = LineFile(target, existing=existing, header=plugin.header_of(target))
             file.retain()
             file.release()
 

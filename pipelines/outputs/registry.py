@@ -7,6 +7,7 @@ all others are chosen by name, with their options, under ``outputs.sinks``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.registry import Plugin, Registry
@@ -26,6 +27,13 @@ class SinkPlugin(Plugin):
     """Endings that its file may have; ``None`` for any."""
     smoothed: str | None = None
     """What makes the sink of whole trajectories in its place, as ``factory``; ``None`` where it has none."""
+
+    header: str | None = None
+    """What gives the first line of a file by its path, as ``factory``; ``None`` where it has no columns."""
+
+    def header_of(self, path: Path) -> str:
+        """Return the first line of a file, which names its columns; empty where there is none."""
+        return "" if self.header is None else str(self._imported(self.header)(path))
 
     def for_outputs(self, config: OutputsConfig) -> SinkPlugin:
         """Return the sink as these outputs want it."""
@@ -48,6 +56,7 @@ SINKS: Registry[Plugin] = Registry(
             factory="pipelines.outputs.events:open_events",
             summary="events of the analytics, as JSON lines or CSV",
             lines=True,
+            header="pipelines.outputs.events:header_of",
         ),
         SinkPlugin(
             name="event_pictures",
@@ -82,6 +91,7 @@ SINKS: Registry[Plugin] = Registry(
             summary="a table with a row an identity, as CSV, and pictures of them",
             lines=True,
             suffixes=(".csv",),
+            header="pipelines.outputs.table:header_of",
         ),
     ],
 )

@@ -85,15 +85,19 @@ class SinkContext:
             raise ValueError(f"the sink of stream {self.stream_id} has no path")
         return self.path
 
-    def line_file(self) -> LineFile:
+    def line_file(self, *, header: str = "") -> LineFile:
         """Return the text file at :attr:`path`, opened once for all streams.
+
+        Args:
+            header: its first line, which names the columns; empty where it has none.
 
         Raises:
             OutputError: when it cannot be written.
         """
         file = self.line_files.get(self.target)
         if file is None or file.closed:
-            file = self.line_files[self.target] = LineFile(self.target, existing=self.existing, shared=self.shared)
+            file = LineFile(self.target, existing=self.existing, shared=self.shared, header=header)
+            self.line_files[self.target] = file
         return file
 
 

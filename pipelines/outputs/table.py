@@ -195,9 +195,9 @@ def open_table(context: SinkContext) -> TableSink:
     kept = context.outputs.table_crops_kept
     file = context.line_files.get(context.target)
     if not isinstance(file, TableFile) or file.closed:
-        file = TableFile(context.target, existing=context.existing, shared=context.shared)
+        header = header_of(context.target)
+        file = TableFile(context.target, existing=context.existing, shared=context.shared, header=header)
         context.line_files[context.target] = file
-    file.begin(csv_lines([COLUMNS]))
     rows = context.memory.get("rows")
     if rows is None:
         log = TrackletLog(
@@ -215,6 +215,11 @@ def open_table(context: SinkContext) -> TableSink:
         overwrite=context.existing == "overwrite",
     )
     return TableSink(rows, file, crops, live=context.live)
+
+
+def header_of(path: Path) -> str:
+    """Return the first line of a table, whatever its name."""
+    return csv_lines([COLUMNS])
 
 
 def crop_folder(table: Path) -> Path:

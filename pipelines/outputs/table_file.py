@@ -25,8 +25,8 @@ class TableFile(LineFile):
     cannot be taken back.
     """
 
-    def __init__(self, path: Path, *, existing: Existing = "keep", shared: bool = False) -> None:
-        super().__init__(path, existing=existing, shared=shared)
+    def __init__(self, path: Path, *, existing: Existing = "keep", shared: bool = False, header: str = "") -> None:
+        super().__init__(path, existing=existing, shared=shared, header=header)
         descriptor = self._descriptor
         is_regular = descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._has_tail = is_regular and not shared

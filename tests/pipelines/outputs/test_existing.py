@@ -16,6 +16,7 @@ from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.mot import used_numbers
 from pipelines.outputs.outputs import open_sinks, prepare_shared_files
 from pipelines.outputs.sink import SinkContext
+from pipelines.outputs.table import COLUMNS
 from streamvision.core.analysis import Analysis, AnalyticsEvent
 from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.detections import Detections
@@ -91,6 +92,42 @@ def test_a_table_of_a_version_with_other_columns_is_set_aside_and_not_continued(
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text().splitlines()))
     assert [(row["region"], row["id"]) for row in rows] == [("door", EVENT.id)]
     assert [path.read_text() for path in tmp_path.glob("e.*.csv")] == [old]
+
+
+OLD_TABLE = "stream,class_name,track_id\ngate,person,3\n"
+
+
+def test_identities_of_a_version_with_fewer_columns_are_set_aside_and_that_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(OLD_TABLE)
+    for _ in range(2):
+        outputs = open_sinks(OutputsConfig(table=table), [SinkContext(name, True, NAMES) for name in ("gate", "yard")])
+        for output in (one for opened in outputs.values() for one in opened):
+            output.write(rendered(1))
+            output.close()
+            assert not output.failures
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert len(rows) == 4 and all(set(row) == set(COLUMNS) for row in rows), "the second run goes on in the new file"
+    assert [path.read_text() for path in tmp_path.glob("t.*.csv")] == [OLD_TABLE]
+    assert caplog.text.count("has other columns than this version writes; it is now") == 1
+
+
+def test_columns_of_a_file_of_several_processes_are_looked_at_before_these_begin(tmp_path: Path) -> None:
+    table, events = tmp_path / "t.csv", tmp_path / "e.csv"
+    for file in (table, events):
+        file.write_text(OLD_TABLE)
+    config = OutputsConfig(table=table, events=events)
+    prepare_shared_files(config, live=True)
+    assert sorted(path.read_text() for path in tmp_path.glob("?.2*.csv")) == [OLD_TABLE] * 2
+    for stream in ("gate", "yard"):  # each of a process of its own
+        for output in open_sinks(config, [SinkContext(stream, True, NAMES)], shared=True)[stream]:
+            output.write(rendered(1))
+            output.close()
+            assert not output.failures
+    assert [row["stream"] for row in csv.DictReader(table.read_text().splitlines())] == ["gate", "yard"]
+    assert [row["region"] for row in csv.DictReader(events.read_text().splitlines())] == ["door", "door"]
 
 
 def test_numbers_of_a_continued_mot_file_do_not_come_twice(tmp_path: Path) -> None:
