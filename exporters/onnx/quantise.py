@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from exporters.converters import quiet
 from exporters.onnx.activations import extremes
-from exporters.onnx.graph import FLOAT, constants, element_types, find_regions
+from exporters.onnx.graph import FLOAT, constants, element_types, find_regions, fold_constants
 from exporters.onnx.opset import with_scales_by_channel
 from streamvision.core.errors import ExportError
 
@@ -48,7 +48,7 @@ class Quantiser:
     """
 
     def __init__(self, model: Any, tensors: Iterable[NDArray[Any]], *, float_layers: int) -> None:
-        self._model = with_scales_by_channel(copy.deepcopy(model))
+        self._model = fold_constants(with_scales_by_channel(copy.deepcopy(model)))
         graph = self._model.graph
         regions = find_regions(graph)
         for number, node in enumerate(graph.node):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.parity.chance import BEYOND_SHARE, most_of
 from exporters.parity.tolerances import MATCH_IOU, Tolerance
 from exporters.parity.verdict import Figure, worst
 from streamvision.core.boxes import oriented_overlaps, overlaps
@@ -111,17 +112,30 @@ class ObjectTally:
             Figure("lost_share", lost / max(self.source_objects, 1), limits.lost_share),
             Figure("gained_share", gained / max(self.export_objects, 1), limits.gained_share),
             Figure("mean_iou", float(iou.mean()) if pairs else None, limits.mean_iou, at_least=True),
-            Figure("iou_p5", self._quantile(iou, 0.05), limits.iou_p5, at_least=True),
+            Figure("iou_p5", self._quantile(iou, BEYOND_SHARE)),
+            Figure("iou_of_most", self._of_most(iou, 1), limits.iou_p5, at_least=True),
             Figure("least_iou", self._quantile(iou, self._outlier_share), limits.least_iou, at_least=True),
             Figure("common_shift_px", self._common_shift_px(), limits.shift_px if pairs >= ENOUGH_PAIRS else None),
             Figure("mean_score_difference", float(score.mean()) if pairs else None, limits.mean_score),
-            Figure("score_difference_p95", self._quantile(score, 0.95), limits.score_p95),
+            Figure("score_difference_p95", self._quantile(score, 1 - BEYOND_SHARE)),
+            Figure("score_difference_of_most", self._of_most(score, -1), limits.score_p95),
             Figure("greatest_score_difference", self._quantile(score, 1 - self._outlier_share), limits.greatest_score),
         ]
 
     @staticmethod
     def _quantile(values: F64, share: float) -> float | None:
         return float(np.quantile(values, share)) if len(values) else None
+
+    @staticmethod
+    def _of_most(values: F64, order: int) -> float | None:
+        """Return the worst of the values behind those that may be beyond the limit: 5 %, and what chance adds.
+
+        Args:
+            values: of the pairs.
+            order: 1 where the lowest values are the worst, -1 where the greatest are.
+        """
+        left_out = most_of(len(values), BEYOND_SHARE) if len(values) else 0
+        return float(order * np.sort(order * values)[left_out]) if left_out < len(values) else None
 
     def _common_shift_px(self) -> float | None:
         """Return how far the middle edge is shifted, the worst of the four; noise has no direction, an error has."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.parity.groups import GroupTally
 from exporters.parity.model_run import Trace
 from exporters.parity.object_sets import ObjectTally, mask_overlap, most_alike, object_overlaps, pair_up, same_class
 from exporters.parity.tolerances import Tolerance
@@ -98,6 +99,7 @@ class FinalObjects:
     def __init__(self, names: tuple[str, ...], tolerance: Tolerance, *, score: float) -> None:
         self._names, self._score, self._tolerance = names, score, tolerance
         self._tally = ObjectTally(tolerance, score=score)
+        self._groups = GroupTally(names, tolerance)
         self._mask_iou: list[float] = []
         self._keypoint_share: list[float] = []
         self._duplicates = 0
@@ -126,6 +128,8 @@ class FinalObjects:
         )
         counted = np.maximum(ours.score[pairs.source], theirs.score[pairs.export]) >= self._score
         first, second = ours[pairs.source[counted]], theirs[pairs.export[counted]]
+        lost, gained = (side[np.array(sorted(rows), np.intp)] for side, rows in zip((ours, theirs), alone, strict=True))
+        self._groups.add(first, second, pairs.iou[counted], lost=lost, gained=gained)
         self._add_masks(first, second)
         self._add_keypoints(first, second)
         self._renamed += renamed(iou, ours.class_id, theirs.class_id, sorted(alone[1]))
@@ -156,7 +160,13 @@ class FinalObjects:
                 f"{self._duplicates} of the export's {self._tally.export_objects} objects are duplicates of others: "
                 "its card says that suppression is inside, but duplicates come out, or suppression differs"
             )
-        return ParityStage("result", tuple(figures), tuple(faults), worst_picture=self._tally.worst_picture)
+        return ParityStage(
+            "result",
+            tuple(figures),
+            tuple(faults),
+            worst_picture=self._tally.worst_picture,
+            groups=self._groups.finish(),
+        )
 
     def _add_masks(self, ours: Detections, theirs: Detections) -> None:
         if ours.mask is not None and theirs.mask is not None:

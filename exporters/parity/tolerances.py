@@ -34,7 +34,7 @@ class Tolerance:
     least_iou: float | None
     """Least overlap of any object's two boxes; ``None``: one object alone is not judged."""
     iou_p5: float | None
-    """Least overlap that all but the worst 5 % of the objects reach; ``None``: not judged."""
+    """Least overlap of all objects but the worst: 5 %, and what chance adds to so few; ``None``: not judged."""
     shift_px: float
     """Most that all boxes together are shifted or grown, in pixels of the network's input: errors of arithmetic
     point in all directions, errors of geometry in one."""
@@ -43,7 +43,7 @@ class Tolerance:
     greatest_score: float | None
     """Most difference of any object's two scores; ``None``: one object alone is not judged."""
     score_p95: float | None
-    """Most difference of scores of all but the worst 5 % of the objects; ``None``: not judged."""
+    """Most difference of scores of all objects but the worst, as above; ``None``: not judged."""
     unmatched_share: float
     """Largest share of objects that only the source or only the export has."""
     lost_share: float | None
@@ -69,6 +69,9 @@ class Tolerance:
     """Most points of mAP50-95 that may be lost on labelled data."""
     reason: str
     """Why these."""
+    judges_groups: bool = True
+    """Whether objects of each class and size must keep the limits by themselves, too; see
+    :mod:`exporters.parity.groups`."""
 
 
 TOLERANCES: dict[ExportPrecision, Tolerance] = {
@@ -185,6 +188,7 @@ def tolerance_for(precision: ExportPrecision, *, untrained: bool = False) -> Tol
         mask_iou=min(tolerance.mask_iou, 0.85),
         keypoint_share=max(tolerance.keypoint_share, 0.10),
         relative_error=_UNTRAINED_ERROR * tolerance.relative_error,
+        judges_groups=False,
         reason="Random weights: rounding decides between boxes whose scores are nearly the same, so only their scores "
         "and the greater part of them can be compared.",
     )

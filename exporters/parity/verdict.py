@@ -20,7 +20,21 @@ STAGE_WORDS: dict[ParityStageName, str] = {
     "accuracy": "accuracy on labelled data",
 }
 """The stages in the order in which a picture meets them, and what people call them."""
+FIGURE_WORDS = {
+    "greatest_difference_levels": "the greatest difference of any input value, on the scale of 0 to 255,",
+    "difference_to_library_levels": "the mean difference to the library's own pixels, on the scale of 0 to 255,",
+    "common_shift_px": "the common shift of all boxes, in pixels of the input,",
+    "iou_p5": "the iou of all but the worst 5 % of the objects",
+    "iou_of_most": "the iou of all but the worst objects (5 %, and what chance adds)",
+    "score_difference_p95": "the score difference of all but the worst 5 % of the objects",
+    "score_difference_of_most": "the score difference of all but the worst objects (5 %, and what chance adds)",
+    "displaced_share": "the share of boxes that overlap too little",
+    "rescored_share": "the share of scores that differ too much",
+}
+"""What people call figures whose names do not say it."""
 _DECIMALS = 6
+_NAMED_GROUPS = 2
+"""Groups that a sentence names; the report has all."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,11 @@ class Figure:
     """What it may be at the most, or at the least; ``None`` for figures that only inform."""
     at_least: bool = False
     """Whether the limit is a lower one."""
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return FIGURE_WORDS.get(self.name, self.name.replace("_", " "))
 
     @property
     def passed(self) -> bool:
@@ -60,6 +79,33 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class GroupFigures:
+    """What was measured of the objects of one class, or of one size."""
+
+    name: str
+    """Which, in words."""
+    objects: int
+    """How many of them the source or the export has, the greater of both."""
+    figures: tuple[Figure, ...]
+    """What was measured; the limits are those of all objects, with what chance adds to so few."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether source and export agree on them."""
+        return all(figure.passed for figure in self.figures)
+
+    def sentence(self) -> str:
+        """Return what differs."""
+        broken = ", ".join(_broken(figure) for figure in self.figures if not figure.passed)
+        return f"{self.name} ({self.objects}): {broken}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        figures = {figure.name: figure.to_json() for figure in self.figures}
+        return {"name": self.name, "objects": self.objects, "passed": self.passed, "figures": figures}
+
+
+@dataclass(frozen=True)
 class ParityStage:
     """What became of one stage."""
 
@@ -73,11 +119,14 @@ class ParityStage:
     """What is worth knowing without being a fault, one sentence each."""
     worst_picture: str | None = None
     """Name of the picture on which it differs most."""
+    groups: tuple[GroupFigures, ...] = ()
+    """The objects of each class and size by themselves, where there are enough."""
 
     @property
     def passed(self) -> bool:
         """Whether source and export agree here."""
-        return not self.faults and all(figure.passed for figure in self.figures)
+        equal = all(figure.passed for figure in self.figures) and all(group.passed for group in self.groups)
+        return equal and not self.faults
 
     @property
     def words(self) -> str:
@@ -90,7 +139,8 @@ class ParityStage:
             return self.faults[0]
         broken = [figure for figure in self.figures if not figure.passed]
         if not broken:
-            return "equal within the limits"
+            groups = [group.sentence() for group in self.groups if not group.passed]
+            return "; ".join(groups[:_NAMED_GROUPS]) or "equal within the limits"
         where = f" (most on {self.worst_picture})" if self.worst_picture else ""
         return f"{', '.join(_broken(figure) for figure in broken)}{where}"
 
@@ -104,6 +154,7 @@ class ParityStage:
             "faults": list(self.faults),
             "notes": list(self.notes),
             "worst_picture": self.worst_picture,
+            "groups": [group.to_json() for group in self.groups],
         }
 
 
@@ -183,6 +234,5 @@ def worst(names: Sequence[str], differences: Sequence[float]) -> str | None:
 
 
 def _broken(figure: Figure) -> str:
-    name = figure.name.replace("_", " ")
     bound = "at least" if figure.at_least else "at most"
-    return f"{name} is {figure.value:.4g} where {bound} {figure.limit:.4g} is allowed"
+    return f"{figure.words} is {figure.value:.4g} where {bound} {figure.limit:.4g} is allowed"

@@ -43,6 +43,10 @@ class OpenVinoTarget:
             from exporters.graph.picture_input import answer_companions
 
             answer_companions(proto, card)
+        if options.precision == "int8":
+            from exporters.onnx.graph import fold_constants
+
+            proto = fold_constants(proto)
         model = _converted(openvino, proto, path)
         notes = _notes(options.precision)
         if options.precision == "int8":

@@ -52,10 +52,18 @@ class ModelConfig(Section):
         "and less exact, on CPUs that have it (by OpenVINO).",
     )
     threads: int | None = Field(
-        None, ge=1, le=MAX_THREADS, description="CPU threads of each call into the network; default: as `tune` finds."
+        None,
+        ge=1,
+        le=MAX_THREADS,
+        description="CPU threads of each call into the network; default: `tune` measures it in runs and services, "
+        "elsewhere it follows from the number of cores.",
     )
     requests: int | None = Field(
-        None, ge=1, le=64, description="Calls into the network at the same time; default: as `tune` finds."
+        None,
+        ge=1,
+        le=64,
+        description="Calls into the network at the same time; default: `tune` measures it in runs and services, "
+        "elsewhere it follows from the number of cores.",
     )
     tune: Tune = Field(
         "auto",

@@ -80,6 +80,21 @@ def test_depths_are_left_in_float_where_asked_for(quantiser: Quantiser) -> None:
         quantiser.quantised(in_float=frozenset(quantiser.depths))
 
 
+def test_weights_that_a_file_stores_in_fewer_bits_are_found(quantiser: Quantiser) -> None:
+    """As in the model that ships, whose weights are unpacked by nodes of the graph."""
+    packed = network(17)
+    for tensor in list(packed.graph.initializer):
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}.float16")
+        packed.graph.initializer.remove(tensor)
+        packed.graph.initializer.append(half)
+        packed.graph.node.insert(0, helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
+    rng = np.random.default_rng(4)
+    of_packed = Quantiser(packed, [rng.random((1, 3, 16, 16), np.float32)], float_layers=1)
+    assert of_packed.depths == quantiser.depths
+    stored = {tensor.data_type for tensor in of_packed.quantised().graph.initializer if len(tensor.dims) == 4}
+    assert stored == {TensorProto.INT8, TensorProto.FLOAT}, "the last layer is in float"
+
+
 def test_a_network_of_too_few_layers_or_without_pictures_is_refused() -> None:
     with pytest.raises(ExportError, match="no learned layer to quantise"):
         Quantiser(network(17), [], float_layers=LAYERS)
