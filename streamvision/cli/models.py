@@ -63,6 +63,7 @@ def models() -> None:
       streamvision models list
       streamvision models replace default /models/new.onnx --shadow-s 120 --wait
       streamvision models take-over default
+      streamvision models promote default runs/train/yolov8n-2
       streamvision models rollback default
     """
 
@@ -105,6 +106,25 @@ def replace(name: str, path: str, wait: bool, as_json: bool, **given: Any) -> in
     if wait:
         change = _awaited(service, change)
     return _tell(change, as_json)
+
+
+@models.command()
+@service_options
+@click.argument("name")
+@click.argument("run")
+@field_option("--shadow-s", ModelRequest, "shadow_s", default=0.0, help="How long both see live frames before.")
+def promote(name: str, run: str, shadow_s: float, as_json: bool, **where: Any) -> int:
+    """Let the model of a training run take the place of NAME; RUN is the run's folder on the service's machine.
+
+    The run has gone on from the model that NAME is now (`train --model .../best.pt --add ...`), and was found no worse
+    on pictures that neither learnt from. It takes over by itself; `models rollback NAME` puts the former back. Exit
+    code 1 where it is refused.
+    """
+    service = _service(**where)
+    folder = str(Path(run).resolve()) if Path(run).is_dir() else run.rstrip("/")
+    wanted = {"path": f"{folder}/weights/best.onnx", "prove": "gate", "take_over": "automatic"}
+    shadow = {"shadow_s": shadow_s} | ({"min_agreement": 0.0, "min_objects": 0} if shadow_s else {})
+    return _tell(_awaited(service, service.ask("PUT", _path(name), wanted | shadow)), as_json)
 
 
 @models.command()

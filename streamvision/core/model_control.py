@@ -115,14 +115,15 @@ class ModelComparison:
 class ModelProof:
     """What the new model was proven on before it saw a live frame."""
 
-    by: Literal["streams", "data", "report"]
-    """Pictures of the running streams, of a folder, or the report that its export left beside it."""
+    by: Literal["streams", "data", "report", "gate"]
+    """Pictures of the running streams, of a folder, the report that its export left beside it, or the comparison on
+    labelled pictures that lies there."""
     asked_pictures: int
-    """How many pictures it is to be proven on, at most; 0 for a report."""
+    """How many pictures it is to be proven on, at most; 0 where a file says it."""
     min_agreement: float
     """The agreement that is asked for."""
     comparison: ModelComparison | None
-    """The figures so far; ``None`` for a report."""
+    """The figures so far; ``None`` where a file says it."""
     notes: tuple[str, ...]
     """What is worth knowing without being a fault, one sentence each."""
 

@@ -77,8 +77,8 @@ def match_predictions(predictions: Predictions, *, lowest_score: float = 0.0) ->
     ]
 
 
-def match_image(found: Detections, truth: Truth) -> ImageMatch:
-    """Return what became of the detections of one picture."""
+def match_image(found: Detections, truth: Truth, *, hit_iou: float = HIT_IOU) -> ImageMatch:
+    """Return what became of the detections of one picture; an object is found from an overlap of ``hit_iou`` on."""
     order = np.argsort(-found.score, kind="stable")
     order = order[_rank_in_class(found.class_id[order]) < MAX_OF_CLASS]
     boxes = found.box_xyxy_px[order].astype(np.float64)
@@ -87,12 +87,12 @@ def match_image(found: Detections, truth: Truth) -> ImageMatch:
     iou = np.where(same_class & ~truth.ignore, overlaps(boxes, truth.box_xyxy_px), 0.0)
     object_index = np.ma.MaskedArray(np.zeros(len(order), np.int64), mask=True)
     # Each detection's choice depends on those before it; only rows that can hit anything are visited.
-    for row in np.flatnonzero((iou >= HIT_IOU).any(axis=1)):
+    for row in np.flatnonzero((iou >= hit_iou).any(axis=1)):
         best = int(iou[row].argmax())
-        if iou[row, best] >= HIT_IOU:
+        if iou[row, best] >= hit_iou:
             object_index[row] = best
             iou[:, best] = 0.0
-    in_crowd = shares_inside(boxes, truth.box_xyxy_px[truth.ignore]) >= HIT_IOU
+    in_crowd = shares_inside(boxes, truth.box_xyxy_px[truth.ignore]) >= hit_iou
     ignored = np.ma.getmaskarray(object_index) & (in_crowd & same_class[:, truth.ignore]).any(axis=1)
     score = found.score[order].astype(np.float64)
     return ImageMatch(truth, boxes, score, class_id, object_index, ignored)

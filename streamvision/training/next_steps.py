@@ -11,13 +11,16 @@ from streamvision.training.data import TrainingData
 from streamvision.training.run_folder import RunFolder
 
 
-def next_commands(folder: RunFolder, data: TrainingData[Any], onnx: str | None) -> list[str]:
-    """Return commands that show the model at work on the held-out pictures, and export it.
+def next_commands(
+    folder: RunFolder, data: TrainingData[Any], onnx: str | None, *, passed: bool | None = None
+) -> list[str]:
+    """Return commands that show the model at work on the held-out pictures, export it, and let it take over.
 
     Args:
         folder: of the run.
         data: what was learnt from.
         onnx: path of the ONNX file, where one was made.
+        passed: whether it is no worse than the model that it went on from; ``None`` where it was compared with none.
     """
     pictures = data.val[0].path.parent
     form = "openvino" if find_spec("openvino") is not None else "onnx"
@@ -27,6 +30,8 @@ def next_commands(folder: RunFolder, data: TrainingData[Any], onnx: str | None) 
     if onnx is not None:
         record = folder.root / "held-out.mp4"
         commands.insert(0, ["run", "--source", str(pictures), "--model", onnx, "--record", str(record)])
+    if onnx is not None and passed:
+        commands.append(["models", "promote", "default", str(folder.root)])
     return [shlex.join(["streamvision", *command]) for command in commands]
 
 

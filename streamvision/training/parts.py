@@ -60,7 +60,7 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
     record = _read_record(folder.split) if folder.split.exists() else None
     earlier = _read_record(recipe.split) if recipe.split is not None and record is None else None
     if record is not None or earlier is not None:
-        dataset, origin = _as_written(dataset, record or earlier or {}, recipe)
+        dataset, origin = _as_written(dataset, record or earlier or {}, recipe.split or folder.split)
     elif recipe.fold:
         fold, folds = recipe.fold_numbers()
         dataset = hold_out_fold(dataset, fold=fold, folds=folds, seed=recipe.seed)
@@ -108,18 +108,27 @@ def repeats_for_rare_classes(images: Sequence[LabelledImage], *, most: int) -> t
     return tuple(min(most, round(max((factor[class_id] for class_id in ids), default=1.0))) for ids in present)
 
 
-def _as_written(dataset: Dataset, record: dict[str, Any], recipe: Recipe) -> tuple[Dataset, str]:
-    """Return the data set with the parts of a record, and where these come from."""
+def parts_as_written(dataset: Dataset, record: Path) -> Dataset:
+    """Return the data set of a run with the parts that the run has written down.
+
+    Raises:
+        ConfigError: when the record cannot be read, or is of other pictures.
+    """
+    return _as_written(dataset, _read_record(record), record)[0]
+
+
+def _as_written(dataset: Dataset, record: dict[str, Any], path: Path) -> tuple[Dataset, str]:
+    """Return the data set with the parts of a record, and where these come from, what has come since among it."""
     split_of = {name: split for split in SPLITS for name in record.get(split, ())}
     images = tuple(replace(image, split=split_of.get(str(image.path))) for image in dataset.images)
     origin = str(record["origin"])
     since = sum(image.split is None for image in images)
     if since == len(images):
         raise ConfigError(
-            f"none of the pictures in {recipe.data} is in the split of the earlier run ({recipe.split}); begin where "
-            "that run did, or give --data"
+            f"none of the pictures that were read is in the split of the earlier run ({path}); begin in the folder "
+            "where that run did, or give other --data"
         )
-    if since and recipe.split is not None:
+    if since:
         origin += f" ({counted(since, 'pictures')} that came since are left out; give them with --add)"
     return Dataset(dataset.names, images, dataset.problems), origin
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
+from streamvision.training.comparing import compare_with_earlier
 from streamvision.training.data import (
     TrainingData,
     link_class_folders,
@@ -120,7 +121,9 @@ def _train(
         summary["results"] = str(folder.results_png)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"No picture of results was drawn: {error}")
-    summary["next"] = next_commands(folder, data, summary.get("onnx"))
+    if run.task == "detect":
+        summary |= compare_with_earlier(recipe, folder, data, progress, trusted=trusted)
+    summary["next"] = next_commands(folder, data, summary.get("onnx"), passed=summary.get("gate", {}).get("passed"))
     write_card(recipe, folder, data, summary)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(

@@ -14,10 +14,11 @@ from streamvision.core.config.section import MAX_THREADS, Section, listed_in
 class ModelProofConfig(Section):
     """What a new model has to show, and who lets it take over."""
 
-    prove: Literal["streams", "data", "report", "none"] = Field(
+    prove: Literal["streams", "data", "report", "gate", "none"] = Field(
         "streams",
         description="What it is proven on before it sees live frames: pictures of its running streams; pictures of a "
-        "folder; the report that its export left beside it (FILE.parity.json); or nothing.",
+        "folder; the report that its export left beside it (FILE.parity.json); the comparison with the present one on "
+        "labelled pictures that `train --add` or `eval compare --record` left there (FILE.gate.json); or nothing.",
     )
     data: str | None = Field(
         None, max_length=4096, description="For `prove: data`: folder of JPEG and PNG pictures, others below it too."

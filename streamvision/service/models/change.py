@@ -17,7 +17,9 @@ from streamvision.core.model_control import (
     ENDED,
     ModelChangeState,
 )
+from streamvision.core.model_location import ModelAddress
 from streamvision.core.redaction import redact_outside
+from streamvision.evaluation.gate import check_gate
 from streamvision.inference.model import Model
 from streamvision.models import find_model, model_file
 from streamvision.service.models import memory
@@ -143,7 +145,7 @@ class Change:
                     return False
                 first = self._opened(present)
                 try:
-                    if order.request.prove in ("data", "report"):
+                    if order.request.prove in ("data", "report", "gate"):
                         self._prove(first, present)
                 finally:
                     first.close()
@@ -182,6 +184,8 @@ class Change:
         model.close()
         if order.request.prove == "report":
             check_report(model_file(order.config.path), model.own_card)
+        elif order.request.prove == "gate":
+            self._check_gate()
 
     def _replace(self, group: ModelGroup) -> None:
         first = self._opened(group)
@@ -250,6 +254,10 @@ class Change:
             check_report(model_file(self._order.config.path), first.model.own_card)
             self.progress.proof_notes = ("The report of its export says that it does what its source does.",)
             return
+        if request.prove == "gate":
+            self.progress.enter("proving", "What both models find on held-out pictures is being read.")
+            self.progress.proof_notes = (self._check_gate(),)
+            return
         proof = self.progress.proof = Proof(
             request, first, group, caller=self._caller, given_up=lambda: self.progress.given_up
         )
@@ -257,6 +265,12 @@ class Change:
         self.progress.enter("proving", f"The new model is compared with the present one on {where}.")
         proof.run()
         self.progress.check_wanted()
+
+    def _check_gate(self) -> str:
+        """Return what the comparison beside the new model says; raises as :func:`check_gate` does."""
+        order = self._order
+        old = None if isinstance(find_model(order.before.path), ModelAddress) else model_file(order.before.path)
+        return check_gate(model_file(order.config.path), old=old)
 
     def _run_beside(self, first: FirstModel, group: ModelGroup) -> None:
         """Let the new model see a share of the frames, and wait until it may take over."""

@@ -25,6 +25,7 @@ from streamvision.core.model_control import (
 )
 from streamvision.core.model_location import ModelAddress, ModelLocation
 from streamvision.core.redaction import short
+from streamvision.evaluation.gate import gate_file
 from streamvision.inference.backends.registry import check_model
 from streamvision.models import model_file
 from streamvision.service.models.change import Change
@@ -228,12 +229,17 @@ def _check_there(config: ModelConfig, request: ModelRequest) -> None:
     """Refuse at once what can be told without opening anything.
 
     Raises:
-        ConfigError: when there is no such file, no picture to prove it on, or no report.
+        ConfigError: when there is no such file, no picture to prove it on, or no file that does.
     """
     try:
         check_model(config.path)
         if request.data is not None:
             pictures_in(Path(request.data), count=1, most=MOST_FILES)
+        if request.prove == "gate" and not (gate := gate_file(model_file(config.path))).is_file():
+            raise ConfigError(
+                f"there is no comparison {gate}; train with --add, use `streamvision eval compare --record`, or prove "
+                "it otherwise"
+            )
         if request.prove == "report" and not (report := report_of(model_file(config.path))).is_file():
             raise ConfigError(f"there is no report {report}; export the model with streamvision, or prove it otherwise")
     except ConfigError:

@@ -220,7 +220,7 @@ class Progress:
             return None
         return ModelProof(
             by=request.prove,
-            asked_pictures=0 if request.prove == "report" else request.pictures,
+            asked_pictures=0 if request.prove in ("report", "gate") else request.pictures,
             min_agreement=request.min_agreement,
             comparison=proof.figures() if proof is not None else None,
             notes=(*self.proof_notes, *(proof.notes if proof is not None else ())),

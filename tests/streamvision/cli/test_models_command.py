@@ -16,6 +16,7 @@ from streamvision.cli.main import cli
 from streamvision.cli.service_client import ServiceClient, ServiceError
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import ENDED
+from streamvision.evaluation.gate import Gate, GateResult, write_gate
 from support.accounts import People, people
 from support.serving import BOXES, Served, serving, until, write_config
 from support.tiny_detector import tiny_detector
@@ -72,6 +73,27 @@ def test_a_model_is_replaced_and_put_back(models: Any, served: Served, folder: P
     assert models("rollback", "default")[0] == 0
     until(lambda: json.loads(models("status", "default", "--json")[1])["state"] in ENDED, "it is back")
     assert json.loads(models("list", "--json")[1])["models"][0]["path"] == str(first)
+
+
+def test_a_training_run_is_promoted_where_its_comparison_says_so(models: Any, served: Served, folder: Path) -> None:
+    running = Path(json.loads(models("list", "--json")[1])["models"][0]["path"])
+    run = folder / "run"
+    (run / "weights").mkdir(parents=True)
+    new = tiny_detector(run / "weights" / "best.onnx")
+    with pytest.raises(ServiceError, match="there is no comparison"):
+        models("promote", "default", str(run))
+    result = GateResult(Gate(), 0.5, 0.6, 0.05, 0.15, 0.0, 40, {}, {}, ())
+    other = tiny_detector(folder / "another.onnx", seed=5)
+    write_gate(result, old=other, new=new)
+    code, said = models("promote", "default", str(run))
+    assert code == 1 and "with another model than the one that runs" in said
+    write_gate(result, old=running, new=new)
+    code, said = models("promote", "default", str(run))
+    assert code == 0 and str(new) in said
+    assert json.loads(models("list", "--json")[1])["models"][0]["path"] == str(new)
+    assert "0.600" in json.loads(models("status", "default", "--json")[1])["proof"]["notes"][0]
+    assert models("rollback", "default")[0] == 0
+    until(lambda: json.loads(models("status", "default", "--json")[1])["state"] in ENDED, "it is back")
 
 
 def test_one_that_is_refused_ends_with_an_exit_code(models: Any, folder: Path) -> None:

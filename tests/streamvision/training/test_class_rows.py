@@ -68,6 +68,8 @@ def test_an_earlier_run_goes_on_with_a_class_more(tmp_path: Path, monkeypatch: p
     recipe = load_recipe(None, {"model": first["best"], "add": (tmp_path / "collected",), "epochs": 2})
     second = start_training(recipe, project=tmp_path, name="second", command="train")
     assert second["best_epoch"] == 2  # no held-out picture shows a triangle, so the last counts
+    assert second["gate"]["passed"] and abs(second["gate"]["difference"]) < 0.02  # nothing has moved
+    assert (tmp_path / "second" / "weights" / "best.pt.gate.json").is_file()
     old, new = _class_rows(Path(first["best"])), _class_rows(Path(second["best"]))
     assert sorted(new) == ["disc", "square", "triangle"]
     assert all(torch.allclose(new[name], old[name], atol=1e-5) for name in old)
