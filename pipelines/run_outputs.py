@@ -7,6 +7,8 @@ from typing import Protocol
 
 from pipelines.capture.registry import source_files
 from pipelines.capture.source import SourceSpec
+from pipelines.outputs.collecting import CollectedStream, Collector
+from pipelines.outputs.collecting.sink import CollectingSink
 from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
@@ -14,6 +16,7 @@ from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.telemetry import DropCounter
 
 
 class OutputStream(Protocol):
@@ -56,6 +59,8 @@ class RunOutputs:
         self._several = several
         self._shared = shared
         self._files = OpenedFiles()
+        self.collector = Collector(config.collect) if config.collect is not None else None
+        """Keeps frames that are worth labelling; ``None`` where nobody does."""
 
     def check(self, stream_ids: Sequence[str], sources: Iterable[SourceSpec]) -> None:
         """Find out whether the files of streams can be written, and are not what is read.
@@ -71,6 +76,8 @@ class RunOutputs:
         models = [one.path for one in (self._config.model, *self._config.models.values())]
         read = [path for spec in sources for path in source_files(spec)]
         check_outputs(self._config.outputs, stream_ids=stream_ids, inputs=[*models, *read], several=self._several)
+        if self.collector is not None:
+            self.collector.check()
 
     def open(self, streams: Sequence[OutputStream]) -> dict[str, list[Output]]:
         """Open the outputs of streams and return them by stream.
@@ -78,7 +85,7 @@ class RunOutputs:
         Raises:
             OutputError: when one cannot be opened; none of these is then.
         """
-        return open_sinks(
+        opened = open_sinks(
             self._config.outputs,
             [self._context(stream) for stream in streams],
             further=self._further,
@@ -86,6 +93,27 @@ class RunOutputs:
             shared=self._shared,
             files=self._files,
         )
+        try:
+            for stream in streams:
+                opened[stream.id] += self._collecting(stream)
+        except BaseException:
+            for output in (output for outputs in opened.values() for output in outputs):
+                output.close()
+            raise
+        return opened
+
+    def _collecting(self, stream: OutputStream) -> list[Output]:
+        """Return the output that keeps frames of a stream which are worth labelling, where it is wanted."""
+        collector = self.collector
+        if collector is None or stream.config.collect is False or not isinstance(stream, CollectedStream):
+            return []
+        drops = DropCounter()
+
+        def open_it() -> CollectingSink:
+            return CollectingSink(collector, stream, live=stream.spec.live, drops=drops)
+
+        target = str(collector.config.folder)
+        return [Output("collect", open_it(), target=target, drops=drops, reopen=open_it)]
 
     def _context(self, stream: OutputStream) -> SinkContext:
         return SinkContext(

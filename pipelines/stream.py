@@ -16,6 +16,7 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_settings import StreamSettings
 from pipelines.stream_worker import StreamWorker
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
@@ -91,6 +92,16 @@ class Stream:
     def names(self) -> tuple[str, ...]:
         """Class names of its model, by class id."""
         return self.group.models.names
+
+    @property
+    def safe_source(self) -> str:
+        """Where its frames come from, without secrets."""
+        return self.spec.safe_uri
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The model that its frames go through now, and what counts as found."""
+        return self.settings.run.model
 
     @property
     def channel(self) -> LiveChannel:

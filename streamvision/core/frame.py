@@ -139,6 +139,8 @@ class Result:
     """What the network was shown of the frame."""
     sequence: int = 0
     """Place of the result among those of its stream that entered the network."""
+    found: Detections | None = None
+    """All that the network found, weak objects included, before a tracker chose; ``None`` without a tracker."""
 
 
 def describe_when(taken: WallTime | None, position: Position | None) -> dict[str, Any]:

@@ -139,6 +139,21 @@ class Collection:
             raise
         return name
 
+    def withdraw(self, name: str) -> bool:
+        """Remove a picture that waits, as whoever added it may; return whether it did.
+
+        Raises:
+            OutputError: when others keep the folder locked.
+        """
+        with locked(self.folder):
+            places = [self._place("waiting", name, suffix) for suffix in (".json", ".jpg")]
+            if not all(is_there(place) for place in places):
+                return False
+            with writing(places[0], instead="see who may write there"):
+                for place in places:
+                    place.unlink(missing_ok=True)
+        return True
+
     def waiting_names(self) -> list[str]:
         """Return what the waiting pictures are called, at most :data:`MAX_WAITING`, in order."""
         names = self._stems("waiting", ".jpg") & self._stems("waiting", ".json")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,6 +109,20 @@ def near_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
                 first, second = known[at + i], known[to + j]
                 if first < second and _same_look(prints[first], prints[second]):
                     yield first, second
+
+
+def alike(hash: int, thumbnail: NDArray[Any], hashes: NDArray[np.uint64], thumbnails: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the indices of the pictures that are the same as one or nearly so.
+
+    Args:
+        hash: of the one.
+        thumbnail: (16, 16, 3) levels of the one.
+        hashes: (N,) of the others.
+        thumbnails: (N, 16, 16, 3) levels of the others.
+    """
+    near = np.flatnonzero(_bit_count(hashes ^ np.uint64(hash)) <= NEAR_HASH_BITS)
+    difference = np.abs(thumbnails[near].astype(np.float32) - thumbnail).mean(axis=(1, 2, 3))
+    return np.asarray(near[difference <= NEAR_THUMBNAIL_LEVELS])
 
 
 def exact_groups(prints: Sequence[Fingerprint]) -> list[list[int]]:

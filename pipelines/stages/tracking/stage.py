@@ -41,6 +41,7 @@ class Tracking(FrameStage):
         if result.plan.kind == "predicted":
             found = self._tracker.predict(pts_s=frame.pts_s, picture_px=picture_px)
         else:
+            result.found = result.detections
             found = self._tracker.update(result.detections, pts_s=frame.pts_s, picture=frame.picture)
         box = cut_at_edges(found.box_xyxy_px, picture_px)
         result.detections = found if np.array_equal(box, found.box_xyxy_px) else found.with_columns(box_xyxy_px=box)

@@ -11,6 +11,7 @@ from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.cluster import ClusterConfig
+from streamvision.core.config.collect import CollectConfig
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.fleet import FleetConfig
 from streamvision.core.config.model import ModelConfig
@@ -57,6 +58,9 @@ class AppConfig(Section):
     )
     across_cameras: Annotated[AcrossCamerasConfig | None, given_by("model")] = Field(
         None, description="One identity for one object in all cameras; absent: each camera has its own."
+    )
+    collect: Annotated[CollectConfig | None, given_by("folder")] = Field(
+        None, description="Frames that are worth labelling, kept in a folder; absent: none are."
     )
     secondary_models: tuple[SecondaryModelConfig, ...] = Field(
         (), max_length=16, description="Models that run on the objects which the first model found."
@@ -157,6 +161,15 @@ class AppConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _frames_are_collected_in_one_process(self) -> AppConfig:
+        if self.collect is not None and (self.workers > 1 or self.cluster is not None):
+            where = "run on several machines" if self.cluster is not None else "share workers"
+            raise ValueError(
+                f"collect chooses among the frames of all streams in one process, and these {where}; leave out one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _cluster_gets_what_crosses_machines(self) -> AppConfig:
         if self.cluster is None:
             return self
@@ -214,6 +227,8 @@ class AppConfig(Section):
             own["adaptive"] = stream.adaptive.model_copy(update=budget)
         if stream.record and self.outputs.record is None:
             raise ConfigError("a stream is to be recorded, but outputs.record does not say where; set it, too")
+        if stream.collect and self.collect is None:
+            raise ConfigError("a stream is to be collected from, but collect.folder does not say where to; set it, too")
         if stream.record is False:
             own["outputs"] = self.outputs.model_copy(update={"record": None})
         return self.model_copy(update=own)

@@ -34,6 +34,7 @@ MAIN_KEYS = {
     "across_cameras": "model",
     "recording": "mode",
     "mqtt": "host",
+    "collect": "folder",
 }
 """The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
 

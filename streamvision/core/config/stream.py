@@ -91,6 +91,9 @@ class StreamConfig(Section):
     )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
     overlay: OverlayConfig | None = Field(None, description="What is drawn here; default: what the file says.")
+    collect: bool | None = Field(
+        None, description="Whether frames of it are kept to be labelled; default: where `collect` of the run is set."
+    )
     record: bool | None = Field(
         None, description="Whether it is recorded to `outputs.record`; default: where that is set."
     )
