@@ -22,6 +22,7 @@ from pipelines.live_video.relays import PacketRelays
 from pipelines.model_groups import ModelGroups
 from pipelines.model_tuning import with_goals
 from pipelines.off_stream import OffStream
+from pipelines.outputs.collecting import Tally
 from pipelines.outputs.sink import SinkFactory
 from pipelines.run_outputs import RunOutputs
 from pipelines.stages.registry import configured_stages
@@ -253,6 +254,11 @@ class Pipeline:
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
         return quantiles_ms(self.times.distributions())
+
+    @property
+    def collected(self) -> Tally | None:
+        """What was looked at and kept so far to be labelled; ``None`` where nothing is."""
+        return self._outputs.collector.tally if self._outputs.collector is not None else None
 
     @property
     def names(self) -> tuple[str, ...]:

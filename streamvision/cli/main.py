@@ -35,6 +35,7 @@ COMMANDS = {
     "artifacts": "Publish signed models in a store, and pull them from there.",
     "users": "Manage who may use the page, and tokens for programs.",
     "probe": "See what a source is: its tracks, size, rotation, colours.",
+    "collect": "Keep the frames of streams that are worth labelling.",
     "find": "Find an object again in recordings, by its appearance.",
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",

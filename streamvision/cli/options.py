@@ -18,6 +18,7 @@ from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import AppConfig, load_config, parse_config
+from streamvision.core.config.collect import CollectConfig
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
@@ -254,6 +255,7 @@ output_options = together(
     field_option("--record", OutputsConfig, "record", metavar="F.mp4"),
     field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
     field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
+    field_option("--collect", CollectConfig, "folder", name="collect", metavar="DIR"),
     field_option("--table", OutputsConfig, "table", metavar="F.csv"),
     field_option("--smooth", OutputsConfig, "smooth"),
     field_option("--overwrite", OutputsConfig, "overwrite"),

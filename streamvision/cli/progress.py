@@ -50,10 +50,10 @@ class Progress(_Shown):
         self._line.clear()
         log_failure(failure)
 
-    def show(self, statuses: list[StreamStatus]) -> None:
-        """Show how the streams are doing, if it is time to."""
+    def show(self, statuses: list[StreamStatus], *more: str) -> None:
+        """Show how the streams are doing, and what more there is to say, if it is time to."""
         elapsed_s = time.monotonic() - self._begin_s
-        self._line.show(lambda: "  |  ".join(describe(status, elapsed_s) for status in statuses))
+        self._line.show(lambda: "  |  ".join([*(describe(status, elapsed_s) for status in statuses), *more]))
 
 
 class StepProgress(_Shown):

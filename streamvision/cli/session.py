@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ import click
 
 from pipelines.engine import Pipeline
 from pipelines.live_video.live_video import offer_packets
+from pipelines.outputs.collecting import Tally
 from pipelines.restream import offer_videos
 from pipelines.workers import WorkerPool
 from streamvision.cli.mqtt import mqtt_publisher
@@ -29,6 +31,7 @@ from streamvision.core.health import hangs
 from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
+from streamvision.core.words import counted
 from streamvision.service.page_access import page_access
 from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
@@ -111,7 +114,7 @@ def run_session(
                     if on_reload and signals.take_reload():
                         _reload(on_reload, manager)
                     failures, statuses = pipeline.failures(), pipeline.statuses()
-                    progress.show(statuses)
+                    progress.show(statuses, *(tally.describe() for tally in _collected(pipeline)))
                     if service or any(status.state not in FINAL_STATES for status in statuses):  # else the end says it
                         _say_failures(failures, told, progress)
                     if not any(map(hangs, statuses)) and (server is None or server.serving):
@@ -127,6 +130,8 @@ def run_session(
         click.echo(json.dumps(report))
     else:
         _print_report(pipeline.statuses())
+        for tally in _collected(pipeline):
+            _print_collected(tally)
     for failure in report["failures"]:
         if failure not in told or not shown_once():
             say_failure(failure)
@@ -174,6 +179,7 @@ def _report(pipeline: Pipeline | WorkerPool | Service, seconds: float, *, interr
         "interrupted": interrupted,
         "failures": pipeline.failures(),
         "files": [str(file) for file in written_files(pipeline.statuses())],
+        **({"collected": collected[0].to_json()} if (collected := _collected(pipeline)) else {}),
     }
 
 
@@ -181,6 +187,29 @@ def _print_report(statuses: list[StreamStatus]) -> None:
     _print_streams(statuses)
     if files := written_files(statuses):
         click.echo("\n".join(["Written:", *described(files)]))
+
+
+def _collected(pipeline: Pipeline | WorkerPool | Service) -> list[Tally]:
+    """Return what was collected, where anything is."""
+    tally = pipeline.collected if isinstance(pipeline, Pipeline) else None
+    return [] if tally is None else [tally]
+
+
+def _print_collected(tally: Tally) -> None:
+    """Say what was kept to be labelled, and what comes next."""
+    left_out = [
+        f"{counted(count, several)} {what}"
+        for count, several, what in (
+            (tally.near_duplicates, "frames", "looked like others"),
+            (tally.replaced, "frames", "made room for harder ones"),
+        )
+        if count
+    ]
+    click.echo(f"{tally.folder}: {'; '.join([tally.describe(), *left_out])}")
+    if tally.kept:
+        click.echo(f"Next: streamvision label {shlex.quote(str(tally.folder))}")
+    else:
+        click.echo("Nothing was hard enough; --least 0.1 keeps more, and --second-model FILE sees more.")
 
 
 def _print_streams(statuses: list[StreamStatus]) -> None:

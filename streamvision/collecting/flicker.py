@@ -31,6 +31,10 @@ SAME_PLACE_IOU = 0.3
 """Overlap from which an identity that begins where another has just ended is the same object."""
 
 
+LEAST_IOU = 0.1
+"""Overlap from which something is in the place of another, which may have moved."""
+
+
 class Earlier(NamedTuple):
     """A finding about an earlier frame."""
 
@@ -112,7 +116,7 @@ class FlickerWatch:
             known.seen_s, known.index, known.class_id, known.score, known.box = pts_s, index, class_id, score, box
             known.frames += 1
             known.missed.clear()
-        now += self._missing(seen, index, pts_s, names, picture_px)
+        now += self._missing(seen, boxes, index, pts_s, names, picture_px)
         earlier += self._over(pts_s, names, picture_px)
         earlier += self._never_tracked(found, identities, boxes, index, pts_s, names)
         while len(self._identities) > MAX_IDENTITIES:
@@ -124,19 +128,28 @@ class FlickerWatch:
     ) -> list[Finding]:
         """Return what shows where an identity begins: another that has just ended in its place."""
         for identity, other in self._identities.items():
-            if identity not in seen and other.missed and _iou(other.box, box) >= SAME_PLACE_IOU:
+            if identity not in seen and pts_s - other.seen_s <= SHORT_S and _iou(other.box, box) >= SAME_PLACE_IOU:
                 before, after = class_name(other.class_id, names), class_name(class_id, names)
                 why = f"a {before} loses its identity, and a {after} begins in its place"
                 return [Finding("flicker", 0.6, why, (_proposed(box, class_id, score, names),))]
         return []
 
     def _missing(
-        self, seen: set[int], index: int, pts_s: float, names: tuple[str, ...], picture_px: tuple[int, int]
+        self,
+        seen: set[int],
+        boxes: list[Corners],
+        index: int,
+        pts_s: float,
+        names: tuple[str, ...],
+        picture_px: tuple[int, int],
     ) -> list[Finding]:
-        """Take note of the identities that are not seen; where they should be is a first guess."""
+        """Take note of the identities that are not seen; where they should be is a first guess.
+
+        Where something is found in their place the tracker has lost them, and not the network.
+        """
         found = []
         for identity, known in self._identities.items():
-            if identity in seen:
+            if identity in seen or any(_iou(known.box, box) >= LEAST_IOU for box in boxes):
                 continue
             if len(known.missed) < MAX_MISSED:
                 known.missed.append((index, pts_s))
