@@ -39,6 +39,7 @@ COMMANDS = {
     "find": "Find an object again in recordings, by its appearance.",
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
+    "label": "Label pictures on a page in the browser.",
     "train": "Turn labelled pictures into weights.",
     "export": "Turn weights into files for other runtimes, each proven against its source.",
     "model-repository": "Put a model where Triton or MLServer serves it.",

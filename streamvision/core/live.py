@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
 from streamvision.core.fleet import Fleet
+from streamvision.core.labelling import Labelling
 from streamvision.core.model_control import ModelControl
 from streamvision.core.notify import Notifications, TargetStatus
 from streamvision.core.recordings import Recordings
@@ -175,6 +176,8 @@ class LiveView:
         """Who is told of events; ``None`` where nobody can be."""
         self.tracklets: Tracklets | None = None
         """Which identities were seen, and where; ``None`` where they are not kept."""
+        self.labelling: Labelling | None = None
+        """Pictures that are labelled on the page; ``None`` where there are none."""
         self.videos: LiveVideos | None = None
         """Makes videos of the streams; ``None`` where nobody does."""
         self.packets: LivePackets | None = None

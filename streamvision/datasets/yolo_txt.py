@@ -186,6 +186,20 @@ def write_yolo(dataset: Dataset, output: OutputFolder) -> None:
     output.write_text("data.yaml", text)
 
 
+def read_labels(path: Path, names: Sequence[str], width_px: int, height_px: int) -> list[LabelledBox]:
+    """Return the boxes of one label file; what is no box of these classes is left out.
+
+    Args:
+        path: the file.
+        names: the classes by their ids.
+        width_px: the picture's.
+        height_px: the picture's.
+    """
+    reader = _LabelReader(path, PictureFile(path, width_px, height_px, 1), names, Collector(no_progress))
+    ids = {name: index for index, name in enumerate(names)}
+    return [LabelledBox(ids[marked.name], marked.box_xyxy_px) for marked in reader]
+
+
 @dataclass
 class _LabelReader:
     """Reads the boxes of one text file, noting bad lines."""

@@ -30,6 +30,7 @@ from streamvision.web.fleet import add_fleet
 from streamvision.web.handshake import agreed_handshake
 from streamvision.web.hardening import harden
 from streamvision.web.hls import add_hls
+from streamvision.web.labelling import add_labelling
 from streamvision.web.live_response import LiveResponse, present_offer
 from streamvision.web.live_service import LiveService
 from streamvision.web.me import add_me
@@ -223,6 +224,8 @@ def create_app(
         add_recordings(app, view.recordings)
     if view.tracklets is not None:
         add_tracklets(app, view.tracklets)
+    if view.labelling is not None:
+        add_labelling(app, view.labelling)
     if view.videos is not None:
         add_hls(app, view.videos, channel_of)
     if view.fleet is not None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, redirect, render_template
+from werkzeug.wrappers import Response
 
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
@@ -19,6 +20,7 @@ _EVENTS = "/api/event-log"
 _RECORDINGS = "/api/recordings"
 _TRACKLETS = "/api/tracklets"
 _SETTINGS = "/api/settings"
+_LABELS = "/api/label"
 _KINDS = {
     "line": "crossed a line",
     "zone_entered": "entered a zone",
@@ -50,12 +52,18 @@ def add_pages(
     def offered(address: str) -> bool:
         return any(rule.rule == address for rule in app.url_map.iter_rules())
 
+    def has_no_streams() -> bool:
+        """Whether there are none and none can come: only pictures are labelled here."""
+        return offered(_LABELS) and not view.channels and view.control is None
+
     def places(person: Principal | None) -> list[tuple[str, str]]:
-        found = [("Wall", "")]
+        found = [] if has_no_streams() else [("Wall", "")]
         if person and offered(_RECORDINGS):
             found.append(("Timeline", "timeline"))
         if person and offered(_EVENTS):
             found.append(("Events", "events"))
+        if may_change(person) and offered(_LABELS):
+            found.append(("Label", "label"))
         if may_change(person) and offered(_SETTINGS):
             found.append(("Settings", "settings"))
         return found
@@ -85,9 +93,9 @@ def add_pages(
 
     @app.get("/")
     @access("view")
-    def index() -> str:
+    def index() -> str | Response:
         """Show all streams."""
-        return wall(None)
+        return redirect(f"{root()}label") if has_no_streams() else wall(None)
 
     @app.get("/streams/<stream_id>")
     @access("view")
@@ -114,6 +122,17 @@ def add_pages(
         return render_template(
             "events.html", streams=streams, names={one.id: _name(one) for one in streams}, kinds=_KINDS
         )
+
+    @app.get("/label")
+    @access("admin")
+    def label_page() -> str:
+        """Show collected pictures, one by one, to be labelled."""
+        if not offered(_LABELS):
+            refuse(
+                HTTPStatus.NOT_FOUND,
+                "no pictures are labelled here; `streamvision label FOLDER` shows those of a folder",
+            )
+        return render_template("label.html")
 
     @app.get("/settings")
     @access("admin")

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.labelling import PictureChangedError, UnknownPictureError
 from streamvision.core.model_control import ModelChangeError, UnknownModelError
 from streamvision.core.recordings import RecordingAbsentError
 
@@ -38,9 +39,9 @@ def refusing() -> Iterator[None]:
     """Refuse the request with the sentence of what is raised within."""
     try:
         yield
-    except (UnknownStreamError, UnknownModelError, RecordingAbsentError) as error:
+    except (UnknownStreamError, UnknownModelError, UnknownPictureError, RecordingAbsentError) as error:
         refuse(HTTPStatus.NOT_FOUND, str(error))
-    except (StreamExistsError, ModelChangeError) as error:
+    except (StreamExistsError, ModelChangeError, PictureChangedError) as error:
         refuse(HTTPStatus.CONFLICT, str(error))
     except StateError as error:
         refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
