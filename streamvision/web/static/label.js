@@ -19,7 +19,7 @@ const MOST_BOXES = 500; // on a picture
 const LARGER = 1.5;
 const LOOK = 0.2; // of what is seen
 const TOO_SMALL = `A box has at least ${LEAST_PX} pixels of the picture each way; make the picture larger with the wheel or +, and draw it again.`;
-const by = crypto.getRandomValues(new Uint32Array(2)).join("-"); // tells apart who has which picture before them
+const by = ownId(); // tells apart who has which picture before them
 
 const queue = new Queue();
 const stage = new Stage(find("stage"));
@@ -72,6 +72,7 @@ const actions = {
   larger: () => (chosenMark() ? stage.zoomAround(chosenMark().box, LARGER) : stage.zoom(LARGER)),
   smaller: () => stage.zoom(1 / LARGER),
   fit: () => stage.fit(),
+  names: () => stage.switchNames(),
   lookUp: () => stage.panBy(0, -LOOK),
   lookDown: () => stage.panBy(0, LOOK),
   lookLeft: () => stage.panBy(-LOOK, 0),
@@ -80,6 +81,16 @@ const actions = {
   arrow,
   classNumber: (number) => names()[number] !== undefined && takeClass(names()[number]),
 };
+
+// The same for as long as the tab is there, so that a page that is loaded again finds its own picture not taken.
+function ownId() {
+  const fresh = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  try {
+    return (sessionStorage["label-by"] ??= fresh);
+  } catch {
+    return fresh; // a browser that keeps nothing for this page
+  }
+}
 
 // --- the picture on the stage ---------------------------------------------------------------------------------------
 

@@ -21,10 +21,11 @@ const TABLE = [
   ["+, =", "larger; with a box taken, around it", "larger"],
   ["-", "smaller", "smaller"],
   ["F", "the whole picture", "fit"],
-  ["W", "look further up", "lookUp"],
-  ["A", "look further left", "lookLeft"],
-  ["S", "look further down", "lookDown"],
-  ["D", "look further right", "lookRight"],
+  ["L", "names of the boxes shown or hidden", "names"],
+  ["W", "push the picture about: further up", "lookUp"],
+  ["A", "further left", "lookLeft"],
+  ["S", "further down", "lookDown"],
+  ["D", "further right", "lookRight"],
   ["?, H", "this help", "help"],
 ];
 const MORE_HELP = [

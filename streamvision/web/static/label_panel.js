@@ -16,12 +16,11 @@ const REASONS = {
 
 const inWords = (kind) => REASONS[kind] ?? kind;
 
-// Why a picture was kept, and where it comes from.
+// Why a picture was kept, and what it is called.
 export function showWhy(picture) {
   const reasons = picture.reasons.flatMap(({ kind, why }) => [node("span", { look: "badge", text: inWords(kind) }), `${why || "no more is known"}. `]);
   const state = picture.state === "labelled" ? [node("span", { look: "badge", text: "labelled" })] : [];
-  const origin = [picture.stream && `From ${picture.stream}`, picture.name].filter(Boolean).join(": ");
-  find("why").replaceChildren(...state, ...reasons, node("span", { look: "hint", text: origin }));
+  find("why").replaceChildren(...state, ...reasons, node("span", { look: "hint", text: picture.name }));
 }
 
 // The boxes as a list, which says them to whoever does not see them.
@@ -29,7 +28,7 @@ export function showBoxes(marks, chosen, classes, { choose, remove }) {
   const rows = marks.map(({ className, score, box, confirmed }, number) => {
     const swatch = node("span", { look: "swatch" });
     swatch.style.background = colourOf(classes.indexOf(className));
-    const how = confirmed ? "" : score === null ? ", proposed" : `, proposed, ${percent(Math.round(score * 100) / 100)}`;
+    const how = confirmed ? "" : score === null ? ", proposed" : `, proposed, ${percent(Math.round(score * 100) / 100).replace(" ", "\u00a0")}`;
     const words = node("span", { look: "box-words", children: [`${className}${how}`, node("small", { text: sizeInWords(box) })] });
     const entry = node("button", { look: "box-entry", type: "button", children: [swatch, words] });
     entry.setAttribute("aria-pressed", String(number === chosen));

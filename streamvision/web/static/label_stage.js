@@ -3,11 +3,13 @@
 import { HANDLES, handlePoint } from "./label_boxes.js";
 import { fitted, panned, seenOf, toPicture, toStage, zoomed } from "./label_view.js";
 import { percent } from "./format.js";
+import { placeLabels } from "./view/labels.js";
 import { colourOf, wordsOn } from "./view/palette.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLE_PX = 5; // half of its side
 const FONT_PX = 13;
+const NAME_GAP_PX = 4;
 const SHARP_SCALE = 3; // from which on pixels are shown as squares
 const MEASURE = document.createElement("canvas").getContext("2d");
 
@@ -19,6 +21,7 @@ export class Stage {
   #view = { scale: 1, x: 0, y: 0 };
   #isFitted = true;
   #shown = { marks: [], chosen: null, classes: [], drawn: null };
+  #hasNames = true;
 
   constructor(element) {
     this.#element = element;
@@ -64,6 +67,12 @@ export class Stage {
   // Marks to draw, the number of the one that is taken or null, names of all classes in order, and the box being drawn.
   show(shown) {
     this.#shown = { ...this.#shown, ...shown };
+    this.#paint();
+  }
+
+  // Shows or hides the names of the boxes, which cover what is beside them.
+  switchNames() {
+    this.#hasNames = !this.#hasNames;
     this.#paint();
   }
 
@@ -128,19 +137,18 @@ export class Stage {
     const { marks, chosen, classes, drawn } = this.#shown;
     const order = marks.map((_, number) => number).filter((number) => number !== chosen);
     if (chosen !== null && marks[chosen]) order.push(chosen); // in front of all others
-    const shapes = order.flatMap((number) => this.#mark(marks[number], number, number === chosen, classes));
+    const shapes = order.map((number) => this.#mark(marks[number], number, number === chosen, classes));
     if (drawn) shapes.push(...this.#frame(drawn.box, colourOf(classes.indexOf(drawn.className)), "drawn"));
+    else if (this.#hasNames) shapes.push(...this.#names(order.reverse().map((number) => marks[number]), classes));
     this.#svg.replaceChildren(...shapes);
   }
 
-  #mark({ box, className, score, confirmed }, number, isChosen, classes) {
+  #mark({ box, className, confirmed }, number, isChosen, classes) {
     const colour = colourOf(classes.indexOf(className));
-    const look = `${confirmed ? "confirmed" : "proposed"}${isChosen ? " chosen" : ""}`;
-    const words = score === null || confirmed ? className : `${className} ${percent(Math.round(score * 100) / 100)}`;
-    const group = make("g", { class: look, "data-number": number });
-    group.append(...this.#frame(box, colour, "edge", isChosen), ...this.#label(box, words, colour));
+    const group = make("g", { class: `${confirmed ? "confirmed" : "proposed"}${isChosen ? " chosen" : ""}`, "data-number": number });
+    group.append(...this.#frame(box, colour, "edge", isChosen));
     if (isChosen) group.append(...HANDLES.map((handle) => this.#handle(box, handle, colour)));
-    return [group];
+    return group;
   }
 
   #frame(box, colour, look, isFilled = false) {
@@ -153,18 +161,20 @@ export class Stage {
     ];
   }
 
-  #label(box, words, colour) {
-    const [left, top] = toStage(this.#view, box);
-    const [, bottom] = toStage(this.#view, box.slice(2));
-    const [roomWidth, roomHeight] = this.#room;
+  // The names of marks beside their boxes, and not on each other while there is room; the first is the most important.
+  #names(marks, classes) {
     MEASURE.font = `600 ${FONT_PX}px ${getComputedStyle(this.#element).fontFamily}`;
-    const [width, height] = [MEASURE.measureText(words).width + 8, FONT_PX + 6];
-    const above = top - height - 1;
-    const y = above >= 0 ? above : Math.min(bottom + 1, roomHeight - height);
-    const x = Math.max(0, Math.min(left - 1, roomWidth - width));
-    const text = make("text", { x: x + 4, y: y + FONT_PX, "font-size": FONT_PX, fill: wordsOn(colour) });
-    text.textContent = words;
-    return [make("rect", { x, y, width, height, fill: colour, class: "name" }), text];
+    const words = marks.map(({ className, score, confirmed }) => (score === null || confirmed ? className : `${className} ${percent(Math.round(score * 100) / 100)}`));
+    const sizes = words.map((text) => [Math.ceil(MEASURE.measureText(text).width) + 2 * NAME_GAP_PX, FONT_PX + 6]);
+    const boxes = marks.map(({ box }) => [...toStage(this.#view, box), ...toStage(this.#view, box.slice(2))]);
+    const places = placeLabels(boxes, sizes, { picture: [0, 0, ...this.#room], taken: [], gap: 2 });
+    return marks.flatMap(({ className }, at) => {
+      const colour = colourOf(classes.indexOf(className));
+      const [{ left: x, top: y }, [width, height]] = [places[at], sizes[at]];
+      const text = make("text", { x: x + NAME_GAP_PX, y: y + FONT_PX, "font-size": FONT_PX, fill: wordsOn(colour) });
+      text.textContent = words[at];
+      return [make("rect", { x, y, width, height, fill: colour, class: "name" }), text];
+    });
   }
 
   #handle(box, handle, colour) {
