@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from streamvision.checkpoints.base import TorchSource, chosen_names
 from streamvision.checkpoints.yolox_network import Yolox, decoded
 from streamvision.checkpoints.yolox_scales import SCALES
-from streamvision.checkpoints.yolox_weights import class_tensors, read_weights
-from streamvision.core.errors import ConfigError, ModelError
+from streamvision.checkpoints.yolox_weights import class_tensors, load_weights, read_weights
+from streamvision.core.errors import ConfigError
 from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.model_card import InputCard, ModelCard
 
@@ -70,7 +70,7 @@ class YoloxSource(TorchSource):
         """
         names, name = chosen_names(stored["names"], names, path), str(stored["architecture"])
         network = Yolox(SCALES[name], len(names)).eval()
-        _load(network, stored["model"], path, name)
+        load_weights(network, stored["model"], path)
         width_px, height_px = size_px or stored["size_px"]
         return cls(
             network,
@@ -110,12 +110,12 @@ class YoloxSource(TorchSource):
             network = Yolox(SCALES[name], len(own))
         else:
             own, beginning = COCO_NAMES, f"weights {weights.name}"
-            tensors = read_weights(weights, Yolox(SCALES[name], len(own)), trusted=trusted)
+            tensors = read_weights(weights, SCALES[name], trusted=trusted)
             count = len(tensors.get(class_tensors()[0], ()))
             if count != len(own):
                 own = tuple(f"class {class_id}" for class_id in range(count))
             network = Yolox(SCALES[name], max(count, 1))
-            _load(network, tensors, weights, name)
+            load_weights(network, tensors, weights)
         return cls(
             network.eval(),
             path=weights or Path(name),
@@ -128,17 +128,6 @@ class YoloxSource(TorchSource):
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
         return _AsBoxes(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
-
-
-def _load(network: Yolox, tensors: dict[str, Tensor], path: Path, name: str) -> None:
-    try:
-        left = network.load_state_dict(tensors, strict=False)
-        if missing := [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]:
-            raise RuntimeError(f"{len(missing)} tensors are missing, such as {missing[0]}")
-    except RuntimeError as error:
-        raise ModelError(
-            f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1].strip()})"
-        ) from error
 
 
 class _AsBoxes(nn.Module):

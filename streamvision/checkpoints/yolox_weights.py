@@ -9,22 +9,28 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
-from streamvision.checkpoints.yolox_network import STRIDES_PX, Yolox, _Convolution
+from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.checkpoints.yolox_network import SCORES_AT, STRIDES_PX, Yolox, _Convolution
+from streamvision.checkpoints.yolox_scales import Scale
 from streamvision.core.errors import ConfigError, ModelError
 
 STEM = "backbone.backbone.stem.conv.conv.weight"
 _PATCHES = ((0, 0), (1, 0), (0, 1), (1, 1))
 """Row and column of the four pictures of half the size that YOLOX' first layer makes, in its order."""
 _MOST_BYTES = 1 << 30
+_MOST_DIFFERENCE = 0.01
+"""Of a score on noise; on photographs carried back weights are right to 1e-4."""
 
 
 def class_tensors() -> tuple[str, ...]:
@@ -32,23 +38,43 @@ def class_tensors() -> tuple[str, ...]:
     return tuple(f"head.cls_preds.{level}.{kind}" for level in range(len(STRIDES_PX)) for kind in ("weight", "bias"))
 
 
-def read_weights(path: Path, network: Yolox, *, trusted: bool = False) -> dict[str, Tensor]:
-    """Return the tensors of a file by the names that they have in the network.
+def read_weights(path: Path, scale: Scale, *, trusted: bool = False) -> dict[str, Tensor]:
+    """Return the tensors of a file by the names that they have in :class:`~.yolox_network.Yolox`.
 
     Args:
         path: an ONNX file of YOLOX, a checkpoint of YOLOX' own, or one of ``streamvision train``.
-        network: what they are for; it is run once, where the order of its layers is needed.
+        scale: which YOLOX it is.
         trusted: whether a checkpoint may run its author's code.
 
     Raises:
+        ConfigError: when there is no such file.
         ModelError: when it cannot be read, or is no YOLOX of this scale.
     """
+    if not path.is_file():
+        raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: put the file there")
     if path.suffix.lower() == ".onnx":
-        return _from_onnx(path, network)
+        return _from_onnx(path, scale)
     tensors = read_tensors(path, trusted=trusted)
     if STEM in tensors and tensors[STEM].shape[1:] == (12, 3, 3):
         tensors[STEM] = _joined_stem(tensors[STEM])
     return tensors
+
+
+def load_weights(network: Yolox, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give a network all of its weights.
+
+    Raises:
+        ModelError: when they are not those of this architecture and number of classes.
+    """
+    try:
+        left = network.load_state_dict(tensors, strict=False)
+        if missing := [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]:
+            raise RuntimeError(f"{len(missing)} tensors are missing, such as {missing[0]}")
+    except RuntimeError as error:
+        cause = str(error).splitlines()[-1].strip()
+        raise ModelError(
+            f"{path} does not hold the weights of this YOLOX ({cause}); give those of the same one"
+        ) from error
 
 
 @torch.no_grad()
@@ -96,44 +122,75 @@ def restore_statistics(network: Yolox, pictures: Sequence[Tensor]) -> None:
         norm.running_var.copy_(variance)
 
 
-def _from_onnx(path: Path, network: Yolox) -> dict[str, Tensor]:
-    import onnx
-    from onnx import numpy_helper
-
-    if not path.is_file():
-        raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: put the file there")
-    if path.stat().st_size > _MOST_BYTES:
-        raise ModelError(f"{path} has more than {_MOST_BYTES >> 20} MB and is no YOLOX; give one of its files")
-    try:
-        graph = onnx.load(path, load_external_data=False).graph
-        stored = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
-    except Exception as error:  # protobuf has no common error
-        raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}); give a YOLOX as .onnx") from error
-    found = [[stored.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
-    layers = _convolutions_in_order(network)
+def _from_onnx(path: Path, scale: Scale) -> dict[str, Tensor]:
+    found = _stored_convolutions(path)
+    layers = _convolutions_in_order(Yolox(scale, classes=1))
     if len(found) != len(layers):
         raise ModelError(
             f"{path} has {len(found)} convolutions where this YOLOX has {len(layers)}; give a file of the same scale"
         )
     tensors: dict[str, Tensor] = {}
-    for (name, layer), given in zip(layers, found, strict=True):
-        weight, bias = (*given, None, None)[:2]
-        if weight is None or bias is None:
-            raise ModelError(f"{path} does not hold the weights of its convolutions itself; give a plain export")
-        if name + ".conv.weight" == STEM and weight.shape[1:] == (12, 3, 3):
+    for (name, layer), (weight, bias) in zip(layers, found, strict=True):
+        if f"{name}.conv.weight" == STEM and weight.shape[1:] == (12, 3, 3):
             weight = _joined_stem(weight)
         if isinstance(layer, nn.Conv2d):
             tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
             continue
-        norm = layer.bn
         tensors |= {
             f"{name}.conv.weight": weight,
-            f"{name}.bn.weight": torch.full_like(bias, (1 + norm.eps) ** 0.5),
+            f"{name}.bn.weight": torch.full_like(bias, (1 + layer.bn.eps) ** 0.5),
             f"{name}.bn.bias": bias,
             f"{name}.bn.running_mean": torch.zeros_like(bias),
             f"{name}.bn.running_var": torch.ones_like(bias),
         }
+    _prove(path, scale, tensors)
     return tensors
+
+
+def _stored_convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Return weight and bias of each convolution of an ONNX file, in its order, which is that of computing."""
+    import onnx
+    from onnx import numpy_helper
+
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(f"{path} has more than {_MOST_BYTES >> 20} MB and is no YOLOX; give one of its files")
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+        stored = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()).float() for one in graph.initializer}
+    except Exception as error:  # protobuf has no common error
+        raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}); give a YOLOX as .onnx") from error
+    found = []
+    for node in graph.node:
+        if node.op_type == "Conv":
+            weight, bias = (*(stored.get(name) for name in node.input[1:]), None, None)[:2]
+            if weight is None or bias is None:
+                raise ModelError(f"{path} does not hold the weights of its convolutions itself; give a plain export")
+            found.append((weight, bias))
+    return found
+
+
+@torch.no_grad()
+def _prove(path: Path, scale: Scale, tensors: dict[str, Tensor]) -> None:
+    """Check that the tensors say in torch what the file says: layers of one shape may have changed their places."""
+    network = Yolox(scale, classes=len(tensors[class_tensors()[0]]))
+    load_weights(network, tensors, path)
+    source = OnnxSource(path)
+    card = source.card
+    bgr = (
+        np.random.default_rng(0).integers(0, 256, (1, 3, card.input.height_px, card.input.width_px)).astype(np.float32)
+    )
+    backend = source.backend(size_px=(card.input.width_px, card.input.height_px))
+    with contextlib.closing(backend):
+        (said,) = backend.run(bgr if card.input.color == "bgr" else bgr[:, ::-1] / 255)
+    raw = network.eval()(torch.from_numpy(np.ascontiguousarray(bgr[:, ::-1]) / 255))
+    scores = (raw[..., 4:5].sigmoid() * raw[..., SCORES_AT:].sigmoid())[0].numpy()
+    theirs = {
+        "yolox": lambda: said[0, :, 4:5] * said[0, :, SCORES_AT:],
+        "yolox_decoded": lambda: said[0, :, 4:5] * said[0, :, SCORES_AT:],
+        "yolo_v8": lambda: said[0, 4:].T,
+    }.get(card.head)
+    if theirs is None or theirs().shape != scores.shape or np.abs(theirs() - scores).max() > _MOST_DIFFERENCE:
+        raise ModelError(f"{path} computes something else than YOLOX of this scale; give a plain export of it")
 
 
 @torch.no_grad()

@@ -76,7 +76,7 @@ class YoloxRun(TorchRun):
         return network, beginning
 
     def _from_weights(self, network: Yolox, weights: Path) -> str:
-        stored = read_weights(weights, network, trusted=self._trusted)
+        stored = read_weights(weights, SCALES[self._recipe.model], trusted=self._trusted)
         head = class_tensors()
         stored = self._begin_classes(stored)
         fitting, in_words = fitting_tensors(

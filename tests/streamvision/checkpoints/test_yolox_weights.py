@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +55,18 @@ def nano(data_dir: Path) -> Path:
 
 def test_weights_are_carried_back_from_onnx_and_can_learn(nano: Path, data_dir: Path) -> None:
     network = Yolox(SCALES["yolox_nano"], 80).eval()
-    network.load_state_dict(read_weights(nano, network), strict=False)
+    network.load_state_dict(read_weights(nano, SCALES["yolox_nano"]), strict=False)
     pictures = photographs(data_dir, 8)
     truth = said_by_onnx(nano, pictures[:2])
     assert np.abs(said(network, pictures[:2]) - truth).max() < 2e-3
     network.train()
     shifted = np.abs(said(network, pictures)[:2] - truth).mean()
-    network.load_state_dict(read_weights(nano, network), strict=False)  # batch statistics had moved
+    network.load_state_dict(read_weights(nano, SCALES["yolox_nano"]), strict=False)  # batch statistics had moved
     restore_statistics(network, [pictures])
     network.train()
     kept = np.abs(said(network, pictures)[:2] - truth).mean()
     assert kept < 0.02 * shifted, "what batches have is what the layers were given"
-    network.load_state_dict(read_weights(nano, network), strict=False)
+    network.load_state_dict(read_weights(nano, SCALES["yolox_nano"]), strict=False)
     restore_statistics(network, [pictures])
     network.eval()
     assert np.abs(said(network, pictures[:2]) - truth).max() < 2e-3
@@ -73,11 +74,11 @@ def test_weights_are_carried_back_from_onnx_and_can_learn(nano: Path, data_dir: 
 
 def test_a_checkpoint_of_yolox_own_layout_says_the_same(nano: Path, data_dir: Path, tmp_path: Path) -> None:
     network = Yolox(SCALES["yolox_nano"], 80).eval()
-    tensors = read_weights(nano, network)
+    tensors = read_weights(nano, SCALES["yolox_nano"])
     joined = tensors[STEM] / 255
     parts = [joined[:, :, row::2, column::2].flip(1) for row, column in ((0, 0), (1, 0), (0, 1), (1, 1))]
     torch.save({"model": tensors | {STEM: torch.cat(parts, dim=1)}}, tmp_path / "yolox_nano.pth")
-    read = read_weights(tmp_path / "yolox_nano.pth", network)
+    read = read_weights(tmp_path / "yolox_nano.pth", SCALES["yolox_nano"])
     assert torch.allclose(read[STEM], tensors[STEM], rtol=1e-5)
     source = open_source("yolox_nano", weights=tmp_path / "yolox_nano.pth")
     assert isinstance(source, YoloxSource)
@@ -92,7 +93,7 @@ def test_boxes_of_the_source_are_those_of_the_grid(nano: Path, data_dir: Path) -
     assert boxes.shape == (1, 84, (320 // 8) * (416 // 8) * 21 // 16)
     best = boxes[0, 4:].max(dim=0).values.argmax()
     network = Yolox(SCALES["yolox_nano"], 80).eval()
-    network.load_state_dict(read_weights(nano, network), strict=False)
+    network.load_state_dict(read_weights(nano, SCALES["yolox_nano"]), strict=False)
     with torch.no_grad():
         found = decoded(network(pictures), 320, 416)[0, best]
     assert torch.allclose(boxes[0, :4, best], found[:4], atol=1e-2)
@@ -110,10 +111,28 @@ def test_weights_of_others_are_one_sentence(nano: Path, data_dir: Path, tmp_path
     with pytest.raises(ConfigError, match="there are no weights at"):
         open_source("yolox_nano", weights=tmp_path / "b.onnx")
     torch.save({"model": {"a": torch.zeros(1)}}, tmp_path / "c.pth")
-    with pytest.raises(ModelError, match="does not hold the weights of yolox_nano"):
+    with pytest.raises(ModelError, match="does not hold the weights of this YOLOX"):
         open_source("yolox_nano", weights=tmp_path / "c.pth")
     with pytest.raises(ConfigError, match="give --weights FILE, or --random-weights SEED"):
         open_source("yolox_nano")
+
+
+def test_a_file_whose_layers_stand_in_another_order_is_refused(nano: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(nano)
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    shapes = {one.name: tuple(one.dims) for one in model.graph.initializer}
+    first, second = next(
+        (one, other)
+        for one, other in itertools.pairwise(convolutions)
+        if shapes[one.input[1]] == shapes[other.input[1]] and one.input[0] == other.input[0]
+    )
+    for position in (1, 2):  # as if the two had been computed the other way round
+        first.input[position], second.input[position] = second.input[position], first.input[position]
+    first.output[0], second.output[0] = second.output[0], first.output[0]
+    onnx.save(model, tmp_path / "yolox_nano.onnx")
+    with pytest.raises(ModelError, match="computes something else than YOLOX of this scale"):
+        read_weights(tmp_path / "yolox_nano.onnx", SCALES["yolox_nano"])
 
 
 @pytest.mark.parametrize("name", SCALES)
