@@ -73,7 +73,6 @@ def test_weights_are_carried_back_from_onnx_and_can_learn(nano: Path, data_dir: 
 
 
 def test_a_checkpoint_of_yolox_own_layout_says_the_same(nano: Path, data_dir: Path, tmp_path: Path) -> None:
-    network = Yolox(SCALES["yolox_nano"], 80).eval()
     tensors = read_weights(nano, SCALES["yolox_nano"])
     joined = tensors[STEM] / 255
     parts = [joined[:, :, row::2, column::2].flip(1) for row, column in ((0, 0), (1, 0), (0, 1), (1, 1))]
