@@ -32,6 +32,7 @@ from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
 from streamvision.core.words import counted
+from streamvision.service.labelling import offer_labelling
 from streamvision.service.page_access import page_access
 from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
@@ -96,6 +97,7 @@ def run_session(
             raise_limit()  # each viewer is one open file
             encoders = offer_videos(pipeline.view, encoder=config.serve.encoder)
             offer_packets(pipeline.view, pipeline.relays, encoders)
+            offer_labelling(pipeline.view, service.config.collect if service else config.collect)
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )
