@@ -69,8 +69,11 @@ def _take(descriptor: int) -> bool:
 
 
 def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
-    """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split."""
-    document = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(names))}
+    """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split.
+
+    There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started.
+    """
+    document = {"train": "images", "val": "images", "names": dict(enumerate(names))}
     write_whole(folder / "data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 

@@ -349,3 +349,16 @@ def test_a_labelled_picture_is_thrown_away_and_waits_again_once_that_is_taken_ba
     assert collection.waiting_names() == [name]
     assert collection.undo(other) == other
     assert collection.counts().refused == 0
+
+
+@pytest.mark.reference
+def test_ultralytics_finds_its_pictures_from_wherever_it_is_started(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
+    utils = pytest.importorskip("ultralytics.data.utils")
+    collection.accept(collection.add(picture()[0], proposal()), [MarkedObject("stop", (1, 2, 13, 14))])
+    monkeypatch.chdir(tmp_path)
+    found = utils.check_det_dataset(str(collection.folder / "data.yaml"), autodownload=False)
+    assert found["train"] == str(collection.folder / "images")
+    assert found["names"] == {0: "stop", 1: "no"}
