@@ -12,8 +12,8 @@ from typing import Any
 
 from streamvision.core.errors import ExportError, MissingDependencyError, ModelError
 from streamvision.core.install import install_command
+from streamvision.inference.backends.importing import import_runtime
 from streamvision.inference.backends.ncnn_param import ParamLayer, read_param, unknown_kinds, write_param
-from streamvision.inference.backends.ncnn_runtime import import_ncnn
 from streamvision.inference.model_card import InputCard
 
 TIMEOUT_S = 1800.0
@@ -89,7 +89,7 @@ def _known_layers(made: Path, network: object) -> list[ParamLayer]:
         layers = read_param(made)
     except ModelError as error:
         raise ExportError(_FAILED.format(network=network, why="pnnx wrote no file that NCNN reads")) from error
-    if unknown := unknown_kinds(import_ncnn(), layers):
+    if unknown := unknown_kinds(import_runtime("ncnn"), layers):
         raise ExportError(_FAILED.format(network=network, why=f"it has no layer for {', '.join(unknown)}"))
     return layers
 

@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
-from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.core.install import install_command
+from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import network_threads
+from streamvision.inference.backends.importing import import_runtime
 from streamvision.inference.model_card import LABELS_KEY
 from streamvision.inference.tensors import ModelInputs, TensorSpec, last_line
 
-INSTALL = install_command("litert")
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")
 """Where ultralytics puts its metadata in the zip at the end of the file: now as JSON, before as a Python literal."""
 _ZIP_FAULTS = (
@@ -68,7 +67,7 @@ class LiteRtBackend(LoadedBackend):
 
         The interpreter takes one call at a time, whatever ``requests`` says, and the batch is the file's.
         """
-        interpreter_class = import_interpreter()
+        interpreter_class = import_runtime("ai_edge_litert.interpreter").Interpreter
         if device.lower() not in ("auto", "cpu"):
             raise DeviceError(f"LiteRT executes on the cpu only, not on {device!r}: use --device cpu")
         try:
@@ -102,7 +101,7 @@ class LiteRtBackend(LoadedBackend):
     @classmethod
     def version(cls) -> str:
         """Return LiteRT's version."""
-        import_interpreter()
+        import_runtime("ai_edge_litert.interpreter")
         return importlib.metadata.version("ai-edge-litert")
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
@@ -117,19 +116,6 @@ class LiteRtBackend(LoadedBackend):
             engine.set_tensor(self._details_in[name]["index"], quantise(given, self._details_in[name]))
         engine.invoke()
         return [dequantise(engine.get_tensor(d["index"]), d) for d in self._details_out]
-
-
-def import_interpreter() -> Any:
-    """Return LiteRT's interpreter class.
-
-    Raises:
-        MissingDependencyError: when ai-edge-litert is not installed.
-    """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise MissingDependencyError(f".tflite models need LiteRT: {INSTALL}") from error
-    return Interpreter
 
 
 def quantise(tensor: NDArray[Any], details: Mapping[str, Any]) -> NDArray[Any]:

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
-from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.core.install import install_command
+from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import share_cores
+from streamvision.inference.backends.importing import import_runtime
 from streamvision.inference.backends.metadata_file import read_metadata_beside
 from streamvision.inference.backends.ncnn_param import input_shapes, is_int8, read_param, unknown_kinds
 from streamvision.inference.tensors import ModelInputs, TensorSpec
 from streamvision.inference.ultralytics_metadata import parse_ultralytics
 
-INSTALL = install_command("ncnn")
 _HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
 
 
@@ -47,7 +46,7 @@ class NcnnBackend(LoadedBackend):
 
         The batch is one, whatever ``dynamic_batch`` says.
         """
-        ncnn = import_ncnn()
+        ncnn = import_runtime("ncnn")
         if device.lower() not in ("auto", "cpu"):
             raise DeviceError(f"NCNN executes on the cpu only here, not on {device!r}: use --device cpu")
         layers = read_param(path)
@@ -100,12 +99,12 @@ class NcnnBackend(LoadedBackend):
     @classmethod
     def version(cls) -> str:
         """Return NCNN's version."""
-        return str(import_ncnn().__version__)
+        return str(import_runtime("ncnn").__version__)
 
     @classmethod
     def devices(cls) -> Iterator[tuple[str, str]]:
         """Yield the processor."""
-        halves = import_ncnn().cpu_support_arm_asimdhp()
+        halves = import_runtime("ncnn").cpu_support_arm_asimdhp()
         yield "cpu", "; faster and less exact with --precision fp16" if halves else ""
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
@@ -120,19 +119,6 @@ class NcnnBackend(LoadedBackend):
                 raise RuntimeError(f"it gives no {name} (code {code}), most likely for want of memory")
             outputs.append(np.array(found, copy=True)[None])
         return outputs
-
-
-def import_ncnn() -> Any:
-    """Return the package.
-
-    Raises:
-        MissingDependencyError: when it is not installed.
-    """
-    try:
-        import ncnn
-    except ImportError as error:
-        raise MissingDependencyError(f".param models need NCNN: {INSTALL}") from error
-    return ncnn
 
 
 def _arithmetic(ncnn: Any, precision: Precision) -> str:

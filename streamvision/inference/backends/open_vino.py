@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
-from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.core.install import install_command
+from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
+from streamvision.inference.backends.importing import import_runtime
 from streamvision.inference.backends.metadata_file import read_metadata_beside
 from streamvision.inference.tensors import ModelInputs, TensorSpec, last_line
 
@@ -85,7 +85,6 @@ class CompiledShapes:
             return self._compiled
 
 
-INSTALL = install_command("openvino")
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PRECISIONS = {hint: precision for precision, hint in _HINTS.items()}
 
@@ -115,7 +114,7 @@ class OpenVinoBackend(LoadedBackend):
 
         A device of the form ``auto:gpu,cpu`` is the first of these that this machine has.
         """
-        openvino = import_openvino()
+        openvino = import_runtime("openvino")
         core = openvino.Core()
         name = _device_name(device, core)
         model = _read(core, path)
@@ -165,12 +164,12 @@ class OpenVinoBackend(LoadedBackend):
     @classmethod
     def version(cls) -> str:
         """Return OpenVINO's version."""
-        return str(import_openvino().__version__).partition("-")[0]
+        return str(import_runtime("openvino").__version__).partition("-")[0]
 
     @classmethod
     def devices(cls) -> Iterator[tuple[str, str]]:
         """Yield OpenVINO's devices on this machine, then the kinds that it lacks."""
-        core = import_openvino().Core()
+        core = import_runtime("openvino").Core()
         available = [name.lower() for name in core.available_devices]
         absent = [kind for kind in ("gpu", "npu") if not any(name.startswith(kind) for name in available)]
         for device in [*available, *absent]:
@@ -188,19 +187,6 @@ class OpenVinoBackend(LoadedBackend):
         feeds = [given] if self._inputs is None else self._inputs.feeds(given, companions)
         request.infer(feeds, share_inputs=True, share_outputs=True)
         return [request.get_output_tensor(i).data for i in range(len(self.outputs))]
-
-
-def import_openvino() -> Any:
-    """Return the package.
-
-    Raises:
-        MissingDependencyError: when it is not installed.
-    """
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingDependencyError(f"this model or backend needs OpenVINO: {INSTALL}") from error
-    return openvino
 
 
 def _device_name(device: str, core: Any) -> str:
