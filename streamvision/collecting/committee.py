@@ -13,6 +13,7 @@ import numpy as np
 from streamvision.collecting.finding import MAX_NAMED, Finding, corners_of, joined
 from streamvision.core.boxes import overlapping
 from streamvision.core.detections import Detections, class_name
+from streamvision.core.words import with_article
 from streamvision.datasets.collection_records import BoxOrigin, ProposedBox
 
 SAME_OBJECT_IOU = 0.45
@@ -59,12 +60,13 @@ def disagreement(
             votes.append((mine.score, f"the second model sees no {mine.class_name} ({mine.score:.2f})", mine))
         elif common[int(first.class_id[row])] != int(second.class_id[partner[row]]):
             theirs = _box(second, partner[row], second_names, "second model")
-            text = f"the second model calls a {mine.class_name} a {theirs.class_name} ({theirs.score:.2f})"
+            names_it = f"{with_article(mine.class_name)} {with_article(theirs.class_name)}"
+            text = f"the second model calls {names_it} ({theirs.score:.2f})"
             votes.append((min(mine.score, theirs.score), text, theirs))
     for column in range(len(second)):
         if column not in taken:
             theirs = _box(second, column, second_names, "second model")
-            text = f"the second model alone sees a {theirs.class_name} ({theirs.score:.2f})"
+            text = f"the second model alone sees {with_article(theirs.class_name)} ({theirs.score:.2f})"
             votes.append((theirs.score, text, theirs))
     if not votes:
         return None

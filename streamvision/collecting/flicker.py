@@ -15,6 +15,7 @@ import numpy as np
 
 from streamvision.collecting.finding import Finding, corners_of
 from streamvision.core.detections import Detections, class_name
+from streamvision.core.words import with_article
 from streamvision.datasets.collection_records import Corners, ProposedBox
 
 MEMORY_S = 2.0
@@ -107,7 +108,7 @@ class FlickerWatch:
                 earlier += _gap(known, box, score, pts_s, names)
             if known.class_id != class_id:
                 before, after = class_name(known.class_id, names), class_name(class_id, names)
-                why = f"a {before} becomes a {after} from one frame to the next"
+                why = f"{with_article(before)} becomes {with_article(after)} from one frame to the next"
                 now.append(
                     Finding(
                         "flicker", 0.5 + 0.5 * min(score, known.score), why, (_proposed(box, class_id, score, names),)
@@ -130,7 +131,7 @@ class FlickerWatch:
         for identity, other in self._identities.items():
             if identity not in seen and pts_s - other.seen_s <= SHORT_S and _iou(other.box, box) >= SAME_PLACE_IOU:
                 before, after = class_name(other.class_id, names), class_name(class_id, names)
-                why = f"a {before} loses its identity, and a {after} begins in its place"
+                why = f"{with_article(before)} loses its identity, and {with_article(after)} begins in its place"
                 return [Finding("flicker", 0.6, why, (_proposed(box, class_id, score, names),))]
         return []
 
@@ -156,7 +157,7 @@ class FlickerWatch:
             is_new = len(known.missed) == 1 and pts_s - known.first_s >= SHORT_S
             if is_new and not _at_edge(known.box, picture_px):
                 name = class_name(known.class_id, names)
-                why = f"a {name} that was followed for {known.seen_s - known.first_s:.1f} s is not found"
+                why = f"{with_article(name)} that was followed for {known.seen_s - known.first_s:.1f} s is not found"
                 box = ProposedBox(name, known.score, known.box, "tracker")
                 found.append(Finding("disagreement", 0.3 * known.score, why, (box,)))
         return found
@@ -171,7 +172,7 @@ class FlickerWatch:
             if known.frames and life_s < SHORT_S and not known.from_edge and not _at_edge(known.box, picture_px):
                 name = class_name(known.class_id, names)
                 box = ProposedBox(name, known.score, known.box)
-                why = f"a {name} is there for {life_s:.2f} s and gone"
+                why = f"{with_article(name)} is there for {life_s:.2f} s and gone"
                 found.append(Earlier(known.index, Finding("flicker", 0.6, why, (box,))))
                 known.frames = 0  # said once
             if not 0 <= pts_s - known.seen_s <= MEMORY_S:
@@ -210,7 +211,7 @@ class FlickerWatch:
 
 
 def _lonely(box: ProposedBox) -> Finding:
-    why = f"a {box.class_name} ({box.score:.2f}) that no track confirms"
+    why = f"{with_article(box.class_name)} ({box.score:.2f}) that no track confirms"
     return Finding("disagreement", 0.7 * box.score, why, (box,))
 
 
@@ -222,7 +223,7 @@ def _gap(known: _Identity, box: Corners, score: float, pts_s: float, names: tupl
     for index, at_s in known.missed:
         share = (at_s - known.seen_s) / max(pts_s - known.seen_s, 1e-6)
         left, top, right, bottom = (a + share * (b - a) for a, b in zip(known.box, box, strict=True))
-        why = f"a {name} is found before and after, and missed here"
+        why = f"{with_article(name)} is found before and after, and missed here"
         missed = ProposedBox(name, min(known.score, score), (left, top, right, bottom), "tracker")
         found.append(Earlier(index, Finding("disagreement", value, why, (missed,))))
     return found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamvision.collecting.finding import MAX_NAMED, Finding, corners_of, joined
 from streamvision.core.boxes import overlapping
 from streamvision.core.detections import Detections, class_name
+from streamvision.core.words import with_article
 from streamvision.datasets.collection_records import ProposedBox
 
 SURE_ABOVE = 0.3
@@ -60,7 +61,9 @@ def uncertain(
         for index in np.argsort(-values)[:MAX_NAMED].tolist():
             if values[index] >= LEAST:
                 box = _box(detections, index, names)
-                found.append((float(values[index]), f"a {box.class_name} with a score of {box.score:.2f}", (box,)))
+                found.append(
+                    (float(values[index]), f"{with_article(box.class_name)} with a score of {box.score:.2f}", (box,))
+                )
     if not found:
         return None
     found.sort(key=lambda one: -one[0])
@@ -86,11 +89,16 @@ def _two_names(reported: Detections, candidates: Detections, names: tuple[str, .
     pairs = overlapping(reported.box_xyxy_px, candidates.box_xyxy_px)
     other = reported.class_id[pairs.row] != candidates.class_id[pairs.column]
     found: list[_Doubt] = []
+    seen: set[tuple[ProposedBox, ProposedBox]] = set()
     for first, second in zip(*(rows[other & (pairs.iou >= SAME_CLASS_IOU)] for rows in pairs[:2]), strict=True):
         one, two = _box(reported, int(first), names), _box(candidates, int(second), names)
+        if (two, one) in seen:
+            continue
+        seen.add((one, two))
         value = 1.0 - abs(one.score - two.score) / max(one.score, two.score, 1e-6)
         if value >= LEAST and max(one.score, two.score) >= threshold:
-            text = f"a {one.class_name} ({one.score:.2f}) that may be a {two.class_name} ({two.score:.2f})"
+            mine, other = with_article(one.class_name), with_article(two.class_name)
+            text = f"{mine} ({one.score:.2f}) that may be {other} ({two.score:.2f})"
             found.append((value, text, (one,)))
     return found
 

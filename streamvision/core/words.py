@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def with_article(name: str) -> str:
+    """Return a name with its article, by its first letter.
+
+    >>> with_article("car"), with_article("airplane")
+    ('a car', 'an airplane')
+    """
+    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
+
+
 def counted(count: int, several: str, *, width: int = 0) -> str:
     """Return a number and what is counted, which is given in the plural, last word last.
 
