@@ -193,7 +193,8 @@ def _print_report(statuses: list[StreamStatus]) -> None:
 
 def _collected(pipeline: Pipeline | WorkerPool | Service) -> list[Tally]:
     """Return what was collected, where anything is."""
-    tally = pipeline.collected if isinstance(pipeline, Pipeline) else None
+    runner = pipeline if isinstance(pipeline, (Pipeline, WorkerPool)) else pipeline.pipeline
+    tally = runner.collected if isinstance(runner, Pipeline) else None
     return [] if tally is None else [tally]
 
 

@@ -98,11 +98,12 @@ class Collection:
         Raises:
             ConfigError: when ``data.yaml`` cannot be read.
         """
-        names = read_data_yaml(self.folder / "data.yaml").classes.names
+        path = self.folder / "data.yaml"
+        if leads_out(path, self.folder):
+            raise ConfigError(f"{path} is a link that leads out of the folder; put the file itself there")
+        names = read_data_yaml(path).classes.names
         if len(names) > MAX_CLASSES:
-            raise ConfigError(
-                f"{self.folder / 'data.yaml'} has {len(names):,} classes, of which {MAX_CLASSES:,} are read"
-            )
+            raise ConfigError(f"{path} has {len(names):,} classes, of which {MAX_CLASSES:,} are read")
         return tuple(names)
 
     def with_classes(self, asked: Iterable[str]) -> tuple[str, ...]:

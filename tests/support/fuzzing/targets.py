@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.fuzzing.collection_targets import COLLECTIONS
 from support.fuzzing.config_targets import CONFIGURATION
 from support.fuzzing.gps_targets import POSITIONS
 from support.fuzzing.model_targets import MODELS
@@ -10,7 +11,7 @@ from support.fuzzing.recording_targets import RECORDINGS
 from support.fuzzing.target import Target
 from support.fuzzing.web_targets import WEB
 
-TARGETS = [*READERS, *POSITIONS, *RECORDINGS, *MODELS, *CONFIGURATION, *WEB]
+TARGETS = [*READERS, *COLLECTIONS, *POSITIONS, *RECORDINGS, *MODELS, *CONFIGURATION, *WEB]
 GROUPS = tuple(dict.fromkeys(target.group for target in TARGETS))
 
 
