@@ -18,6 +18,7 @@ import numpy as np
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import sha256_of, write_whole
 from streamvision.core.reading import MIB, UnreadableError, finite, read_json
+from streamvision.core.redaction import redact_outside
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import name_key
 from streamvision.evaluation.evaluate import Evaluation, evaluate
@@ -211,13 +212,12 @@ def check_gate(new: Path, *, old: Path | None) -> str:
         raise ConfigError(f"the comparison {path} is of another model than the file beside it; {again}")
     if old is None or models["old"].get("sha256") != sha256_of([old]):
         raise ConfigError(f"the comparison {path} is with another model than the one that runs; {again}")
-    if document.get("passed") is not True or any(finite(document.get(key)) is None for key in ("old", "new")):
+    pictures, before, now = (finite(document.get(key)) for key in ("images", "old", "new"))
+    if document.get("passed") is not True or pictures is None or before is None or now is None:
         said = document.get("sentence")
-        raise ConfigError(f"the comparison {path} refuses it: {said if isinstance(said, str) else 'it says no more'}")
-    return (
-        f"On {document.get('images')} held-out pictures its mAP50-95 is {float(document['new']):.3f}; that of the "
-        f"present one is {float(document['old']):.3f}."
-    )
+        why = redact_outside(said) if isinstance(said, str) else "it does not say that the new one passed"
+        raise ConfigError(f"the comparison {path} refuses it: {why}")
+    return f"On {pictures:.0f} held-out pictures its mAP50-95 is {now:.3f}; that of the present one is {before:.3f}."
 
 
 def _known(wanted: Sequence[str], names: Sequence[str]) -> list[str]:

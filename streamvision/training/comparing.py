@@ -7,16 +7,39 @@ from typing import Any
 
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import Dataset
+from streamvision.datasets.dataset import Dataset, NamedPictures
+from streamvision.evaluation.classify import evaluate_classifier
 from streamvision.evaluation.evaluate import evaluate
 from streamvision.evaluation.gate import compare, write_gate
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.predictions import rounded
+from streamvision.inference.model import Model
 from streamvision.training.data import TrainingData
 from streamvision.training.earlier_run import run_of_weights
+from streamvision.training.figures import in_words
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
+
+
+def measure_added(
+    recipe: Recipe, folder: RunFolder, data: TrainingData[Any], progress: TrainingProgress, *, trusted: bool
+) -> dict[str, Any]:
+    """Measure a detector or classifier on what was held out of added pictures; the result is for ``summary.json``.
+
+    Empty where nothing of them was held out.
+    """
+    if not data.held_out_added:
+        return {}
+    pictures = counted(len(data.held_out_added), "held-out pictures")
+    try:
+        with open_model(_deployed(folder), threads=recipe.threads, trust_checkpoint=trusted) as model:
+            figures = _figures(model, data)
+    except StreamVisionError as error:  # what was learnt is kept
+        progress.say(f"The {pictures} of those that were added were not measured: {error}")
+        return {}
+    progress.say(f"On {pictures} of those that were added: {in_words(figures)}.")
+    return {"added": {"images": len(data.held_out_added)} | {key: rounded(value) for key, value in figures.items()}}
 
 
 def compare_with_earlier(
@@ -32,20 +55,16 @@ def compare_with_earlier(
         return {}
     old, new = (_deployed(run) for run in (earlier, folder))
     settings: dict[str, Any] = {"threads": recipe.threads, "trust_checkpoint": trusted}
-    told: dict[str, Any] = {}
+    progress.say(f"Comparing with {old}.")
     try:
-        with open_model(new, **settings) as now:
-            if data.held_out_added:
-                told["added"] = _measured(now, data, progress)
-            progress.say(f"Comparing with {old}.")
-            with open_model(old, **settings) as before:
-                result = compare(before, now, Dataset(data.names, data.val))
+        with open_model(old, **settings) as before, open_model(new, **settings) as now:
+            result = compare(before, now, Dataset(data.names, data.val))
         write_gate(result, old=old, new=new)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"The model was not compared with the one that it went on from: {error}")
-        return told
+        return {}
     progress.say(f"{'The new model passes' if result.passed else 'The new model is refused'}: {result.sentence}.")
-    return told | {"gate": result.to_json()}
+    return {"gate": result.to_json()}
 
 
 def _deployed(run: RunFolder) -> Path:
@@ -53,14 +72,9 @@ def _deployed(run: RunFolder) -> Path:
     return onnx if onnx.is_file() else run.best
 
 
-def _measured(model: Any, data: TrainingData[Any], progress: TrainingProgress) -> dict[str, Any]:
-    figures = evaluate(model, Dataset(data.names, data.held_out_added)).figures
-    progress.say(
-        f"On {counted(len(data.held_out_added), 'held-out pictures')} of those that were added: mAP50 "
-        f"{figures.map50:.3f}, mAP50-95 {figures.map50_95:.3f}."
-    )
-    return {
-        "images": len(data.held_out_added),
-        "map50": rounded(figures.map50),
-        "map50_95": rounded(figures.map50_95),
-    }
+def _figures(model: Model, data: TrainingData[Any]) -> dict[str, float]:
+    if model.card.task == "classify":
+        named = evaluate_classifier(model, NamedPictures(data.names, data.held_out_added))
+        return {"top1": named.top(1) or 0.0}
+    found = evaluate(model, Dataset(data.names, data.held_out_added)).figures
+    return {"map50": found.map50, "map50_95": found.map50_95}

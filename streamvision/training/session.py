@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
-from streamvision.training.comparing import compare_with_earlier
+from streamvision.training.comparing import compare_with_earlier, measure_added
 from streamvision.training.data import (
     TrainingData,
     link_class_folders,
@@ -121,6 +121,7 @@ def _train(
         summary["results"] = str(folder.results_png)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"No picture of results was drawn: {error}")
+    summary |= measure_added(recipe, folder, data, progress, trusted=trusted)
     if run.task == "detect":
         summary |= compare_with_earlier(recipe, folder, data, progress, trusted=trusted)
     summary["next"] = next_commands(folder, data, summary.get("onnx"), passed=summary.get("gate", {}).get("passed"))
