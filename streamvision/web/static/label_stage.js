@@ -8,6 +8,7 @@ import { colourOf, wordsOn } from "./view/palette.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLE_PX = 5; // half of its side
+const SMALL_PX = 48; // side of a box
 const FONT_PX = 13;
 const NAME_GAP_PX = 4;
 const SHARP_SCALE = 3; // from which on pixels are shown as squares
@@ -147,7 +148,7 @@ export class Stage {
     const colour = colourOf(classes.indexOf(className));
     const group = make("g", { class: `${confirmed ? "confirmed" : "proposed"}${isChosen ? " chosen" : ""}`, "data-number": number });
     group.append(...this.#frame(box, colour, "edge", isChosen));
-    if (isChosen) group.append(...HANDLES.map((handle) => this.#handle(box, handle, colour)));
+    if (isChosen) group.append(...this.#handles(box, colour));
     return group;
   }
 
@@ -177,10 +178,14 @@ export class Stage {
     });
   }
 
-  #handle(box, handle, colour) {
-    const [x, y] = toStage(this.#view, handlePoint(box, handle));
-    const side = 2 * HANDLE_PX;
-    return make("rect", { x: x - HANDLE_PX, y: y - HANDLE_PX, width: side, height: side, class: "handle", stroke: colour });
+  // Of a box that is small on the screen only the corners, and small ones: what is in it is to be seen.
+  #handles(box, colour) {
+    const isSmall = Math.min(box[2] - box[0], box[3] - box[1]) * this.#view.scale < SMALL_PX;
+    const half = isSmall ? HANDLE_PX / 2 : HANDLE_PX;
+    return HANDLES.filter((handle) => !isSmall || handle.length === 2).map((handle) => {
+      const [x, y] = toStage(this.#view, handlePoint(box, handle));
+      return make("rect", { x: x - half, y: y - half, width: 2 * half, height: 2 * half, class: "handle", stroke: colour });
+    });
   }
 }
 
