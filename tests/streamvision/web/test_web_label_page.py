@@ -30,6 +30,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def names(folder: Path) -> list[str]:
+    """The pictures in the order in which they come."""
+    return [one.name for one in FolderLabelling(folder).overview("").pictures]
+
+
+@pytest.fixture
 def server(folder: Path) -> Iterator[WebServer]:
     view = LiveView({}, statuses=list, stage_times=dict, model="")
     view.labelling = FolderLabelling(folder)
@@ -40,27 +46,16 @@ def server(folder: Path) -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: WebServer) -> Iterator[Page]:
+def page(browser: Browser, server: WebServer, names: list[str]) -> Iterator[Page]:
     with fresh_page(browser, viewport={"width": 1280, "height": 900}, has_touch=True) as fresh:
         fresh.goto(server.url)
-        is_open(fresh, 0)
+        is_open(fresh, names[0])
         yield fresh
 
 
-def names(folder: Path) -> list[str]:
-    """Return the pictures in the order in which they come, whatever became of them."""
-    found = [path.stem for place in ("waiting", "images") for path in (folder / place).glob("*.jpg")]
-    return sorted(found, key=lambda name: int(name.split("-")[1]))
-
-
-def is_open(page: Page, number: int) -> None:
-    expect(page.locator("#picture:not([hidden])")).to_have_attribute("alt", f"Picture {names_on(page)[number]}")
+def is_open(page: Page, name: str) -> None:
+    expect(page.locator("#picture:not([hidden])")).to_have_attribute("alt", f"Picture {name}")
     expect(page.locator('[data-action="accept"]')).to_be_enabled()
-
-
-def names_on(page: Page) -> list[str]:
-    found = page.evaluate("async () => (await (await fetch('api/label')).json()).pictures.map(({ name }) => name)")
-    return sorted(found, key=lambda name: int(name.split("-")[1]))
 
 
 def spot(page: Page, x_px: float, y_px: float) -> tuple[float, float]:
@@ -77,9 +72,8 @@ def drag(page: Page, begin: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
-def saved(folder: Path, number: int) -> list[tuple[str, tuple[float, ...]]] | None:
+def saved(folder: Path, name: str) -> list[tuple[str, tuple[float, ...]]] | None:
     """Return what the folder holds of a labelled picture: class and corners; ``None`` where it is not labelled."""
-    name = names(folder)[number]
     if name not in Collection(folder).labelled_names():
         return None
     boxes = FolderLabelling(folder).opened(name, "").boxes
@@ -90,7 +84,9 @@ def listed(page: Page) -> list[str]:
     return page.locator("#boxes .box-words").all_inner_texts()
 
 
-def test_boxes_are_drawn_moved_resized_and_saved_in_pixels_of_the_picture(page: Page, folder: Path) -> None:
+def test_boxes_are_drawn_moved_resized_and_saved_in_pixels_of_the_picture(
+    page: Page, folder: Path, names: list[str]
+) -> None:
     expect(page.locator(".proposed")).to_have_count(1)
     expect(page.locator("#why")).to_contain_text("a stop sign was seen with a score of 0.31")
     drag(page, (100, 20), (130, 50))
@@ -105,9 +101,9 @@ def test_boxes_are_drawn_moved_resized_and_saved_in_pixels_of_the_picture(page: 
     page.mouse.click(*spot(page, 40, 50))
     page.keyboard.press("Delete")
     page.keyboard.press("Enter")
-    is_open(page, 1)
+    is_open(page, names[1])
     wanted = [("yield", (105, 30, 140, 70)), ("yield", (117, 84, 123, 97))]
-    assert eventually(lambda: saved(folder, 0) == wanted), saved(folder, 0)
+    assert eventually(lambda: saved(folder, names[0]) == wanted), saved(folder, names[0])
     expect(page.locator("#progress")).to_have_text("1 of 3")
     [image] = read_dataset(folder).images
     assert [box.box_xyxy_px for box in image.boxes] == [pytest.approx(box, abs=1e-3) for _, box in wanted]
@@ -115,7 +111,7 @@ def test_boxes_are_drawn_moved_resized_and_saved_in_pixels_of_the_picture(page: 
     assert [entry["bbox"] for entry in document["annotations"]] == [[105, 30, 35, 40], [117, 84, 6, 13]]
 
 
-def test_keys_alone_do_everything(page: Page, folder: Path) -> None:
+def test_keys_alone_do_everything(page: Page, folder: Path, names: list[str]) -> None:
     keys = page.keyboard
     for key in ("b", "ArrowRight", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowUp"):
         keys.press(key)
@@ -135,33 +131,24 @@ def test_keys_alone_do_everything(page: Page, folder: Path) -> None:
     keys.press("Control+z")
     assert listed(page) == before
     keys.press("Space")
-    is_open(page, 1)
-    assert eventually(lambda: saved(folder, 0) is not None)
-    [first, (second, _)] = saved(folder, 0) or []
+    is_open(page, names[1])
+    assert eventually(lambda: saved(folder, names[0]) is not None)
+    [first, (second, _)] = saved(folder, names[0]) or []
     assert (first, second) == (("stop", (21, 31, 62, 70)), "no entry")
     assert eventually(lambda: Collection(folder).names()[-1] == "no entry")
     keys.press("x")
-    is_open_named(page, folder, "2")
+    is_open(page, names[2])
     assert eventually(lambda: Collection(folder).counts().refused == 1)
     keys.press("z")  # nothing is changed on this one: the decision before it is taken back
-    is_open_named(page, folder, "1")
+    is_open(page, names[1])
     assert Collection(folder).counts().refused == 0
     keys.press("?")
     expect(page.locator("#help")).to_be_visible()
     keys.press("Escape")
     keys.press("ArrowRight")
-    is_open_named(page, folder, "2")
+    is_open(page, names[2])
     keys.press("PageUp")
-    is_open_named(page, folder, "1")
-
-
-def is_open_named(page: Page, folder: Path, camera: str) -> None:
-    expect(page.locator("#picture:not([hidden])")).to_have_attribute("alt", f"Picture {named(folder, camera)}")
-    expect(page.locator('[data-action="accept"]')).to_be_enabled()
-
-
-def named(folder: Path, camera: str) -> str:
-    return next(name for name in names(folder) if name.startswith(f"camera-{camera}-"))
+    is_open(page, names[1])
 
 
 def test_tiny_boxes_are_refused_in_a_sentence_and_boxes_end_at_the_picture(page: Page, folder: Path) -> None:
@@ -194,58 +181,60 @@ def test_a_finger_draws_and_two_fingers_zoom(page: Page) -> None:
     assert page.locator("#picture").bounding_box()["width"] > 1.1 * width
 
 
-def test_two_people_do_not_overwrite_each_other(page: Page, browser: Browser, server: WebServer, folder: Path) -> None:
-    name = names(folder)[0]
+def test_two_people_do_not_overwrite_each_other(
+    page: Page, browser: Browser, server: WebServer, folder: Path, names: list[str]
+) -> None:
+    name = names[0]
     with fresh_page(browser) as other:
         other.goto(server.url)
-        is_open_named(other, folder, "1")  # the first one is taken
+        is_open(other, names[1])  # the first one is taken
     theirs = FolderLabelling(folder).opened(name, "").boxes
     FolderLabelling(folder).accept(name, theirs, "waiting")
     drag(page, (100, 20), (130, 50))
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_contain_text("somebody else has decided")
-    is_open(page, 0)
-    assert saved(folder, 0) == [("stop", PROPOSED)]
+    is_open(page, names[0])
+    assert saved(folder, names[0]) == [("stop", PROPOSED)]
     expect(page.locator(".box-entry")).to_have_count(2)
     page.locator("#theirs").click()
     expect(page.locator(".box-entry")).to_have_count(1)
     drag(page, (100, 20), (130, 50))
     page.keyboard.press("Enter")
-    assert eventually(lambda: saved(folder, 0) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
+    assert eventually(lambda: saved(folder, names[0]) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
 
 
-def test_nothing_is_lost_with_the_connection_or_the_tab(page: Page, folder: Path) -> None:
+def test_nothing_is_lost_with_the_connection_or_the_tab(page: Page, folder: Path, names: list[str]) -> None:
     drag(page, (100, 20), (130, 50))
     expect(page.locator("#saved")).to_have_text("changed, not accepted")
     page.reload()
-    is_open(page, 0)
+    is_open(page, names[0])
     expect(page.locator("#said")).to_contain_text("Your changes of before are here again")
     expect(page.locator(".box-entry")).to_have_count(2)
     page.route("**/accept", lambda route: route.abort())
     page.keyboard.press("Enter")
-    is_open(page, 1)
+    is_open(page, names[1])
     expect(page.locator("#saved")).to_have_text("1 picture not saved: the server cannot be reached")
-    assert saved(folder, 0) is None
+    assert saved(folder, names[0]) is None
     page.once("dialog", lambda dialog: dialog.accept())  # the browser asks, since something waits
     page.reload()
     page.unroute("**/accept")
-    assert eventually(lambda: saved(folder, 0) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
+    assert eventually(lambda: saved(folder, names[0]) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
     expect(page.locator("#saved")).to_have_text("")
 
 
-def test_pictures_are_filtered_by_state_and_class(page: Page, folder: Path) -> None:
+def test_pictures_are_filtered_by_state_and_class(page: Page, folder: Path, names: list[str]) -> None:
     page.keyboard.press("b")
     page.keyboard.press("2")
     page.keyboard.press("Enter")
-    is_open(page, 1)
+    is_open(page, names[1])
     page.locator("#by-state").select_option("all")
     page.locator("#by-class").select_option("yield")
-    is_open(page, 0)
+    is_open(page, names[0])
     expect(page.locator("#shown-words")).to_have_text("1 of 3 pictures.")
     expect(page.locator("#why")).to_contain_text("labelled")
     page.locator("#by-class").select_option("")
     page.locator("#by-state").select_option("waiting")
-    is_open(page, 1)
+    is_open(page, names[1])
     for _ in range(2):
         page.locator('[data-action="accept"]').click()
     expect(page.locator("#stage-words")).to_contain_text("Nothing is left to label")
@@ -255,12 +244,12 @@ def test_pictures_are_filtered_by_state_and_class(page: Page, folder: Path) -> N
 @pytest.mark.reference
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nobody_is_shut_out(
-    browser: Browser, server: WebServer, project_root: Path, reference_dir: Path, theme: str
+    browser: Browser, server: WebServer, project_root: Path, reference_dir: Path, theme: str, names: list[str]
 ) -> None:
     axe = Axe(project_root, reference_dir)
     with fresh_page(browser, viewport={"width": 390, "height": 844}, color_scheme=theme) as phone:
         phone.goto(server.url)
-        is_open(phone, 0)
+        is_open(phone, names[0])
         phone.keyboard.press("b")
         assert axe.findings(phone, theme=theme) == []
         phone.keyboard.press("h")
