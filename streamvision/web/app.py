@@ -56,6 +56,7 @@ from streamvision.web.schemas import (
     SnapshotQuery,
     StreamList,
 )
+from streamvision.web.static_files import add_static_files
 from streamvision.web.stream_control import add_stream_control
 from streamvision.web.strict_json import StrictJson
 from streamvision.web.tracklets import add_tracklets
@@ -103,6 +104,7 @@ def create_app(
     refuse_other_sites(app)
     app.wsgi_app = TrustedProxy(app.wsgi_app, proxy)  # type: ignore[method-assign]
     add_me(app, required)
+    add_static_files(app)
     if login is not None:
         from streamvision.web.accounts import add_accounts  # the database takes its time, which other runs do without
         from streamvision.web.login import add_login

@@ -13,6 +13,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from streamvision.core.redaction import short
 from streamvision.web.refusal import refuse
+from streamvision.web.static_files import KEPT_STATIC
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -69,7 +70,8 @@ def harden(app: Flask, *, host_names: Iterable[str] = ()) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+        if request.endpoint != KEPT_STATIC or response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
         return response
 
 

@@ -158,15 +158,15 @@ def test_fields_wait_for_the_script_that_answers_them(page: Page, served: Served
     """What is chosen before would be lost, and a password would go into the address of a plain form."""
     enter(page, served, known)
     held: list[Route] = []
-    page.route("**/static/dom.js", lambda route: held.append(route))
-    with page.expect_request("**/static/dom.js"):
+    page.route("**/dom.js", lambda route: held.append(route))
+    with page.expect_request("**/dom.js"):
         page.goto(f"http://127.0.0.1:{served.port}/events?kind=crowding", wait_until="commit")
     kind, password = page.locator(".filters [name=kind]"), page.locator("#own-password [name=current]")
     expect(kind).to_be_disabled()
     expect(password).to_be_disabled()
     for route in held:
         route.continue_()
-    page.unroute("**/static/dom.js")
+    page.unroute("**/dom.js")
     expect(kind).to_be_enabled()
     expect(kind).to_have_value("crowding")
     expect(password).to_be_enabled()
