@@ -13,7 +13,7 @@ import pytest
 
 from streamvision.cli.main import main
 from streamvision.datasets.collection import Collection
-from support.collections import as_jpeg, collection_with, drawn
+from support.collection_folders import as_jpeg, collection_with, drawn
 
 
 def test_pictures_are_added_served_and_the_page_ends_at_a_signal(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.datasets.collection import Collection, create_collection
 from streamvision.datasets.collection_adding import add_pictures, pictures_without_labels
 from streamvision.datasets.collection_records import ProposedBox
-from support.collections import as_jpeg, drawn
+from support.collection_folders import as_jpeg, drawn
 
 
 @pytest.fixture

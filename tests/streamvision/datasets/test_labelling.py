@@ -9,7 +9,7 @@ from streamvision.core.labelling import LabelBox, PictureChangedError, UnknownPi
 from streamvision.datasets import read_dataset
 from streamvision.datasets.collection import Collection
 from streamvision.datasets.labelling import FolderLabelling
-from support.collections import collection_with
+from support.collection_folders import collection_with
 
 
 @pytest.fixture

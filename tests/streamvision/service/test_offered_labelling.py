@@ -8,7 +8,7 @@ from streamvision.core.config.collect import CollectConfig
 from streamvision.core.live import LiveView
 from streamvision.datasets.collection import create_collection
 from streamvision.service.labelling import offer_labelling
-from support.collections import collection_with
+from support.collection_folders import collection_with
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from streamvision.datasets.labelling import FolderLabelling
 from streamvision.web.server import WebServer
 from support.axe import Axe
 from support.browser import fresh_page
-from support.collections import PROPOSED, SIZE_PX, collection_with
+from support.collection_folders import PROPOSED, SIZE_PX, collection_with
 from support.web_client import eventually
 
 pytestmark = pytest.mark.browser

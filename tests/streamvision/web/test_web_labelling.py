@@ -11,7 +11,7 @@ from streamvision.core.live import LiveView
 from streamvision.datasets.collection import Collection
 from streamvision.datasets.labelling import FolderLabelling
 from streamvision.web.app import create_app
-from support.collections import collection_with
+from support.collection_folders import collection_with
 
 
 @pytest.fixture
