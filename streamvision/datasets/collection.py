@@ -37,6 +37,7 @@ from streamvision.datasets.collection_files import (
     is_collection,
     locked,
     new_name,
+    read_jpeg,
     read_refused,
     read_table,
     write_data_yaml,
@@ -63,12 +64,10 @@ from streamvision.datasets.yolo_yaml import read_data_yaml
 
 MAX_WAITING = 20_000
 """Most pictures that may wait."""
-MAX_PICTURE_BYTES = 64 * MIB
 MAX_CLASSES = 10_000
 MAX_UNDO = 20
 """Decisions that can be taken back."""
 
-_JPEG_BEGIN = b"\xff\xd8\xff"
 _FULL = "free space, or give another folder"
 
 
@@ -132,12 +131,14 @@ class Collection:
             )
         name = new_name(proposal)
         picture = self._place("waiting", name, ".jpg")
-        write_whole(picture, jpeg, sync=False)
         try:
+            write_whole(picture, jpeg, sync=False)
             write_whole(picture.with_suffix(".json"), proposal.as_json(), sync=False)
-        except OutputError:
-            picture.unlink(missing_ok=True)
-            raise
+        except OutputError as error:
+            with contextlib.suppress(OSError):
+                picture.unlink(missing_ok=True)
+            why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+            raise OutputError(f"cannot write to {self.folder}: {why}; {_FULL}") from error  # the same for each picture
         return name
 
     def withdraw(self, name: str) -> bool:
@@ -194,16 +195,7 @@ class Collection:
             UnknownPictureError: when there is none of that name.
             ConfigError: when it cannot be read or is no JPEG.
         """
-        path = self._picture_place(name)
-        try:
-            if leads_out(path, self.folder):
-                raise UnreadableError("is a link that leads out of the folder")
-            content = read_bytes(path, limit=MAX_PICTURE_BYTES)
-            if not content.startswith(_JPEG_BEGIN):
-                raise UnreadableError("is no JPEG")
-        except UnreadableError as error:
-            raise ConfigError(f"{path} {error}; throw it away, or put the picture back") from error
-        return content
+        return read_jpeg(self._picture_place(name), self.folder)
 
     def accept(self, name: str, objects: Sequence[MarkedObject], *, version: str | None = None) -> None:
         """Take a picture into the data set with what is marked on it, or mark a labelled one anew.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.reading import UnreadableError, read_bytes
-from streamvision.datasets.collection import MAX_PICTURE_BYTES, Collection
+from streamvision.datasets.collection import Collection
+from streamvision.datasets.collection_files import MAX_PICTURE_BYTES
 from streamvision.datasets.collection_records import Look, Looks, Proposal, ProposedBox, Reason, text_of
 from streamvision.datasets.dataset import DatasetFormat, Problem
 from streamvision.datasets.files import find_pictures

@@ -17,7 +17,7 @@ import yaml
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
-from streamvision.core.reading import MIB, UnreadableError, read_json
+from streamvision.core.reading import MIB, UnreadableError, read_bytes, read_json
 from streamvision.datasets.collection_records import Proposal
 from streamvision.datasets.files import leads_out
 
@@ -27,6 +27,9 @@ LOCK_TIMEOUT_S = 10.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What a collected picture is called, without its ending."""
 
+MAX_PICTURE_BYTES = 64 * MIB
+
+_JPEG_BEGIN = b"\xff\xd8\xff"
 _LOCK_WAIT_S = 0.02
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 _REFUSED_LIMIT = 64 * MIB
@@ -86,6 +89,23 @@ def new_name(proposal: Proposal) -> str:
     except (OverflowError, ValueError, OSError):
         when = "unknown"
     return f"{stream}-{when}-{proposal.frame or 0:06d}-{secrets.token_hex(3)}"
+
+
+def read_jpeg(path: Path, folder: Path) -> bytes:
+    """Return a picture of a collection as its file.
+
+    Raises:
+        ConfigError: when it cannot be read, leads out of the folder or is no JPEG.
+    """
+    try:
+        if leads_out(path, folder):
+            raise UnreadableError("is a link that leads out of the folder")
+        content = read_bytes(path, limit=MAX_PICTURE_BYTES)
+        if not content.startswith(_JPEG_BEGIN):
+            raise UnreadableError("is no JPEG")
+    except UnreadableError as error:
+        raise ConfigError(f"{path} {error}; throw it away, or put the picture back") from error
+    return content
 
 
 def read_table(folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from support.tiny_embedder import tiny_embedder
 
 FPS, SIDE_PX, CELL_PX = 10, 256, 32
 WAIT_S = 300.0
+FULL = "free space, or give another folder"
 Show = tuple[float, float, tuple[int, int], float]
 """From one second to another, a cell has a brightness."""
 
@@ -195,8 +196,7 @@ def test_a_full_disk_is_one_sentence_and_the_stream_goes_on(
     [status] = ran.statuses()
     assert (status.state, status.frames_done) == ("ended", 60)
     assert status.outputs[0].name == "collect" and status.outputs[0].failures
-    [failure] = ran.failures()
-    assert "No space left on device; free space" in failure
+    assert ran.failures() == [f"cannot write to {tmp_path / 'hard'}: No space left on device; {FULL}"]
     assert kept(tmp_path / "hard") == []
 
 
