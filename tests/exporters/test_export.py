@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from exporters.base import ExportOptions, TargetEntry
 from exporters.export import Exporter, Request, requests_for
@@ -78,6 +79,10 @@ def test_a_proven_artefact_lies_in_its_place_with_its_reports(export, tmp_path):
     backend.close()
     document = artefact.to_json()
     assert document["parity"]["passed"] is True
+    page = (tmp_path / "out" / f"{NAME}.parity.html").read_text()
+    groups = document["parity"]["stages"][-1]["groups"]
+    assert groups, "ten objects of a class or size are there"
+    assert all(f"{escape(group['name'])} ({group['objects']})" in page for group in groups)
     assert json.loads((tmp_path / "out" / f"{NAME}.parity.json").read_text())["parity"]["passed"] is True
     assert any("converting" in line for line in said)
 
