@@ -4,10 +4,10 @@ import "./page.js";
 import { find, say } from "./dom.js";
 import { begun, LEAST_PX, shifted, stretched } from "./label_boxes.js";
 import { ClassList } from "./label_classes.js";
-import { Drafts } from "./label_drafts.js";
+import { Drafts, ownId } from "./label_drafts.js";
 import { listen } from "./label_keys.js";
 import { Marks } from "./label_marks.js";
-import { fillHelp, listenToFilters, showBoxes, showFilters, showWhy } from "./label_panel.js";
+import { fillHelp, listenToFilters, showBoxes, showFilters, showUnsaved, showWhy } from "./label_panel.js";
 import { Pointer } from "./label_pointer.js";
 import { Queue } from "./label_queue.js";
 import { details, Outbox, overview, pixels, putBack } from "./label_server.js";
@@ -81,16 +81,6 @@ const actions = {
   arrow,
   classNumber: (number) => names()[number] !== undefined && takeClass(names()[number]),
 };
-
-// The same for as long as the tab is there, so that a page that is loaded again finds its own picture not taken.
-function ownId() {
-  const fresh = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  try {
-    return (sessionStorage["label-by"] ??= fresh);
-  } catch {
-    return fresh; // a browser that keeps nothing for this page
-  }
-}
 
 // --- the picture on the stage ---------------------------------------------------------------------------------------
 
@@ -347,15 +337,7 @@ function paint() {
   showSaved();
 }
 
-// An element that says what the server has not got yet.
-function showSaved() {
-  const waiting = outbox?.waiting ?? 0;
-  const pictures = waiting === 1 ? "1 picture" : `${waiting} pictures`;
-  const words = waiting && outbox.trouble ? `${pictures} not saved: ${outbox.trouble}` : waiting ? "saving …" : open?.marks.isChanged ? "changed, not accepted" : "";
-  const said = find("saved");
-  if (said.textContent !== words) said.textContent = words;
-  said.classList.toggle("waits", words !== "");
-}
+const showSaved = () => showUnsaved(outbox?.waiting ?? 0, outbox?.trouble, open?.marks.isChanged);
 
 async function refresh() {
   const found = await overview(by);
@@ -387,7 +369,12 @@ listenToFilters((filter) => {
   if (isThere) paint();
   else show(queue.next(open?.name ?? ""));
 });
-for (const element of document.querySelectorAll("[data-action]")) element.addEventListener("click", () => actions[element.dataset.action]());
+for (const element of document.querySelectorAll("[data-action]")) {
+  element.addEventListener("click", ({ detail }) => {
+    if (detail) find("stage").focus({ preventScroll: true }); // of a pointer: the keys go on with the picture
+    actions[element.dataset.action]();
+  });
+}
 addEventListener("beforeunload", (event) => {
   keepDraft();
   if (outbox?.waiting) event.preventDefault(); // the browser asks; what waits is kept all the same
@@ -397,7 +384,7 @@ try {
   drafts = new Drafts(folder_id);
   outbox = new Outbox(drafts, told);
   for (const { name, kind, marks: on } of drafts.decisions) queue.note(name, kind === "accept" ? "labelled" : null, on?.map((mark) => mark.className));
-  listen(actions);
+  listen(find("stage"), actions);
   outbox.begin();
   await show(queue.next(""));
   setInterval(keepFresh, FRESH_MS);

@@ -64,3 +64,13 @@ export class Drafts {
     remember(this.#key, JSON.stringify(kept));
   }
 }
+
+// The same for as long as the tab is there, so that a page that is loaded again finds its own picture not taken.
+export function ownId() {
+  const fresh = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  try {
+    return (sessionStorage["label-by"] ??= fresh);
+  } catch {
+    return fresh; // a browser that keeps nothing for this page
+  }
+}

@@ -41,12 +41,14 @@ const POINTER_HELP = [
 ];
 const NAMES = new Map(TABLE.flatMap(([keys, , action]) => keys.split(", ").map((key) => [key.toLowerCase(), action])));
 
-// Calls `actions[name](...)` for what is typed while no field, dialog or button takes it.
-export function listen(actions) {
+// Calls `actions[name](...)` for what is typed while no field, dialog or button takes it. Single letters, digits and signs
+// count on the stage alone, so that whoever dictates or hits a key beside it changes nothing (WCAG 2.1.4).
+export function listen(stage, actions) {
   let repeats = 0;
   addEventListener("keydown", (event) => {
     if (event.altKey || event.metaKey || event.isComposing) return;
     if (event.target.closest?.("input, select, textarea, summary") || document.querySelector(":popover-open, dialog[open]")) return;
+    if (event.key.length === 1 && !event.ctrlKey && !stage.contains(event.target)) return;
     const onControl = event.target.closest?.("button, a");
     if (onControl && ["Enter", " "].includes(event.key)) return;
     const arrow = ARROWS[event.key];

@@ -68,3 +68,12 @@ export function fillHelp() {
   find("help-rows").replaceChildren(...parts);
   find("close-help").addEventListener("click", () => find("help").close());
 }
+
+// Says what the server has not got: decisions that wait, why they do, and changes that were not accepted.
+export function showUnsaved(waiting, trouble, isChanged) {
+  const pictures = waiting === 1 ? "1 picture" : `${waiting} pictures`;
+  const words = waiting && trouble ? `${pictures} not saved: ${trouble}` : waiting ? "saving …" : isChanged ? "changed, not accepted" : "";
+  const said = find("saved");
+  if (said.textContent !== words) said.textContent = words;
+  said.classList.toggle("waits", words !== "");
+}

@@ -145,6 +145,9 @@ def test_keys_alone_do_everything(page: Page, folder: Path, names: list[str]) ->
     keys.press("?")
     expect(page.locator("#help")).to_be_visible()
     keys.press("Escape")
+    page.locator("#theme").focus()
+    keys.press("x")  # beside the picture a letter does nothing
+    page.locator("#stage").focus()
     keys.press("ArrowRight")
     is_open(page, names[2])
     keys.press("PageUp")

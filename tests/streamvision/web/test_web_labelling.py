@@ -12,6 +12,7 @@ from streamvision.datasets.collection import Collection
 from streamvision.datasets.labelling import FolderLabelling
 from streamvision.web.app import create_app
 from support.collection_folders import collection_with
+from support.live_feed import LiveFeed
 
 
 @pytest.fixture
@@ -38,6 +39,15 @@ def test_the_page_is_where_one_begins_where_there_are_no_streams(client: FlaskCl
     assert page.status_code == 200
     assert "aria-current" not in page.text, "one page needs no row of pages"
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_beside_streams_it_is_one_of_the_pages(folder: Path) -> None:
+    with LiveFeed("gate") as feed:
+        feed.view.labelling = FolderLabelling(folder)
+        client = create_app(feed.view).test_client()
+        wall = client.get("/")
+        assert (wall.status_code, 'href="./label"' in wall.text) == (200, True)
+        assert "aria-current=page>Label" in client.get("/label").text
 
 
 def test_a_picture_is_given_accepted_and_thrown_away(client: FlaskClient, path: str, folder: Path) -> None:
