@@ -24,16 +24,18 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
 from streamvision.core.labelling import PictureChangedError, UnknownPictureError
 from streamvision.core.reading import MAX_TEXT_BYTES, MIB, UnreadableError, read_bytes
-from streamvision.datasets.collection_coco import put_image, remove_image
+from streamvision.datasets.collection_coco import put_images, remove_image
 from streamvision.datasets.collection_files import (
+    FOLDERS,
     MAX_REFUSED,
     NAME,
+    check_folders,
     is_collection,
     locked,
     new_name,
@@ -59,7 +61,7 @@ from streamvision.datasets.collection_records import (
 )
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.datasets.files import is_there, leads_out
-from streamvision.datasets.yolo_txt import label_line
+from streamvision.datasets.yolo_txt import label_line, read_labels
 from streamvision.datasets.yolo_yaml import read_data_yaml
 
 MAX_WAITING = 20_000
@@ -89,6 +91,7 @@ class Collection:
         self.folder = folder
         """Where it is."""
         self._undo: list[Decision] = []
+        check_folders(folder)
         self.names()
 
     def names(self) -> tuple[str, ...]:
@@ -108,12 +111,12 @@ class Collection:
     def with_classes(self, asked: Iterable[str]) -> tuple[str, ...]:
         """Return the classes, those that are asked for and new written at their end; the caller holds the lock."""
         known = self.names()
-        names = tuple(dict.fromkeys((*known, *map(class_name_of, asked))))
-        if len(names) > MAX_CLASSES:
+        new = tuple(name for name in dict.fromkeys(map(class_name_of, asked)) if name not in known)
+        if len(known) + len(new) > MAX_CLASSES:
             raise ConfigError(f"there are more than {MAX_CLASSES:,} classes; use one that is there")
-        if len(names) > len(known):
-            write_data_yaml(self.folder, names)
-        return names
+        if new:
+            write_data_yaml(self.folder, (*known, *new))
+        return (*known, *new)  # two of one name keep their ids: those of the labels
 
     def add(self, jpeg: bytes, proposal: Proposal) -> str:
         """Let a picture wait, and return what it is called.
@@ -125,6 +128,7 @@ class Collection:
         Raises:
             OutputError: when so many pictures wait that nobody will look at all of them, or the disk is full.
         """
+        check_folders(self.folder)
         if len(self._stems("waiting", ".json")) >= MAX_WAITING:
             raise OutputError(
                 f"{self.folder} holds {MAX_WAITING:,} pictures that wait; label some, or give another folder"
@@ -147,7 +151,7 @@ class Collection:
         Raises:
             OutputError: when others keep the folder locked.
         """
-        with locked(self.folder):
+        with self._locked():
             places = [self._place("waiting", name, suffix) for suffix in (".json", ".jpg")]
             if not all(is_there(place) for place in places):
                 return False
@@ -215,7 +219,7 @@ class Collection:
         """
         if len(objects) > MAX_BOXES:
             raise ConfigError(f"{len(objects):,} objects are marked on one picture; mark {MAX_BOXES:,} at most")
-        with locked(self.folder):
+        with self._locked():
             self._check(name, version)
             proposal, source = self.proposal(name), self._picture_place(name)
             names = self.with_classes([one.class_name for one in objects])
@@ -225,7 +229,7 @@ class Collection:
             is_new = source != target
             decision = self._decision(name, "accepted") if is_new else None
             write_whole(self._place("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
-            write_table(self.folder, put_image(read_table(self.folder), image, names))
+            write_table(self.folder, put_images(self._table(names), [image], names))
             if is_new:
                 with writing(target, instead=_FULL):
                     source.replace(target)
@@ -234,7 +238,9 @@ class Collection:
             self._remember(decision)
 
     def refuse(self, name: str, *, version: str | None = None) -> None:
-        """Throw a picture away for good, waiting or labelled, and remember what it looked like.
+        """Throw a picture away, waiting or labelled, and remember what it looked like.
+
+        One that cannot be read cannot be had back.
 
         Args:
             name: the picture.
@@ -245,18 +251,21 @@ class Collection:
             PictureChangedError: when it has another version now.
             OutputError: when it cannot be written, or others keep the folder locked.
         """
-        with locked(self.folder):
+        with self._locked():
             self._check(name, version)
-            decision = self._decision(name, "refused")
-            looks = None
-            with contextlib.suppress(ConfigError):  # it may be thrown away for that
+            self._picture_place(name)
+            decision = looks = None
+            with contextlib.suppress(ConfigError):  # it may be thrown away as it cannot be read
                 looks = self.proposal(name).looks
+                decision = self._decision(name, "refused")
             entry = {"name": name, "look": looks.as_document() if looks is not None else None}
             write_refused(self.folder, [*read_refused(self.folder), entry][-MAX_REFUSED:])
             self._take_out(name)
-            for suffix in (".json", ".jpg"):
-                self._place("waiting", name, suffix).unlink(missing_ok=True)
-        self._remember(decision)
+            with writing(self.folder / "waiting", instead="see who may write there"):
+                for suffix in (".json", ".jpg"):
+                    self._place("waiting", name, suffix).unlink(missing_ok=True)
+        if decision is not None:
+            self._remember(decision)
 
     def undo(self, name: str | None = None) -> str | None:
         """Take the last decision of this object back, so that its picture waits again, and return its name.
@@ -275,7 +284,7 @@ class Collection:
             decision = meant[-1]
             self._undo.remove(decision)
             name = decision.name
-            with locked(self.folder):
+            with self._locked():
                 if decision.kind == "refused":
                     left = [entry for entry in read_refused(self.folder) if entry["name"] != name]
                     write_refused(self.folder, left)
@@ -325,6 +334,24 @@ class Collection:
                     if (found := self._read(self._place(folder, name, ".json")).looks) is not None:
                         yield found
 
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with locked(self.folder):
+            check_folders(self.folder)
+            yield
+
+    def _table(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the COCO document of the labelled pictures, made from their labels where it is not there."""
+        document = read_table(self.folder)
+        return document if "images" in document else put_images(document, self._labelled(names), names)
+
+    def _labelled(self, names: Sequence[str]) -> Iterator[LabelledImage]:
+        for name in self.labelled_names():
+            with contextlib.suppress(ConfigError):  # nothing is known of it: it was not labelled here
+                known, labels = self.proposal(name), self._place("labels", name, ".txt")
+                boxes = tuple(read_labels(labels, names, known.width_px, known.height_px))
+                yield LabelledImage(self._place("images", name, ".jpg"), known.width_px, known.height_px, boxes)
+
     def _read(self, path: Path) -> Proposal:
         if leads_out(path, self.folder):
             raise UnreadableError("is a link that leads out of the folder")
@@ -363,13 +390,15 @@ class Collection:
     def _take_out(self, name: str) -> None:
         """Take a picture out of the data set; one that is not in it is no fault."""
         if is_there(self._place("images", name, ".jpg")):
-            write_table(self.folder, remove_image(read_table(self.folder), f"{name}.jpg", self.names()))
+            names = self.names()
+            write_table(self.folder, remove_image(self._table(names), f"{name}.jpg", names))
         for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
-            self._place(folder, name, suffix).unlink(missing_ok=True)
+            with writing(self.folder / folder, instead="see who may write there"):
+                self._place(folder, name, suffix).unlink(missing_ok=True)
 
     def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> Decision:
-        jpeg = self._picture_place(name)
-        path = self._place("waiting" if jpeg.parent.name == "waiting" else "accepted", name, ".json")
+        waiting, accepted = (self._place(folder, name, ".json") for folder in ("waiting", "accepted"))
+        path = waiting if is_there(waiting) else accepted  # not where the picture is: a process may have been killed
         try:
             return Decision(name, kind, self.picture(name), read_bytes(path, limit=MIB))
         except UnreadableError as error:
@@ -393,7 +422,7 @@ def create_collection(folder: Path, names: Sequence[str]) -> Collection:
     with writing(folder, instead="give a folder that can be written"):
         if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "waiting").is_dir())):
             raise ConfigError(f"{folder} holds something else than collected pictures; give an empty folder")
-        for name in ("waiting", "images", "labels", "accepted"):
+        for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if not (folder / "data.yaml").is_file():

@@ -23,6 +23,8 @@ MAX_ADDED = 20_000
 """Files below a folder whose pictures are added."""
 MAX_LOOKS = 30_000
 """Pictures of each sort that are compared with those that are added."""
+MAX_JPEG_PX = 65_500
+"""Of a side, of what is written as JPEG."""
 _JPEG_QUALITY = 95
 _JPEG_BEGIN = b"\xff\xd8\xff"
 _SAME_LEVELS = 1.0
@@ -100,6 +102,10 @@ def add_pictures(
         bgr = _decoded(content)
         if bgr is None:
             problems.append(Problem(path, "is no picture that can be read; left out", "broken_picture"))
+            continue
+        if max(bgr.shape) > MAX_JPEG_PX:
+            what = f"has {bgr.shape[1]:,}x{bgr.shape[0]:,} pixels, more than a JPEG; cut it into parts; left out"
+            problems.append(Problem(path, what, "broken_picture"))
             continue
         look = Look.of(np.ascontiguousarray(bgr[..., ::-1]))
         if any(_is_same(look, one) for one in known.get(look.hash, ())):

@@ -6,30 +6,40 @@ COCO.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from streamvision.datasets.coco_json import box_entry
 from streamvision.datasets.dataset import LabelledImage
 
 
-def put_image(document: dict[str, Any], image: LabelledImage, names: Sequence[str]) -> dict[str, Any]:
-    """Return the document with a picture and its boxes, in place of those that it had; ids go on from the highest.
+def put_images(document: dict[str, Any], given: Iterable[LabelledImage], names: Sequence[str]) -> dict[str, Any]:
+    """Return the document with pictures and their boxes, in place of those that they had; ids go on from the highest.
 
     Args:
         document: COCO, or nothing.
-        image: the picture and its boxes.
+        given: the pictures and their boxes.
         names: all classes by their ids, which begin with 1 in COCO.
     """
     images, annotations = _lists(document)
-    name = image.path.name
-    ids = {entry["id"] for entry in images if entry["file_name"] == name}
-    image_id = min(ids) if ids else 1 + max((entry["id"] for entry in images), default=0)
-    images = [entry for entry in images if entry["file_name"] != name]
-    annotations = [entry for entry in annotations if entry["image_id"] not in ids]
-    images.append({"id": image_id, "file_name": name, "width": image.width_px, "height": image.height_px})
-    first = 1 + max((entry["id"] for entry in annotations), default=0)
-    annotations += [{"id": at, "image_id": image_id, **box_entry(box)} for at, box in enumerate(image.boxes, first)]
+    new = {image.path.name: image for image in given}
+    image_ids: dict[str, int] = {}
+    for entry in images:
+        if (name := entry["file_name"]) in new:
+            image_ids[name] = min(entry["id"], image_ids.get(name, entry["id"]))
+    next_id = 1 + max((entry["id"] for entry in images), default=0)
+    replaced = {entry["id"] for entry in images if entry["file_name"] in new}
+    images = [entry for entry in images if entry["file_name"] not in new]
+    annotations = [entry for entry in annotations if entry["image_id"] not in replaced]
+    next_box = 1 + max((entry["id"] for entry in annotations), default=0)
+    for name, image in new.items():
+        if (image_id := image_ids.get(name)) is None:
+            image_id, next_id = next_id, next_id + 1
+        images.append({"id": image_id, "file_name": name, "width": image.width_px, "height": image.height_px})
+        annotations += [
+            {"id": at, "image_id": image_id, **box_entry(box)} for at, box in enumerate(image.boxes, next_box)
+        ]
+        next_box += len(image.boxes)
     return _document(document, images, annotations, names)
 
 

@@ -17,13 +17,15 @@ import yaml
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
-from streamvision.core.reading import MIB, UnreadableError, read_bytes, read_json
+from streamvision.core.reading import MAX_YAML_BYTES, MIB, UnreadableError, read_bytes, read_json
 from streamvision.datasets.collection_records import Proposal
 from streamvision.datasets.files import leads_out
 
 MAX_REFUSED = 5000
 """Pictures that were thrown away and are remembered; older ones are forgotten, and may be collected again."""
 LOCK_TIMEOUT_S = 10.0
+FOLDERS = ("waiting", "images", "labels", "accepted")
+"""In a collection."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What a collected picture is called, without its ending."""
 
@@ -41,6 +43,17 @@ def is_collection(folder: Path) -> bool:
     return (folder / "data.yaml").is_file() and (folder / "waiting").is_dir()
 
 
+def check_folders(folder: Path) -> None:
+    """Refuse a collection in whose place something elsewhere would be written.
+
+    Raises:
+        ConfigError: when a folder in it is a link that leads out.
+    """
+    for name in FOLDERS:
+        if leads_out(folder / name, folder):
+            raise ConfigError(f"{folder / name} is a link that leads out of the folder; put the folder itself there")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a collection.
@@ -50,7 +63,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / ".lock"
     with writing(path, instead="give a folder that can be written"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         until_s = time.monotonic() + LOCK_TIMEOUT_S
         while not _take(descriptor):
@@ -75,9 +88,19 @@ def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
     """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split.
 
     There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started.
+
+    Raises:
+        ConfigError: when the names are too long to be read again.
+        OutputError: when it cannot be written.
     """
     document = {"train": "images", "val": "images", "names": dict(enumerate(names))}
-    write_whole(folder / "data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+    if len(text) > MAX_YAML_BYTES:
+        raise ConfigError(
+            f"the names of {len(names):,} classes have {len(text):,} bytes, of which {MAX_YAML_BYTES:,} can be read "
+            "again; use a class that is there, or a shorter name"
+        )
+    write_whole(folder / "data.yaml", text)
 
 
 def new_name(proposal: Proposal) -> str:
@@ -146,5 +169,5 @@ def _document(folder: Path, name: str, limit: int) -> dict[str, Any]:
             raise UnreadableError("is a link that leads out of the folder")
         document = read_json(path, limit=limit) if path.exists() else {}
     except UnreadableError as error:
-        raise ConfigError(f"{path} {error}; move it away") from error
+        raise ConfigError(f"{path} {error}; move it away, and it is begun anew") from error
     return document if isinstance(document, dict) else {}

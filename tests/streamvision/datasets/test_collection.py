@@ -362,3 +362,78 @@ def test_ultralytics_finds_its_pictures_from_wherever_it_is_started(
     found = utils.check_det_dataset(str(collection.folder / "data.yaml"), autodownload=False)
     assert found["train"] == str(collection.folder / "images")
     assert found["names"] == {0: "stop", 1: "no"}
+
+
+@pytest.mark.parametrize("linked", ["waiting", "images", "labels", "accepted"])
+def test_nothing_is_written_where_a_folder_of_the_collection_leads_out(
+    linked: str, collection: Collection, tmp_path: Path
+) -> None:
+    name = collection.add(picture()[0], proposal())
+    elsewhere = (collection.folder / linked).rename(tmp_path / "elsewhere")
+    (collection.folder / linked).symlink_to(elsewhere)
+    before = sorted(elsewhere.iterdir())
+    for act in (
+        lambda: collection.accept(name, []),
+        lambda: collection.refuse(name),
+        lambda: collection.add(picture()[0], proposal()),
+        lambda: Collection(collection.folder),
+        lambda: create_collection(collection.folder, ["go"]),
+    ):
+        with pytest.raises(ConfigError, match=f"{linked} is a link that leads out of the folder"):
+            act()
+    assert sorted(elsewhere.iterdir()) == before
+
+
+def test_what_was_killed_between_picture_and_json_can_be_refused_and_had_back(collection: Collection) -> None:
+    name = collection.add(picture()[0], proposal())
+    collection.accept(name, [])
+    (collection.folder / "accepted" / f"{name}.json").rename(collection.folder / "waiting" / f"{name}.json")
+    collection.refuse(name)
+    assert (collection.counts().waiting, collection.counts().labelled) == (0, 0)
+    assert collection.undo(name) == name
+    assert collection.waiting_names() == [name]
+
+
+def test_a_coco_document_that_was_moved_away_is_made_anew_of_all_labels(collection: Collection) -> None:
+    names = [collection.add(picture()[0], proposal()) for _ in range(3)]
+    for name in names[:2]:
+        collection.accept(name, [MarkedObject("no", (4, 5, 20, 25))])
+    table = collection.folder / "annotations.json"
+    whole = json.loads(table.read_text())
+    table.unlink()
+    collection.accept(names[2], [])
+    made = json.loads(table.read_text())
+    assert sorted(one["file_name"] for one in made["images"]) == sorted(f"{name}.jpg" for name in names)
+    assert [one["bbox"] for one in made["annotations"]] == [one["bbox"] for one in whole["annotations"]]
+
+
+def test_a_new_class_leaves_the_ids_of_classes_of_one_name_alone(collection: Collection) -> None:
+    (collection.folder / "data.yaml").write_text("train: images\nval: images\nnames: [a, a, b]\n")
+    collection.accept(name := collection.add(picture()[0], proposal()), [MarkedObject("b", (1, 2, 13, 14))])
+    assert (collection.folder / "labels" / f"{name}.txt").read_text().startswith("2 ")
+    collection.accept(name := collection.add(picture()[0], proposal()), [MarkedObject("new", (1, 2, 13, 14))])
+    assert collection.names() == ("a", "a", "b", "new")
+    assert (collection.folder / "labels" / f"{name}.txt").read_text().startswith("3 ")
+
+
+def test_classes_that_could_not_be_read_again_are_not_written(collection: Collection) -> None:
+    before = collection.names()
+    with pytest.raises(ConfigError, match="of which 1,048,576 can be read"):
+        collection.with_classes(f"{index:04d}{'ü' * 390}" for index in range(3000))
+    assert Collection(collection.folder).names() == before
+
+
+def test_what_cannot_be_read_can_be_thrown_away(collection: Collection, tmp_path: Path) -> None:
+    broken, linked, long = (collection.add(picture()[0], proposal()) for _ in range(3))
+    waiting = collection.folder / "waiting"
+    (waiting / f"{broken}.jpg").write_bytes(b"GIF89a")
+    mine = tmp_path / "mine.jpg"
+    mine.write_bytes(picture()[0])
+    (waiting / f"{linked}.jpg").unlink()
+    (waiting / f"{linked}.jpg").symlink_to(mine)
+    (waiting / f"{long}.json").write_text(json.dumps({"version": 1, "more": "x" * (2 << 20)}))
+    for name in (broken, linked, long):
+        collection.refuse(name)
+    assert not list(waiting.iterdir())
+    assert mine.is_file()
+    assert collection.undo() is None

@@ -84,3 +84,13 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_a_picture_of_one_pixel_is_one(tmp_path: Path, collection: Collection) -> None:
     cv2.imwrite(str(tmp_path / "dot.png"), np.full((1, 1, 3), 9, np.uint8))
     assert len(add_pictures(collection, [tmp_path / "dot.png"], origin="dot").names) == 1
+
+
+def test_a_picture_that_no_jpeg_can_hold_is_left_out_and_the_others_are_added(
+    photos: Path, collection: Collection
+) -> None:
+    wide = photos / "0 wide.png"
+    cv2.imwrite(str(wide), np.zeros((1, 65_501, 3), np.uint8))
+    added = add_pictures(collection, pictures_without_labels(photos)[0], origin="photos")
+    assert len(added.names) == 2
+    assert "has 65,501x1 pixels" in added.problems[0].reason
