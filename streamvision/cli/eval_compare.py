@@ -93,7 +93,7 @@ def compare_models(
 
 def _pictures(data: Path | None, data_format: DatasetFormat | None, split: str | None, run: Path | None) -> Dataset:
     if (data is None) == (run is None):
-        raise ConfigError("give --data with labelled pictures, or --run with the folder of a training run; not both")
+        raise ConfigError("give either --data with labelled pictures or --run with the folder of a training run")
     if run is not None:
         if split or data_format:
             raise ConfigError("--run says which pictures are compared; leave --split and --format out")

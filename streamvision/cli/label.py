@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -113,12 +114,23 @@ def label(
     """
     options = {name: value for name, value in given.items() if value not in (None, ())}
     config = validate(ServeConfig, {**parse_address(serve), **options}, origin="--serve")
+    found = [(source, *pictures_without_labels(source, data_format)) for source in added]
     collection = _collection(folder, added)
-    for source in added:
-        _add(collection, source, data_format, model, score)
+    for source, pictures, names in found:
+        _add(collection, source, pictures, names, model, score)
     counts = collection.counts()
     say(f"{folder}: {counted(counts.waiting, 'pictures')} waiting, {counts.labelled} labelled")
-    return _serve(FolderLabelling(folder), config, state, database, open_browser=browser)
+    code = _serve(FolderLabelling(folder), config, state, database, open_browser=browser)
+    _say_what_comes_next(collection)
+    return code
+
+
+def _say_what_comes_next(collection: Collection) -> None:
+    counts, folder = collection.counts(), shlex.quote(str(collection.folder))
+    say(f"{collection.folder}: {counts.labelled} labelled, {counted(counts.waiting, 'pictures')} waiting")
+    if counts.labelled:
+        say(f"Next: streamvision train --model runs/train/RUN/weights/best.pt --add {folder}    (go on from a run)")
+        say(f"  or: streamvision train --data {folder} --model WEIGHTS    (from these pictures alone)")
 
 
 def _collection(folder: Path, added: Sequence[Path]) -> Collection:
@@ -139,14 +151,19 @@ def _collection(folder: Path, added: Sequence[Path]) -> Collection:
     return Collection(folder)
 
 
-def _add(collection: Collection, source: Path, given: DatasetFormat | None, model: str | None, score: float) -> None:
+def _add(
+    collection: Collection,
+    source: Path,
+    pictures: Sequence[Path],
+    names: Sequence[str],
+    model: str | None,
+    score: float,
+) -> None:
     """Let the pictures of a folder wait, with what a model proposes.
 
     Raises:
-        ConfigError: when the folder cannot be read.
-        ModelError: when the model cannot, or finds no boxes.
+        ModelError: when the model cannot be read, or finds no boxes.
     """
-    pictures, names = pictures_without_labels(source, given)
     with ExitStack() as stack:
         opened = None if model == "none" or not pictures else stack.enter_context(_model(model, score))
         create_collection(collection.folder, (*names, *(opened.names if opened else ())))

@@ -37,7 +37,7 @@ def described(files: Iterable[Path]) -> Iterator[str]:
     """Yield a line about each file or folder."""
     for path in files:
         if path.is_dir():
-            yield f"  {path}: {sum(1 for _ in path.iterdir()):,} files"
+            yield f"  {path}: {sum(1 for found in path.rglob('[!.]*') if found.is_file()):,} files"
         else:
             yield f"  {path}: {_size_text(path.stat().st_size)}"
 

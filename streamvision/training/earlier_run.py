@@ -17,12 +17,16 @@ _ITS_OWN = frozenset({"model", "weights", "partial_weights", "init_classes", "ho
 
 def run_of_weights(document: dict[str, Any]) -> RunFolder | None:
     """Return the run folder whose weights a recipe begins from; ``None`` where they are of no run of ours."""
+    path = _weights_in_a_run(document)
+    folder = RunFolder(path.parent.parent) if path is not None else None
+    return folder if folder is not None and folder.recipe.is_file() and folder.split.is_file() else None
+
+
+def _weights_in_a_run(document: dict[str, Any]) -> Path | None:
+    """Return the weights that a recipe begins from where they lie as a run's do, whether or not they are there."""
     given = document.get("weights") or document.get("model")
     path = Path(given).expanduser() if isinstance(given, str | Path) else None
-    if path is None or path.suffix != ".pt" or path.parent.name != "weights":
-        return None
-    folder = RunFolder(path.parent.parent)
-    return folder if folder.recipe.is_file() and folder.split.is_file() else None
+    return path if path is not None and path.suffix == ".pt" and path.parent.name == "weights" else None
 
 
 def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
@@ -35,10 +39,17 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
         document: keys of :class:`Recipe`, not yet checked.
 
     Raises:
-        ConfigError: when the recipe of that run cannot be read.
+        ConfigError: when the recipe of that run cannot be read, or its weights are not there.
     """
+    if document.get("data") is not None:
+        return document
+    weights = _weights_in_a_run(document)
+    if weights is not None and not weights.is_file():
+        raise ConfigError(
+            f"there are no weights at {weights}; give those of a run, such as runs/train/RUN/weights/best.pt"
+        )
     folder = run_of_weights(document)
-    if folder is None or document.get("data") is not None:
+    if folder is None:
         return document
     earlier = read_yaml(folder.recipe, Recipe, kind="recipe")
     if not isinstance(earlier.get("model"), str) or not isinstance(earlier.get("add", []), list):

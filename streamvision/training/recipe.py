@@ -210,9 +210,10 @@ def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
     if isinstance(document.get("augment"), dict) and "augment" in given:
         given = given | {"augment": document["augment"] | given["augment"]}
     document = with_earlier_run(document | given)
+    earlier = ", or go on from an earlier run with --model RUN/weights/best.pt" if document.get("add") else ""
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
-            raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe")
+            raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe{earlier}")
     return validate(Recipe, document, origin=str(path or "command line"))
 
 

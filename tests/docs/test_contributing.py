@@ -1,4 +1,4 @@
-"""What CONTRIBUTING says about the house is what ``make lint`` proves, and what is there."""
+"""What CONTRIBUTING says about packages and layers is what ``make lint`` proves, and what is there."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def _section(root: Path, title: str) -> str:
     return text.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
-def test_the_floors_are_those_of_the_contract(project_root: Path) -> None:
+def test_the_layers_are_those_of_the_contract(project_root: Path) -> None:
     contracts = tomllib.loads((project_root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (floors,) = (contract["layers"] for contract in contracts if contract["id"] == "floors")
-    rows = re.findall(r"^\| (`[^|]+) \|", _section(project_root, "The house"), re.MULTILINE)
-    assert [re.findall(r"`([\w.]+)`", row) for row in rows] == [floor.split(" | ") for floor in floors]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "layers")
+    rows = re.findall(r"^\| (`[^|]+) \|", _section(project_root, "Packages and layers"), re.MULTILINE)
+    assert [re.findall(r"`([\w.]+)`", row) for row in rows] == [layer.split(" | ") for layer in layers]
 
 
 def test_ten_additions_name_files_and_groups_that_are_there(project_root: Path) -> None:

@@ -9,7 +9,7 @@ import { colourOf } from "./view/palette.js";
 const REASONS = {
   uncertain: "uncertain",
   flicker: "flickering",
-  disagreement: "models disagree",
+  disagreement: "disagreement",
   unseen: "not seen before",
   asked: "asked for",
 };

@@ -35,10 +35,37 @@ def test_pictures_are_added_served_and_the_page_ends_at_a_signal(tmp_path: Path)
             with urllib.request.urlopen(f"{url}api/label", timeout=60) as answer:
                 assert [one["state"] for one in json.load(answer)["pictures"]] == ["waiting"]
             running.send_signal(signal.SIGTERM)
+            assert "Next: " not in running.stderr.read()
             assert running.wait(60) == 0
         finally:
             running.kill()
     assert Collection(tmp_path / "labels").counts().waiting == 1
+
+
+def test_at_the_end_it_says_how_to_learn_from_what_is_labelled(tmp_path: Path) -> None:
+    folder = collection_with(tmp_path / "hard ones", hardness=(0.5, 0.4))
+    collection = Collection(folder)
+    collection.accept(collection.waiting_names()[0], [])
+    command = [sys.executable, "-m", "streamvision", "label", str(folder), "--serve", "127.0.0.1:0", "--no-browser"]
+    with subprocess.Popen([*command, "--state", str(tmp_path / "state")], stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stderr is not None
+            for line in running.stderr:
+                if "Watch at " in line:
+                    break
+            running.send_signal(signal.SIGINT)
+            said = running.stderr.read()
+            assert running.wait(60) == 128 + signal.SIGINT
+        finally:
+            running.kill()
+    assert "1 labelled, 1 picture waiting" in said
+    assert f"--add '{folder}'" in said
+
+
+def test_a_folder_is_made_only_where_there_are_pictures_for_it(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["label", str(tmp_path / "labels"), "--add", str(tmp_path / "none")])
+    assert not (tmp_path / "labels").exists()
 
 
 def test_the_page_is_not_opened_to_others_without_users(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

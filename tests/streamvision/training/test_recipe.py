@@ -34,6 +34,8 @@ def test_a_recipe_may_change_single_augmentations_of_its_preset() -> None:
     ("given", "said"),
     [
         ({"model": "m.pt"}, "--data"),
+        ({"add": ("collected",)}, "RUN/weights/best.pt"),
+        ({"model": "runs/none-1/weights/best.pt", "add": ("collected",)}, "no weights at runs/none-1"),
         ({"data": "."}, "--model"),
         ({"data": ".", "model": "m.pt", "epochs": 0}, "epochs"),
         ({"data": ".", "model": "m.pt", "augment": {"flap": 1.0}}, "flap"),
