@@ -165,7 +165,11 @@ def _stored_convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
             weight, bias = (*(stored.get(name) for name in node.input[1:]), None, None)[:2]
             if weight is None or bias is None:
                 raise ModelError(f"{path} does not hold the weights of its convolutions itself; give a plain export")
+            if weight.ndim != 4 or bias.shape != weight.shape[:1] or not len(bias):
+                raise ModelError(f"{path} has a convolution that is none of pictures; give a plain export")
             found.append((weight, bias))
+    if not found:
+        raise ModelError(f"{path} has no convolutions with their weights (is it quantised?); give a plain export")
     return found
 
 

@@ -19,6 +19,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.files import sha256_of, write_whole
 from streamvision.core.reading import MIB, UnreadableError, finite, read_json
 from streamvision.core.redaction import redact_outside
+from streamvision.core.words import counted
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import name_key
 from streamvision.evaluation.evaluate import Evaluation, evaluate
@@ -33,6 +34,10 @@ RISK = 0.1
 RESAMPLES = 400
 ENDING = ".gate.json"
 MAX_RECORD_BYTES = MIB
+MAX_PICTURES = 1e9
+"""That a comparison may be said to be of."""
+LEAST_PICTURES = 2
+"""One picture, drawn again and again, is always the same, and would leave no chance that anything is worse."""
 VERSION = 1
 
 
@@ -74,13 +79,13 @@ class GateResult:
     @property
     def passed(self) -> bool:
         """Whether the new model may take over."""
-        return not self.lost and self.chance_worse <= self.gate.risk
+        return not self.lost and self.chance_worse <= self.gate.risk and self.pictures >= LEAST_PICTURES
 
     @property
     def sentence(self) -> str:
         """The result in words."""
         figures = (
-            f"mAP50-95 {self.old:.3f} before and {self.new:.3f} now on {self.pictures:,} held-out pictures "
+            f"mAP50-95 {self.old:.3f} before and {self.new:.3f} now on {counted(self.pictures, 'held-out pictures')} "
             f"({self.new - self.old:+.3f}, 95 % of resamples {self.low:+.3f} to {self.high:+.3f})"
         )
         if self.lost:
@@ -89,6 +94,8 @@ class GateResult:
             return f"no worse by more than {self.gate.margin:g}: {figures}"
         if self.new - self.old < -self.gate.margin:
             return f"worse by more than {self.gate.margin:g}: {figures}; learn longer, slower or from more pictures"
+        if self.pictures < LEAST_PICTURES:
+            return f"it cannot be told from one picture whether it is worse: {figures}; give more held-out pictures"
         return (
             f"it cannot be told whether it is worse by more than {self.gate.margin:g} (chance {self.chance_worse:.0%}, "
             f"and {self.gate.risk:.0%} is allowed): {figures}; give more held-out pictures, or another margin or risk"
@@ -208,16 +215,32 @@ def check_gate(new: Path, *, old: Path | None) -> str:
     models = document.get("models") if isinstance(document, dict) else None
     if not isinstance(models, dict) or not all(isinstance(models.get(one), dict) for one in ("old", "new")):
         raise ConfigError(f"{path} is no comparison of two models; {again}")
-    if models["new"].get("sha256") != sha256_of([new]):
+    if models["new"].get("sha256") != _digest(new):
         raise ConfigError(f"the comparison {path} is of another model than the file beside it; {again}")
-    if old is None or models["old"].get("sha256") != sha256_of([old]):
+    if old is None or models["old"].get("sha256") != _digest(old):
         raise ConfigError(f"the comparison {path} is with another model than the one that runs; {again}")
     pictures, before, now = (finite(document.get(key)) for key in ("images", "old", "new"))
-    if document.get("passed") is not True or pictures is None or before is None or now is None:
+    if document.get("passed") is not True or before is None or now is None or not 0 < (pictures or 0) < MAX_PICTURES:
         said = document.get("sentence")
         why = redact_outside(said) if isinstance(said, str) else "it does not say that the new one passed"
         raise ConfigError(f"the comparison {path} refuses it: {why}")
-    return f"On {pictures:.0f} held-out pictures its mAP50-95 is {now:.3f}; that of the present one is {before:.3f}."
+    on = counted(int(pictures or 0), "held-out pictures")
+    return f"On {on} its mAP50-95 is {now:.3f}; that of the present one is {before:.3f}."
+
+
+def _digest(model: Path) -> str:
+    """Return the digest of a model's file.
+
+    Raises:
+        ConfigError: when it cannot be read any more.
+    """
+    try:
+        return sha256_of([model])
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(
+            f"{model}, which was compared, cannot be read ({why}); put it back, or prove otherwise"
+        ) from None
 
 
 def _known(wanted: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -7,7 +7,6 @@ can only be one head's. What had to be assumed is written into the card; what ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -23,13 +22,10 @@ from streamvision.inference.heads.ctc_text import alphabet
 from streamvision.inference.heads.layout import box_tensor, describe_outputs
 from streamvision.inference.heads.registry import HEADS, find_head, match_head, ultralytics_head
 from streamvision.inference.model_card import ALPHABET_KEY, CARD_KEY, LABELS_KEY, InputCard, ModelCard
-from streamvision.inference.tensors import TensorSpec, shape_text
+from streamvision.inference.tensors import TensorSpec, check_size, shape_text
 from streamvision.inference.ultralytics_metadata import MAX_CHARS, UltralyticsMetadata, parse_ultralytics
 
 _DEFAULT_SIDE_PX = 640
-_MAX_SIDE_PX = 1 << 16
-_MAX_ELEMENTS = 1 << 28
-"""Far above the input of any call: more would end a machine without a word. A picture of 8192x8192 has 201 million."""
 _NAMELESS = ("embed", "depth", "image")
 """Tasks of models that have no classes."""
 
@@ -60,7 +56,7 @@ def read_card(
     """
     if head is not None:
         find_head(head)
-    _check_size(backend.input.shape, path)
+    check_size(backend.input.shape, path)
     given = COCO_NAMES if tuple(names or ()) == ("coco",) else tuple(names) if names else None
     if CARD_KEY in backend.metadata:
         card = _own_card(backend, path, head, given)
@@ -71,16 +67,8 @@ def read_card(
     if fed:
         card = _fed_as_asked(card, fed, backend.input, path)
     of = card.input
-    _check_size((of.batch, of.channels, of.height_px, of.width_px), path)
+    check_size((of.batch, of.channels, of.height_px, of.width_px), path)
     return card
-
-
-def _check_size(shape: Sequence[int | None], path: ModelLocation) -> None:
-    if max(n or 1 for n in shape) > _MAX_SIDE_PX or prod(n or 1 for n in shape) > _MAX_ELEMENTS:
-        raise ModelError(
-            f"{path} takes {short(shape_text(tuple(shape)))}, which is larger than any input that is accepted here: "
-            f"sides of {_MAX_SIDE_PX} px and {_MAX_ELEMENTS} values; export it for smaller pictures"
-        )
 
 
 def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, path: ModelLocation) -> ModelCard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import ModelLocation
+from streamvision.core.redaction import short
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class TensorSpec:
         return self.name == PICTURES and self.dtype == "uint8" and self.shape[1:] in _WHOLE_SHAPES
 
 
+MAX_SIDE_PX = 1 << 16
+MAX_ELEMENTS = 1 << 28
+"""Far above the input of any call: more would end a machine without a word. A picture of 8192x8192 has 201 million."""
 PICTURE_DTYPES = ("float32", "float16", "uint8")
 PICTURES = "pictures"
 """Name of the input of models that take whole pictures."""
@@ -75,7 +80,7 @@ def picture_input(inputs: tuple[TensorSpec, ...], *, path: ModelLocation) -> Ten
     """Return the only input of a model.
 
     Raises:
-        ModelError: when it has several, or one that cannot take a batch of pictures.
+        ModelError: when it has several, or one that cannot take a batch of pictures, or one that is too large.
     """
     if len(inputs) != 1:
         names = ", ".join(spec.name for spec in inputs)
@@ -91,7 +96,21 @@ def picture_input(inputs: tuple[TensorSpec, ...], *, path: ModelLocation) -> Ten
             f"{path} takes {shape_text(spec.shape)} {spec.dtype}, but a model must take pictures of three channels or "
             f"one, as Nx3xHxW, NxHxWx3, Nx1xHxW or NxHxWx1 of {', '.join(PICTURE_DTYPES)}"
         )
+    check_size(spec.shape, path)  # before anything of that size is made and run
     return spec
+
+
+def check_size(shape: tuple[int | None, ...], path: ModelLocation) -> None:
+    """Refuse an input that is too large; free axes count as 1.
+
+    Raises:
+        ModelError: when it is.
+    """
+    if max(n or 1 for n in shape) > MAX_SIDE_PX or prod(n or 1 for n in shape) > MAX_ELEMENTS:
+        raise ModelError(
+            f"{path} takes {short(shape_text(shape))}, which is larger than any input that is accepted here: "
+            f"sides of {MAX_SIDE_PX} px and {MAX_ELEMENTS} values; export it for smaller pictures"
+        )
 
 
 def _takes_pictures(spec: TensorSpec) -> bool:

@@ -134,6 +134,28 @@ def test_a_file_whose_layers_stand_in_another_order_is_refused(nano: Path, tmp_p
         read_weights(tmp_path / "yolox_nano.onnx", SCALES["yolox_nano"])
 
 
+@pytest.mark.parametrize("shape", [(), (80,), (0, 64, 1, 1)])
+def test_weights_of_another_shape_are_one_sentence(shape: tuple[int, ...], nano: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(nano)
+    for stored in model.graph.initializer:
+        if stored.dims and stored.dims[0] == 80:  # of classes
+            stored.CopyFrom(onnx.numpy_helper.from_array(np.zeros(shape, np.float32), stored.name))
+    onnx.save(model, tmp_path / "yolox_nano.onnx")
+    with pytest.raises(ModelError, match="is none of pictures"):
+        read_weights(tmp_path / "yolox_nano.onnx", SCALES["yolox_nano"])
+
+
+def test_a_file_without_plain_convolutions_is_one_sentence(nano: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(nano)
+    for node in model.graph.node:
+        node.op_type = "ConvInteger" if node.op_type == "Conv" else node.op_type
+    onnx.save(model, tmp_path / "quantised.onnx")
+    with pytest.raises(ModelError, match="is it quantised"):
+        read_weights(tmp_path / "quantised.onnx", SCALES["yolox_nano"])
+
+
 @pytest.mark.parametrize("name", SCALES)
 def test_every_scale_has_grids_of_three_strides(name: str) -> None:
     with torch.device("meta"):

@@ -128,3 +128,29 @@ def test_the_command(old: Path, other: Path, data: Dataset, folder: Path, tmp_pa
     assert "mAP50-95" in check_gate(new, old=old)
     assert isinstance(call(old, new).exception, ConfigError)
     assert isinstance(call(old, new, "--run", tmp_path).exception, ConfigError)
+
+
+def test_one_picture_cannot_tell_even_of_a_copy(old: Path, data: Dataset) -> None:
+    result = compared(old, old, replace(data, images=data.images[:1]))
+    assert not result.passed and "cannot be told from one picture" in result.sentence
+
+
+def test_a_model_that_was_removed_meanwhile_is_a_sentence(old: Path, data: Dataset, tmp_path: Path) -> None:
+    before, new = (tiny_detector(tmp_path / name) for name in ("before.onnx", "new.onnx"))
+    write_gate(compared(before, new, data), old=before, new=new)
+    before.unlink()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        check_gate(new, old=before)
+    new.unlink()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        check_gate(new, old=before)
+
+
+def test_a_record_of_no_number_of_pictures_lets_nobody_in(old: Path, data: Dataset, tmp_path: Path) -> None:
+    new = tiny_detector(tmp_path / "new.onnx")
+    write_gate(compared(old, new, data), old=old, new=new)
+    document = json.loads(gate_file(new).read_text())
+    for images in (0, -3, 1e308, "16"):
+        gate_file(new).write_text(json.dumps(document | {"images": images}))
+        with pytest.raises(ConfigError, match="refuses it"):
+            check_gate(new, old=old)

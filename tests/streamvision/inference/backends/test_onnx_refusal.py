@@ -15,8 +15,10 @@ from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 from support.model_files import truncated
 
 
-def written(path: Path, *, operator: str = "Relu", domain: str = "", opset: int = 13, ir_version: int = 8) -> Path:
-    shape = [1, 3, 8, 8]
+def written(
+    path: Path, *, operator: str = "Relu", domain: str = "", opset: int = 13, ir_version: int = 8, width_px: int = 8
+) -> Path:
+    shape = [1, 3, 8, width_px]
     infos: list[Any] = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
     node = helper.make_node(operator, ["x"], ["y"], domain=domain)
     graph = helper.make_graph([node], "one", infos[:1], infos[1:])
@@ -38,6 +40,7 @@ def written(path: Path, *, operator: str = "Relu", domain: str = "", opset: int 
             {"operator": "EfficientNMS_TRT"},
             r"holds the TensorRT plug-in EfficientNMS_TRT, .*export the model without it",
         ),
+        ({"width_px": 70_000}, r"takes 1x3x8x70000, which is larger than any input that is accepted"),
         ({"operator": "Roof", "domain": "com.house"}, r"holds the operator com\.house:Roof, which this ONNX Runtime"),
     ],
 )
