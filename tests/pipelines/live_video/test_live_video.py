@@ -68,14 +68,16 @@ def test_results_name_the_packets_that_viewers_get(model: Path, film: Path) -> N
         own, made = (watched(view, channel, layer) for layer in (PASSED_ON, ENCODED))
         wait_until(lambda: len(seen) > 60)
         wait_until(lambda: len(own.packets) > 60 < len(made.packets))
-    sent = {(one.generation, one.time_us) for one in own.packets}
-    begun = min(one.captured_us for one in own.packets)
-    results = [one.result.frame for one in seen if one.result.frame.captured_at_s * 1e6 >= begun]
-    assert len(results) > 3  # a live stream may leave frames out
-    assert {one.packet for one in results} <= sent
-    assert {round(one.result.frame.captured_at_s * 1e6) for one in seen} >= {
-        one.captured_us for one in made.packets[:-1]
-    }
+        # While these lines run, more comes: what comes first in the pipeline is read last.
+        encoded = [one.captured_us for one in made.packets[:-1]]
+        results = [one.result.frame for one in seen]
+        sent = {(one.generation, one.time_us) for one in own.packets}
+        begun = min(one.captured_us for one in own.packets)
+    passed_on = {frame.packet for frame in results if frame.captured_at_s * 1e6 >= begun}
+    assert len(passed_on) > 3  # a live stream may leave frames out
+    assert passed_on <= sent
+    captured = [round(frame.captured_at_s * 1e6) for frame in results]
+    assert set(captured) >= {one for one in encoded if one >= captured[0]}
 
 
 def test_those_who_watch_stay_while_the_stream_becomes_another_one(model: Path, film: Path) -> None:

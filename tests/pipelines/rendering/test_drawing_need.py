@@ -116,7 +116,8 @@ def test_whatever_a_result_may_hold_is_decided_upon() -> None:
         *("class_score", "class_map", "depth_map", "embedding", "picture", "values", "text", "text_score")
     }
     assert {one.name for one in fields(Result)} == {
-        *("frame", "detections", "image_result", "analysis", "marks", "stage_events", "key_frames", "plan", "sequence")
+        *("frame", "detections", "image_result", "analysis", "marks", "stage_events", "key_frames", "plan", "sequence"),
+        "found",  # what the tracker chose from is not drawn
     }
 
 
