@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +33,6 @@ from streamvision.datasets.collection_coco import put_images, remove_image
 from streamvision.datasets.collection_files import (
     FOLDERS,
     MAX_REFUSED,
-    NAME,
     check_folders,
     is_collection,
     locked,
@@ -46,6 +44,7 @@ from streamvision.datasets.collection_files import (
     write_refused,
     write_table,
 )
+from streamvision.datasets.collection_places import Places
 from streamvision.datasets.collection_records import (
     MAX_BOXES,
     Counts,
@@ -56,7 +55,6 @@ from streamvision.datasets.collection_records import (
     Waiting,
     class_name_of,
     labelled_box,
-    read_proposal,
     text_of,
 )
 from streamvision.datasets.dataset import LabelledImage
@@ -90,6 +88,7 @@ class Collection:
             )
         self.folder = folder
         """Where it is."""
+        self._places = Places(folder)
         self._undo: list[Decision] = []
         check_folders(folder)
         self.names()
@@ -129,12 +128,12 @@ class Collection:
             OutputError: when so many pictures wait that nobody will look at all of them, or the disk is full.
         """
         check_folders(self.folder)
-        if len(self._stems("waiting", ".json")) >= MAX_WAITING:
+        if len(self._places.names("waiting", ".json")) >= MAX_WAITING:
             raise OutputError(
                 f"{self.folder} holds {MAX_WAITING:,} pictures that wait; label some, or give another folder"
             )
         name = new_name(proposal)
-        picture = self._place("waiting", name, ".jpg")
+        picture = self._places.file("waiting", name, ".jpg")
         try:
             write_whole(picture, jpeg, sync=False)
             write_whole(picture.with_suffix(".json"), proposal.as_json(), sync=False)
@@ -152,7 +151,7 @@ class Collection:
             OutputError: when others keep the folder locked.
         """
         with self._locked():
-            places = [self._place("waiting", name, suffix) for suffix in (".json", ".jpg")]
+            places = [self._places.file("waiting", name, suffix) for suffix in (".json", ".jpg")]
             if not all(is_there(place) for place in places):
                 return False
             with writing(places[0], instead="see who may write there"):
@@ -162,7 +161,7 @@ class Collection:
 
     def waiting_names(self) -> list[str]:
         """Return what the waiting pictures are called, at most :data:`MAX_WAITING`, in order."""
-        names = self._stems("waiting", ".jpg") & self._stems("waiting", ".json")
+        names = self._places.names("waiting", ".jpg") & self._places.names("waiting", ".json")
         return sorted(names)[:MAX_WAITING]
 
     def waiting(self, *, most: int = MAX_WAITING) -> list[Waiting]:
@@ -174,7 +173,7 @@ class Collection:
         found = []
         for name in self.waiting_names():
             with contextlib.suppress(UnreadableError):  # somebody may have decided on it meanwhile
-                found.append(Waiting(name, self._read(self._place("waiting", name, ".json"))))
+                found.append(Waiting(name, self._places.read(self._places.file("waiting", name, ".json"))))
         return sorted(found, key=lambda one: (-one.proposal.hardness, one.name))[:most]
 
     def proposal(self, name: str) -> Proposal:
@@ -185,9 +184,9 @@ class Collection:
             ConfigError: when what is known of it cannot be read.
         """
         for folder in ("waiting", "accepted"):
-            if is_there(path := self._place(folder, name, ".json")):
+            if is_there(path := self._places.file(folder, name, ".json")):
                 try:
-                    return self._read(path)
+                    return self._places.read(path)
                 except UnreadableError as error:
                     raise ConfigError(f"{path} {error}; throw the picture away, or collect it again") from error
         raise UnknownPictureError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
@@ -199,7 +198,7 @@ class Collection:
             UnknownPictureError: when there is none of that name.
             ConfigError: when it cannot be read or is no JPEG.
         """
-        return read_jpeg(self._picture_place(name), self.folder)
+        return read_jpeg(self._places.picture(name), self.folder)
 
     def accept(self, name: str, objects: Sequence[MarkedObject], *, version: str | None = None) -> None:
         """Take a picture into the data set with what is marked on it, or mark a labelled one anew.
@@ -221,19 +220,19 @@ class Collection:
             raise ConfigError(f"{len(objects):,} objects are marked on one picture; mark {MAX_BOXES:,} at most")
         with self._locked():
             self._check(name, version)
-            proposal, source = self.proposal(name), self._picture_place(name)
+            proposal, source = self.proposal(name), self._places.picture(name)
             names = self.with_classes([one.class_name for one in objects])
             boxes = tuple(labelled_box(one, names, proposal) for one in objects)
-            target = self._place("images", name, ".jpg")
+            target = self._places.file("images", name, ".jpg")
             image = LabelledImage(target, proposal.width_px, proposal.height_px, boxes)
             is_new = source != target
             decision = self._decision(name, "accepted") if is_new else None
-            write_whole(self._place("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
+            write_whole(self._places.file("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
             write_table(self.folder, put_images(self._table(names), [image], names))
             if is_new:
                 with writing(target, instead=_FULL):
                     source.replace(target)
-                    self._place("waiting", name, ".json").replace(self._place("accepted", name, ".json"))
+                    self._places.file("waiting", name, ".json").replace(self._places.file("accepted", name, ".json"))
         if decision is not None:
             self._remember(decision)
 
@@ -253,7 +252,7 @@ class Collection:
         """
         with self._locked():
             self._check(name, version)
-            self._picture_place(name)
+            self._places.picture(name)
             decision = looks = None
             with contextlib.suppress(ConfigError):  # it may be thrown away as it cannot be read
                 looks = self.proposal(name).looks
@@ -263,7 +262,7 @@ class Collection:
             self._take_out(name)
             with writing(self.folder / "waiting", instead="see who may write there"):
                 for suffix in (".json", ".jpg"):
-                    self._place("waiting", name, suffix).unlink(missing_ok=True)
+                    self._places.file("waiting", name, suffix).unlink(missing_ok=True)
         if decision is not None:
             self._remember(decision)
 
@@ -288,10 +287,10 @@ class Collection:
                 if decision.kind == "refused":
                     left = [entry for entry in read_refused(self.folder) if entry["name"] != name]
                     write_refused(self.folder, left)
-                elif not is_there(self._place("images", name, ".jpg")):
+                elif not is_there(self._places.file("images", name, ".jpg")):
                     continue
-                write_whole(self._place("waiting", name, ".jpg"), decision.jpeg)
-                write_whole(self._place("waiting", name, ".json"), decision.proposal_json)
+                write_whole(self._places.file("waiting", name, ".jpg"), decision.jpeg)
+                write_whole(self._places.file("waiting", name, ".json"), decision.proposal_json)
                 self._take_out(name)
             return name
         return None
@@ -303,9 +302,9 @@ class Collection:
             UnknownPictureError: when there is none of that name.
             ConfigError: when its labels cannot be read.
         """
-        if self._picture_place(name).parent.name == "waiting":
+        if self._places.picture(name).parent.name == "waiting":
             return "waiting"
-        labels = self._place("labels", name, ".txt")
+        labels = self._places.file("labels", name, ".txt")
         try:
             return hashlib.sha256(read_bytes(labels, limit=MAX_TEXT_BYTES)).hexdigest()[:16]
         except UnreadableError as error:
@@ -313,11 +312,11 @@ class Collection:
 
     def labelled_names(self) -> list[str]:
         """Return what the labelled pictures are called, in order."""
-        return sorted(self._stems("images", ".jpg"))
+        return sorted(self._places.names("images", ".jpg"))
 
     def counts(self) -> Counts:
         """Return how many pictures there are."""
-        return Counts(len(self.waiting_names()), len(self._stems("images", ".jpg")), len(read_refused(self.folder)))
+        return Counts(len(self.waiting_names()), len(self.labelled_names()), len(read_refused(self.folder)))
 
     def looks(self, *, most: int) -> Iterator[Looks]:
         """Yield what the newest pictures look like that wait, were labelled or were refused, as far as that is known.
@@ -329,9 +328,9 @@ class Collection:
             if (looks := Looks.from_document(entry.get("look"))) is not None:
                 yield looks
         for folder in ("accepted", "waiting"):
-            for name in sorted(self._stems(folder, ".json"))[-most:]:
+            for name in sorted(self._places.names(folder, ".json"))[-most:]:
                 with contextlib.suppress(UnreadableError):
-                    if (found := self._read(self._place(folder, name, ".json")).looks) is not None:
+                    if (found := self._places.read(self._places.file(folder, name, ".json")).looks) is not None:
                         yield found
 
     @contextlib.contextmanager
@@ -348,40 +347,9 @@ class Collection:
     def _labelled(self, names: Sequence[str]) -> Iterator[LabelledImage]:
         for name in self.labelled_names():
             with contextlib.suppress(ConfigError):  # nothing is known of it: it was not labelled here
-                known, labels = self.proposal(name), self._place("labels", name, ".txt")
+                known, labels = self.proposal(name), self._places.file("labels", name, ".txt")
                 boxes = tuple(read_labels(labels, names, known.width_px, known.height_px))
-                yield LabelledImage(self._place("images", name, ".jpg"), known.width_px, known.height_px, boxes)
-
-    def _read(self, path: Path) -> Proposal:
-        if leads_out(path, self.folder):
-            raise UnreadableError("is a link that leads out of the folder")
-        return read_proposal(path)
-
-    def _stems(self, folder: str, suffix: str) -> set[str]:
-        """Return the names of the files in a folder, without what is still being written."""
-        try:
-            with os.scandir(self.folder / folder) as entries:
-                names = [entry.name for entry in entries if entry.name.endswith(suffix)]
-        except OSError:
-            return set()
-        return {stem for name in names if NAME.fullmatch(stem := name.removesuffix(suffix))}
-
-    def _place(self, folder: str, name: str, suffix: str) -> Path:
-        """Return where a file of a picture belongs.
-
-        Raises:
-            UnknownPictureError: when no picture can be called so.
-        """
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UnknownPictureError(f"{text_of(name)!r} is no name of a collected picture; give one that waits")
-        return self.folder / folder / f"{name}{suffix}"
-
-    def _picture_place(self, name: str) -> Path:
-        places = [self._place(folder, name, ".jpg") for folder in ("waiting", "images")]
-        for place in places:
-            if is_there(place):
-                return place
-        raise UnknownPictureError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+                yield LabelledImage(self._places.file("images", name, ".jpg"), known.width_px, known.height_px, boxes)
 
     def _check(self, name: str, version: str | None) -> None:
         if version is not None and self.version(name) != version:
@@ -389,15 +357,15 @@ class Collection:
 
     def _take_out(self, name: str) -> None:
         """Take a picture out of the data set; one that is not in it is no fault."""
-        if is_there(self._place("images", name, ".jpg")):
+        if is_there(self._places.file("images", name, ".jpg")):
             names = self.names()
             write_table(self.folder, remove_image(self._table(names), f"{name}.jpg", names))
         for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
             with writing(self.folder / folder, instead="see who may write there"):
-                self._place(folder, name, suffix).unlink(missing_ok=True)
+                self._places.file(folder, name, suffix).unlink(missing_ok=True)
 
     def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> Decision:
-        waiting, accepted = (self._place(folder, name, ".json") for folder in ("waiting", "accepted"))
+        waiting, accepted = (self._places.file(folder, name, ".json") for folder in ("waiting", "accepted"))
         path = waiting if is_there(waiting) else accepted  # not where the picture is: a process may have been killed
         try:
             return Decision(name, kind, self.picture(name), read_bytes(path, limit=MIB))

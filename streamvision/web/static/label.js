@@ -328,7 +328,7 @@ find("theirs").addEventListener("click", async () => {
 function paint() {
   stage.show({ marks: marks(), chosen: open?.chosen ?? null, classes: names(), drawn: null });
   classList.show(names(), chosenMark()?.className ?? className);
-  showBoxes(marks(), open?.chosen ?? null, names(), { choose, remove });
+  showBoxes(open && marks(), open?.chosen ?? null, names(), { choose, remove });
   showFilters(queue.pictures, queue.shown, leftOut);
   for (const action of ["accept", "refuse", "newBox"]) find("main").querySelector(`[data-action="${action}"]`).disabled = !open;
   const { done, all, words } = queue.progress(refused);

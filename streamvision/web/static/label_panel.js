@@ -23,8 +23,9 @@ export function showWhy(picture) {
   find("why").replaceChildren(...state, ...reasons, node("span", { look: "hint", text: picture.name }));
 }
 
-// The boxes as a list, which says them to whoever does not see them.
+// The boxes as a list, which says them to whoever does not see them; `marks` is null where no picture is open.
 export function showBoxes(marks, chosen, classes, { choose, remove }) {
+  if (!marks) return find("boxes").replaceChildren();
   const rows = marks.map(({ className, score, box, confirmed }, number) => {
     const swatch = node("span", { look: "swatch" });
     swatch.style.background = colourOf(classes.indexOf(className));
