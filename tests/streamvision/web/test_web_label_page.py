@@ -17,7 +17,7 @@ from streamvision.datasets.collection import Collection
 from streamvision.datasets.labelling import FolderLabelling
 from streamvision.web.server import WebServer
 from support.axe import Axe
-from support.browser import fresh_page
+from support.browser import PATIENCE_MS, fresh_page
 from support.collection_folders import PROPOSED, SIZE_PX, collection_with
 from support.web_client import eventually
 
@@ -220,7 +220,8 @@ def test_nothing_is_lost_with_the_connection_or_the_tab(page: Page, folder: Path
     assert saved(folder, names[0]) is None
     page.once("dialog", lambda dialog: dialog.accept())  # the browser asks, since something waits
     page.reload()
-    page.unroute("**/accept")
+    with page.expect_response("**/accept", timeout=PATIENCE_MS):  # which lets Playwright go on with what it holds
+        page.unroute("**/accept")
     assert eventually(lambda: saved(folder, names[0]) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
     expect(page.locator("#saved")).to_have_text("")
 
