@@ -26,13 +26,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streamvision.core.errors import ConfigError, OutputError
-from streamvision.core.files import write_whole, writing
+from streamvision.core.files import remove_scratch, write_whole, writing
 from streamvision.core.labelling import PictureChangedError, UnknownPictureError
 from streamvision.core.reading import MAX_TEXT_BYTES, MIB, UnreadableError, read_bytes
-from streamvision.datasets.collection_coco import put_images, remove_image
+from streamvision.datasets.collection_coco import file_names, put_images, remove_image
 from streamvision.datasets.collection_files import (
     FOLDERS,
     MAX_REFUSED,
+    SHARED,
     check_folders,
     is_collection,
     locked,
@@ -340,12 +341,16 @@ class Collection:
             yield
 
     def _table(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the COCO document of the labelled pictures, made from their labels where it is not there."""
-        document = read_table(self.folder)
-        return document if "images" in document else put_images(document, self._labelled(names), names)
+        """Return the COCO document of the labelled pictures; those that it lacks are put in from their labels.
 
-    def _labelled(self, names: Sequence[str]) -> Iterator[LabelledImage]:
-        for name in self.labelled_names():
+        It lacks all where it was moved away, and one where a process was killed between the two.
+        """
+        document = read_table(self.folder)
+        missing = set(self.labelled_names()) - {name.removesuffix(".jpg") for name in file_names(document)}
+        return put_images(document, self._labelled(sorted(missing), names), names) if missing else document
+
+    def _labelled(self, pictures: Iterable[str], names: Sequence[str]) -> Iterator[LabelledImage]:
+        for name in pictures:
             with contextlib.suppress(ConfigError):  # nothing is known of it: it was not labelled here
                 known, labels = self.proposal(name), self._places.file("labels", name, ".txt")
                 boxes = tuple(read_labels(labels, names, known.width_px, known.height_px))
@@ -393,6 +398,7 @@ def create_collection(folder: Path, names: Sequence[str]) -> Collection:
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
     with locked(folder):
+        remove_scratch(folder, SHARED.__contains__)  # of who was killed; these are written under the lock alone
         if not (folder / "data.yaml").is_file():
             write_data_yaml(folder, ())
         collection = Collection(folder)

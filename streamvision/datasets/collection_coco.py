@@ -13,6 +13,11 @@ from streamvision.datasets.coco_json import box_entry
 from streamvision.datasets.dataset import LabelledImage
 
 
+def file_names(document: dict[str, Any]) -> set[str]:
+    """Return the names of the pictures in a document."""
+    return {entry["file_name"] for entry in _lists(document)[0]}
+
+
 def put_images(document: dict[str, Any], given: Iterable[LabelledImage], names: Sequence[str]) -> dict[str, Any]:
     """Return the document with pictures and their boxes, in place of those that they had; ids go on from the highest.
 

@@ -26,6 +26,8 @@ MAX_REFUSED = 5000
 LOCK_TIMEOUT_S = 10.0
 FOLDERS = ("waiting", "images", "labels", "accepted")
 """In a collection."""
+SHARED = frozenset({"data.yaml", "annotations.json", "refused.json"})
+"""Files of all pictures together."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What a collected picture is called, without its ending."""
 

@@ -407,6 +407,25 @@ def test_a_coco_document_that_was_moved_away_is_made_anew_of_all_labels(collecti
     assert [one["bbox"] for one in made["annotations"]] == [one["bbox"] for one in whole["annotations"]]
 
 
+def test_the_coco_document_of_a_process_that_was_killed_is_whole_after_the_next_decision(
+    collection: Collection,
+) -> None:
+    first, second, third = (collection.add(picture()[0], proposal()) for _ in range(3))
+    table = collection.folder / "annotations.json"
+    collection.accept(first, [MarkedObject("no", (4, 5, 20, 25))])
+    before = table.read_text()
+    collection.accept(second, [MarkedObject("stop", (4, 5, 20, 25))])
+    table.write_text(before)  # as if it had been killed while it took the second out
+    (collection.folder / ".annotations.json.abc").write_text("half")
+    (collection.folder / ".gitignore").write_text("mine")
+    create_collection(collection.folder, []).accept(third, [])
+    made = json.loads(table.read_text())
+    assert sorted(one["file_name"] for one in made["images"]) == sorted(f"{one}.jpg" for one in (first, second, third))
+    assert sorted(one["category_id"] for one in made["annotations"]) == [1, 2]
+    hidden = {path.name for path in collection.folder.iterdir() if path.name.startswith(".")}
+    assert hidden == {".lock", ".gitignore"}
+
+
 def test_a_new_class_leaves_the_ids_of_classes_of_one_name_alone(collection: Collection) -> None:
     (collection.folder / "data.yaml").write_text("train: images\nval: images\nnames: [a, a, b]\n")
     collection.accept(name := collection.add(picture()[0], proposal()), [MarkedObject("b", (1, 2, 13, 14))])
