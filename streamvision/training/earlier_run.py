@@ -39,7 +39,8 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
         document: keys of :class:`Recipe`, not yet checked.
 
     Raises:
-        ConfigError: when the recipe of that run cannot be read, or its weights are not there.
+        ConfigError: when the recipe of that run cannot be read, its weights are not there, or another part is to be
+            held out.
     """
     if document.get("data") is not None:
         return document
@@ -54,6 +55,11 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
     earlier = read_yaml(folder.recipe, Recipe, kind="recipe")
     if not isinstance(earlier.get("model"), str) or not isinstance(earlier.get("add", []), list):
         raise ConfigError(f"{folder.recipe} is not the recipe of a run; give --data, and other weights or another run")
+    if document.get("fold") not in (None, earlier.get("fold")):
+        raise ConfigError(
+            f"what the run in {folder.root} held out stays held out, and fold asks for another part; leave it out, or "
+            "begin anew with --data"
+        )
     kept = {key: value for key, value in earlier.items() if key not in _ITS_OWN and value is not None}
     added = dict.fromkeys(str(path) for path in (*earlier.get("add", []), *document.get("add", ())))
     joined = kept | {"split": folder.split} | document | {"add": tuple(added)}

@@ -159,7 +159,7 @@ def _is_record(record: object) -> bool:
         return False
     added = record.get("added", {})
     lists = [record.get(split, []) for split in SPLITS]
-    if not isinstance(added, dict):
+    if not isinstance(added, dict) or ("added" in record and "names" not in record):
         return False
     lists += [added.get("train", []), added.get("val", []), record.get("names", [])]
     return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)

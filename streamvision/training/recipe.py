@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +150,7 @@ class Recipe(Section):
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
     fold: str | None = Field(
         None,
-        pattern=r"^[1-9]\d?/[1-9]\d?$",
+        max_length=20,
         description="Hold out one of several equal parts, such as 2/5, the second of five; any split that the data set "
         "has is passed over. Trained once for each, every picture is held out once (cross-validation).",
     )
@@ -175,8 +176,11 @@ class Recipe(Section):
             raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
-        if self.fold and not self.fold_numbers()[0] <= self.fold_numbers()[1] >= 2:
-            raise ValueError(f"fold is {self.fold}; give which part of how many, such as 2/5, of two parts or more")
+        if self.fold is not None and not (
+            re.fullmatch(r"[1-9][0-9]?/[1-9][0-9]?", self.fold)
+            and self.fold_numbers()[0] <= self.fold_numbers()[1] >= 2
+        ):
+            raise ValueError(f"fold is {self.fold!r}; give which part of how many, such as 2/5, of 2 to 99 parts")
         if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
             raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
         unknown = set(self.augment) - set(Augmentation.model_fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,23 @@ def test_nothing_labelled_and_nothing_named_are_one_sentence(data: Path, tmp_pat
         prepared(tmp_path / "run", data, numbers)
 
 
+def test_a_record_of_additions_without_their_classes_is_one_sentence(data: Path, tmp_path: Path) -> None:
+    add = collect(tmp_path / "collected", {100: [DISC]}).folder
+    prepared(tmp_path / "run", data, add)
+    record = tmp_path / "run" / "split.json"
+    written = json.loads(record.read_text())
+    del written["names"]
+    record.write_text(json.dumps(written))
+    with pytest.raises(ConfigError, match=r"is not the split\.json of a run"):
+        prepared(tmp_path / "run", data, add)
+
+
+@pytest.mark.parametrize("fold", ["", "1", "0/3", "1/1", "3/2", "1/700", "1/2/3", "a/b", "\uff11/\uff12", "1/2\n"])
+def test_a_part_that_cannot_be_is_one_sentence(fold: str, data: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fold is .*; give which part of how many, such as 2/5"):
+        recipe(data, fold=fold)
+
+
 def test_folders_of_classes_are_added_by_name(tmp_path: Path) -> None:
     for seed in range(12):
         save_picture(tmp_path / "data" / ("day", "night")[seed % 2] / f"{seed}.jpg", seed=seed)
@@ -177,6 +195,8 @@ def test_without_data_those_of_the_earlier_run_are_taken(data: Path, tmp_path: P
     assert (more.data, more.split, more.imgsz, more.epochs, more.hours) == (data, run.split, 160, 7, None)
     assert more.add == (Path("first"), Path("second"))
     assert more.model == str(run.best)
+    with pytest.raises(ConfigError, match="fold asks for another part"):
+        load_recipe(None, {"model": str(run.best), "fold": "1/3"})
     own = load_recipe(None, {"model": str(run.best), "data": "elsewhere"})
     assert (own.data, own.split, own.imgsz) == (Path("elsewhere"), None, 416)
     write_recipe(recipe(data, model="ssdlite320_mobilenet_v3_large", weights="coco.pth"), run.recipe)
