@@ -25,6 +25,8 @@ from streamvision.core.words import counted
 TOKEN_VARIABLE = "STREAMVISION_TOKEN"
 MAX_TOKEN_BYTES = 4096
 POLL_S = 1.0
+MODEL_OF_RUN = "weights/best.onnx"
+"""In the folder of a training run."""
 
 service_options = together(
     click.option(
@@ -114,15 +116,15 @@ def replace(name: str, path: str, wait: bool, as_json: bool, **given: Any) -> in
 @click.argument("run")
 @field_option("--shadow-s", ModelRequest, "shadow_s", default=0.0, help="How long both see live frames before.")
 def promote(name: str, run: str, shadow_s: float, as_json: bool, **where: Any) -> int:
-    """Let the model of a training run take the place of NAME; RUN is the run's folder on the service's machine.
+    """Let the model of a training run take the place of NAME.
 
-    The run has gone on from the model that NAME is now (`train --model .../best.pt --add ...`), and was found no worse
+    RUN is the run's folder, or its weights/best.onnx; of a service on another machine, as an absolute path there. The run has gone on from the model that NAME is now (`train --model .../best.pt --add ...`), and was found no worse
     on pictures that neither learnt from. It takes over by itself; `models rollback NAME` puts the former back. Exit
     code 1 where it is refused.
     """
+    path = _model_of_run(run)
     service = _service(**where)
-    folder = str(Path(run).resolve()) if Path(run).is_dir() else run.rstrip("/")
-    wanted = {"path": f"{folder}/weights/best.onnx", "prove": "gate", "take_over": "automatic"}
+    wanted = {"path": path, "prove": "gate", "take_over": "automatic"}
     shadow = {"shadow_s": shadow_s} | ({"min_agreement": 0.0, "min_objects": 0} if shadow_s else {})
     return _tell(_awaited(service, service.ask("PUT", _path(name), wanted | shadow)), as_json)
 
@@ -172,6 +174,30 @@ def _service(url: str, token_file: Path | None, ca_file: Path | None) -> Service
         except UnreadableError as error:
             raise ConfigError(f"cannot read the token in {token_file}: it {error}") from error
     return ServiceClient(url, (token or "").strip() or None, ca_file)
+
+
+def _model_of_run(run: str) -> str:
+    """Return the model's file of a training run, on the service's machine.
+
+    Raises:
+        ConfigError: when there is none here, and the path cannot be one of another machine.
+    """
+    here = Path(run)
+    accepted = f"give the folder of a training run, as runs/train/NAME-1, which holds {MODEL_OF_RUN}, or that file"
+    if here.is_dir():
+        if not (here / MODEL_OF_RUN).is_file():
+            raise ConfigError(f"the folder {run} has no {MODEL_OF_RUN}; {accepted}")
+        return str(here.resolve() / MODEL_OF_RUN)
+    if here.is_file():
+        if here.suffix != ".onnx":
+            raise ConfigError(f"{run} is no ONNX file; {accepted}")
+        return str(here.resolve())
+    if not here.is_absolute():
+        raise ConfigError(
+            f"there is no folder or file {run} here; {accepted}, and its absolute path where the service runs on "
+            "another machine"
+        )
+    return run if here.suffix == ".onnx" else f"{run.rstrip('/')}/{MODEL_OF_RUN}"
 
 
 def _path(name: str) -> str:

@@ -96,6 +96,27 @@ def test_a_training_run_is_promoted_where_its_comparison_says_so(models: Any, se
     until(lambda: json.loads(models("status", "default", "--json")[1])["state"] in ENDED, "it is back")
 
 
+def test_a_run_that_is_not_there_is_told_before_the_service_is_asked(
+    models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ServiceError, match="/nowhere/run/weights/best.onnx"):
+        models("promote", "default", "/nowhere/run")
+    monkeypatch.setenv("STREAMVISION_URL", "http://127.0.0.1:1")
+    with pytest.raises(ConfigError, match=r"no folder or file runs/train/yolox-9 here; give the folder"):
+        models("promote", "default", "runs/train/yolox-9")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"empty has no weights/best.onnx; give the folder"):
+        models("promote", "default", "empty")
+    (tmp_path / "best.pt").write_bytes(b"1")
+    with pytest.raises(ConfigError, match=r"best.pt is no ONNX file; give the folder"):
+        models("promote", "default", "best.pt")
+    tiny_detector(tmp_path / "best.onnx")
+    for there in ("best.onnx", "/nowhere/best.onnx", "/nowhere/run"):
+        with pytest.raises(ServiceError):
+            models("promote", "default", there)
+
+
 def test_one_that_is_refused_ends_with_an_exit_code(models: Any, folder: Path) -> None:
     other = tiny_detector(folder / "other.onnx", seed=1)
     code, said = models("replace", "default", str(other), "--min-agreement", "1", "--shadow-s", "0", "--wait")
