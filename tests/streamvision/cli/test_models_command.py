@@ -100,16 +100,16 @@ def test_a_run_that_is_not_there_is_told_before_the_service_is_asked(
     models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ServiceError, match="/nowhere/run/weights/best.onnx"):
+    with pytest.raises(ServiceError, match=r"/nowhere/run/weights/best\.onnx"):
         models("promote", "default", "/nowhere/run")
     monkeypatch.setenv("STREAMVISION_URL", "http://127.0.0.1:1")
     with pytest.raises(ConfigError, match=r"no folder or file runs/train/yolox-9 here; give the folder"):
         models("promote", "default", "runs/train/yolox-9")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=r"empty has no weights/best.onnx; give the folder"):
+    with pytest.raises(ConfigError, match=r"empty has no weights/best\.onnx; give the folder"):
         models("promote", "default", "empty")
     (tmp_path / "best.pt").write_bytes(b"1")
-    with pytest.raises(ConfigError, match=r"best.pt is no ONNX file; give the folder"):
+    with pytest.raises(ConfigError, match=r"best\.pt is no ONNX file; give the folder"):
         models("promote", "default", "best.pt")
     tiny_detector(tmp_path / "best.onnx")
     for there in ("best.onnx", "/nowhere/best.onnx", "/nowhere/run"):
