@@ -84,7 +84,8 @@ def compare_models(
     ):
         for model in (before, now):
             require_task(model, "detect")
-        result = compare(before, now, dataset, Gate(margin, risk), on_progress=progress.show)
+        asked = Gate(margin, risk)
+        result = compare(before, now, dataset, asked, is_selected=run is not None, on_progress=progress.show)
     if record:
         write_gate(result, old=model_file(old), new=model_file(new))
     click.echo(json.dumps(result.to_json()) if as_json else "\n".join(_lines(result)))
@@ -111,4 +112,4 @@ def _lines(result: GateResult) -> list[str]:
         *((name, *cells(*values)) for name, values in result.per_class.items()),
         *((name, *cells(None, value)) for name, value in result.only_new.items()),
     ]
-    return [f"{'passed' if result.passed else 'refused'}: {result.sentence}", *table(rows)]
+    return [f"{'passed' if result.passed else 'refused'}: {result.sentence}", *result.caveats, *table(rows)]

@@ -118,9 +118,10 @@ def replace(name: str, path: str, wait: bool, as_json: bool, **given: Any) -> in
 def promote(name: str, run: str, shadow_s: float, as_json: bool, **where: Any) -> int:
     """Let the model of a training run take the place of NAME.
 
-    RUN is the run's folder, or its weights/best.onnx; of a service on another machine, as an absolute path there. The run has gone on from the model that NAME is now (`train --model .../best.pt --add ...`), and was found no worse
-    on pictures that neither learnt from. It takes over by itself; `models rollback NAME` puts the former back. Exit
-    code 1 where it is refused.
+    RUN is the run's folder, or its weights/best.onnx; of a service on another machine, as an absolute path there. The
+    run has gone on from the model that NAME is now (`train --model .../best.pt --add ...`), and was found no worse on
+    pictures that neither learnt from. It takes over by itself; `models rollback NAME` puts the former back. Exit code 1
+    where it is refused.
     """
     path = _model_of_run(run)
     service = _service(**where)

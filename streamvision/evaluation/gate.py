@@ -8,8 +8,9 @@ Few pictures leave much chance, whatever the figures say; then the answer is tha
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ MAX_PICTURES = 1e9
 """That a comparison may be said to be of."""
 LEAST_PICTURES = 2
 """One picture, drawn again and again, is always the same, and would leave no chance that anything is worse."""
+FEW_PICTURES = 50
+"""With fewer it is said that the result rests on few."""
+FEW_OBJECTS = 5
+"""... of a class that is compared."""
 VERSION = 1
 
 
@@ -75,6 +80,10 @@ class GateResult:
     """Of each class that only the new model knows."""
     lost: tuple[str, ...]
     """Marked classes that only the old model knows."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many are marked, of each class that is compared."""
+    is_selected: bool = False
+    """Whether they are what a training run held out, on which the best epoch was chosen."""
 
     @property
     def passed(self) -> bool:
@@ -101,6 +110,22 @@ class GateResult:
             f"and {self.gate.risk:.0%} is allowed): {figures}; give more held-out pictures, or another margin or risk"
         )
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the figures do not say, one sentence each."""
+        few = {name: count for name, count in self.objects.items() if count < FEW_OBJECTS}
+        said = []
+        if self.pictures < FEW_PICTURES or few:
+            rare = ", ".join(f"{counted(count, 'objects')} of {name}" for name, count in few.items())
+            pictures = counted(self.pictures, "held-out pictures")
+            said.append(f"This rests on few pictures: {pictures}{f', with {rare}' if rare else ''}.")
+        if self.is_selected:
+            said.append(
+                "Training chooses the best epoch on what it holds out, which flatters the new model a little; "
+                "`eval compare OLD NEW --data DIR` on other pictures does not."
+            )
+        return tuple(said)
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
@@ -120,6 +145,8 @@ class GateResult:
             },
             "only_new": {name: rounded(value) for name, value in self.only_new.items()},
             "lost": list(self.lost),
+            "objects": dict(self.objects),
+            "caveats": list(self.caveats),
         }
 
 
@@ -129,6 +156,7 @@ def compare(
     dataset: Dataset,
     gate: Gate | None = None,
     *,
+    is_selected: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> GateResult:
     """Run two detectors over the same pictures, and say whether the new one may take over.
@@ -138,6 +166,7 @@ def compare(
         new: the other one.
         dataset: pictures that neither learnt from.
         gate: what the new one has to show.
+        is_selected: whether a training run chose its best epoch on these pictures, which the result then says.
         on_progress: called with how many pictures are done, of both together, and how many there are.
 
     Raises:
@@ -145,7 +174,8 @@ def compare(
         SourceError: when a picture cannot be read any more.
         ModelError: when a model fails.
     """
-    used = [dataset.names[class_id] for class_id in sorted({box.class_id for _, box in dataset.boxes()})]
+    marked = Counter(box.class_id for _, box in dataset.boxes())
+    used = [dataset.names[class_id] for class_id in sorted(marked)]
     known = _known(used, old.names)
     both = _known(known, new.names)
     if not both:
@@ -175,6 +205,8 @@ def compare(
         {name: (_figure(before, name), _figure(now, name)) for name in both},
         {name: _figure(now, name) for name in _known(used, new.names) if name not in known},
         tuple(name for name in known if name not in both),
+        {name: marked[class_id] for name, class_id in zip(both, ids, strict=True)},
+        is_selected,
     )
 
 
@@ -225,7 +257,8 @@ def check_gate(new: Path, *, old: Path | None) -> str:
         why = redact_outside(said) if isinstance(said, str) else "it does not say that the new one passed"
         raise ConfigError(f"the comparison {path} refuses it: {why}")
     on = counted(int(pictures or 0), "held-out pictures")
-    return f"On {on} its mAP50-95 is {now:.3f}; that of the present one is {before:.3f}."
+    few = " These are few pictures." if (pictures or 0) < FEW_PICTURES else ""
+    return f"On {on} its mAP50-95 is {now:.3f}; that of the present one is {before:.3f}.{few}"
 
 
 def _digest(model: Path) -> str:

@@ -58,12 +58,14 @@ def compare_with_earlier(
     progress.say(f"Comparing with {old}.")
     try:
         with open_model(old, **settings) as before, open_model(new, **settings) as now:
-            result = compare(before, now, Dataset(data.names, data.val))
+            result = compare(before, now, Dataset(data.names, data.val), is_selected=not data.unproven)
         write_gate(result, old=old, new=new)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"The model was not compared with the one that it went on from: {error}")
         return {}
     progress.say(f"{'The new model passes' if result.passed else 'The new model is refused'}: {result.sentence}.")
+    for caveat in result.caveats:
+        progress.say(caveat)
     return {"gate": result.to_json()}
 
 

@@ -78,6 +78,20 @@ def test_few_pictures_cannot_tell(old: Path, other: Path, data: Dataset) -> None
     assert not few.passed and few.sentence.startswith("it cannot be told")
 
 
+def test_few_pictures_and_chosen_epochs_are_told_and_refuse_nothing(old: Path, data: Dataset) -> None:
+    enough = Dataset(NAMES, data.images * 4)
+    assert compared(old, old, enough).caveats == ()
+    [few] = compared(old, old, data).caveats
+    assert few == "This rests on few pictures: 16 held-out pictures."
+    rare = [replace(image, boxes=image.boxes[:1] if at else image.boxes) for at, image in enumerate(enough.images)]
+    with open_model(old) as model:
+        result = compare(model, model, Dataset(NAMES, tuple(rare)), is_selected=True)
+    assert result.passed and result.objects == {"c0": 64, "c1": 1, "c2": 1}
+    few, chosen = result.to_json()["caveats"]
+    assert few == "This rests on few pictures: 64 held-out pictures, with 1 object of c1, 1 object of c2."
+    assert "flatters the new model a little" in chosen
+
+
 def test_classes_that_one_of_them_lacks(old: Path, data: Dataset, folder: Path) -> None:
     network = onnx.load(old)
     for entry in network.metadata_props:
@@ -98,7 +112,8 @@ def test_the_record_lets_in_what_was_compared_and_nothing_else(
     with pytest.raises(ConfigError, match=r"is not there|cannot be|does not exist|streamvision eval compare"):
         check_gate(new, old=old)
     write_gate(compared(old, new, data), old=old, new=new)
-    assert "held-out pictures its mAP50-95" in check_gate(new, old=old)
+    told = check_gate(new, old=old)
+    assert "held-out pictures its mAP50-95" in told and told.endswith("These are few pictures.")
     with pytest.raises(ConfigError, match="with another model than the one that runs"):
         check_gate(new, old=other)
     with pytest.raises(ConfigError, match="with another model than the one that runs"):
@@ -125,6 +140,7 @@ def test_the_command(old: Path, other: Path, data: Dataset, folder: Path, tmp_pa
     new = tiny_detector(tmp_path / "new.onnx")
     passed = call(old, new, "--data", tmp_path / "set", "--record")
     assert passed.return_value == 0 and passed.stdout.startswith("passed: ")
+    assert passed.stdout.splitlines()[1].startswith("This rests on few pictures")
     assert "mAP50-95" in check_gate(new, old=old)
     assert isinstance(call(old, new).exception, ConfigError)
     assert isinstance(call(old, new, "--run", tmp_path).exception, ConfigError)

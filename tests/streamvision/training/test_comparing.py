@@ -53,7 +53,10 @@ def test_the_result_is_told_and_lies_beside_the_new_model(
     recipe, progress = going_on(old), TrainingProgress()
     told = compare_with_earlier(recipe, new, data, progress, trusted=False)
     assert told["gate"]["passed"] and told["gate"]["images"] == 4
-    assert "The new model passes: no worse by more than 0.02" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "The new model passes: no worse by more than 0.02" in said
+    assert "This rests on few pictures: 4 held-out pictures, with 4 objects of c2." in said
+    assert "chooses the best epoch on what it holds out" in said
     assert check_gate(new.best.with_suffix(".onnx"), old=old.best.with_suffix(".onnx"))
     added = measure_added(recipe, new, data, progress, trusted=False)["added"]
     assert added["images"] == 4 and 0 <= added["map50_95"] <= added["map50"]
