@@ -128,6 +128,13 @@ class Labelling(Protocol):
             UnknownPictureError: when there is none of that name.
         """
 
+    def let_go(self, by: str) -> None:
+        """Let others have the picture that somebody has before them, as when they close the page.
+
+        Args:
+            by: who had it.
+        """
+
     def jpeg(self, name: str) -> bytes:
         """Return a picture as a JPEG file.
 

@@ -100,6 +100,11 @@ class FolderLabelling:
             self._hold(name, by)
         return picture
 
+    def let_go(self, by: str) -> None:
+        """Let others have the picture that somebody has before them."""
+        with self._lock:
+            self._held = {name: held for name, held in self._held.items() if held[0] != by}
+
     def jpeg(self, name: str) -> bytes:
         """Return a picture as a JPEG file."""
         with self._lock:

@@ -21,7 +21,7 @@ MAX_BOXES = 500
 """On a picture that is labelled here; about as many as a request may hold."""
 MAX_NAME = 100
 """Characters of a class."""
-_BY = re.compile(r"[A-Za-z0-9-]{1,40}")
+_BY = r"^[A-Za-z0-9-]{1,40}$"
 
 
 class AskerQuery(Section):
@@ -50,6 +50,12 @@ class Refusal(Section):
     """That a picture is not wanted."""
 
     version: str = Field(max_length=64, description="The picture's version when it was looked at.")
+
+
+class Leaver(Section):
+    """Who goes."""
+
+    by: str = Field(pattern=_BY, description="What told the open page apart from the others.")
 
 
 class Gone(Schema):
@@ -83,6 +89,15 @@ def add_labelling(app: Flask, labelling: Labelling) -> None:
         """Give what is marked on a picture, or proposed; others see for three minutes that it is taken."""
         with refusing():
             return jsonify(labelling.opened(name, _asker()))
+
+    @app.post("/api/label/let-go")
+    @access("admin")
+    @describe(body=Leaver, status=HTTPStatus.NO_CONTENT, media_type=None)
+    def let_go_of_picture() -> tuple[str, int]:
+        """Let others have the picture that an open page has, as when it is closed."""
+        with refusing():
+            labelling.let_go(asked_body(Leaver).by)
+        return "", HTTPStatus.NO_CONTENT
 
     @app.get("/api/label/pictures/<name>/picture.jpg")
     @access("admin")
@@ -125,6 +140,6 @@ def add_labelling(app: Flask, labelling: Labelling) -> None:
 
 def _asker() -> str:
     by = asked(AskerQuery).by
-    if by and not _BY.fullmatch(by):
+    if by and not re.fullmatch(_BY, by):
         refuse(HTTPStatus.BAD_REQUEST, "by has other letters than A-Z, a-z, 0-9 and -; leave it out, or use these")
     return by

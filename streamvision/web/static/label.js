@@ -10,7 +10,7 @@ import { Marks } from "./label_marks.js";
 import { fillHelp, listenToFilters, showBoxes, showFilters, showUnsaved, showWhy } from "./label_panel.js";
 import { Pointer } from "./label_pointer.js";
 import { Queue } from "./label_queue.js";
-import { details, Outbox, overview, pixels, putBack } from "./label_server.js";
+import { details, letGo, Outbox, overview, pixels, putBack } from "./label_server.js";
 import { Stage } from "./label_stage.js";
 
 const FRESH_MS = 20_000; // between two looks at which pictures there are
@@ -379,6 +379,8 @@ addEventListener("beforeunload", (event) => {
   keepDraft();
   if (outbox?.waiting) event.preventDefault(); // the browser asks; what waits is kept all the same
 });
+addEventListener("pagehide", () => letGo(by));
+addEventListener("pageshow", ({ persisted }) => persisted && open && show(open.name)); // back again: it is held anew
 try {
   const { folder_id } = await refresh();
   drafts = new Drafts(folder_id);

@@ -13,6 +13,9 @@ export const putBack = (name) => ask(`${pathOf(name)}/put-back`, { method: "POST
 export const details = (name, by) => ask(`${pathOf(name)}?${new URLSearchParams({ by })}`);
 export const pixels = (name) => ask(`${pathOf(name)}/picture.jpg`); // as a Blob
 
+// Others may have the picture that this page had; also while it is being closed.
+export const letGo = (by) => ask("api/label/let-go", { method: "POST", body: { by }, keepalive: true }).catch(() => {}); // else it is free in three minutes
+
 export class Outbox {
   #drafts;
   #told;

@@ -19,10 +19,11 @@ export class Refused extends Error {
 }
 
 // Sends JSON, or nothing; returns the answer's JSON, its Blob where it is a picture, or null where it is empty.
-export async function ask(path, { method = "GET", body } = {}) {
+// `keepalive`: the request goes on when the page is closed.
+export async function ask(path, { method = "GET", body, keepalive = false } = {}) {
   const headers = method === "GET" ? {} : { "Content-Type": "application/json", "X-Requested-With": "fetch" };
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  const response = await fetch(address(path), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+  const response = await fetch(address(path), { method, headers, signal, keepalive, cache: "no-store", body: body && JSON.stringify(body) });
   if (response.status === 401) signIn();
   const type = response.headers.get("Content-Type") ?? "";
   const answer = type.startsWith("application/json") ? await response.json() : null;

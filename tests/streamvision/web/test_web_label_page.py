@@ -36,9 +36,14 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[WebServer]:
+def labelling(folder: Path) -> FolderLabelling:
+    return FolderLabelling(folder)
+
+
+@pytest.fixture
+def server(labelling: FolderLabelling) -> Iterator[WebServer]:
     view = LiveView({}, statuses=list, stage_times=dict, model="")
-    view.labelling = FolderLabelling(folder)
+    view.labelling = labelling
     started = WebServer(view, host="127.0.0.1", port=0)
     started.start()
     yield started
@@ -204,6 +209,17 @@ def test_two_people_do_not_overwrite_each_other(
     drag(page, (100, 20), (130, 50))
     page.keyboard.press("Enter")
     assert eventually(lambda: saved(folder, names[0]) == [("stop", PROPOSED), ("stop", (100, 20, 130, 50))])
+
+
+def test_a_closed_page_gives_its_picture_back_and_one_begins_with_the_first_that_waits(
+    page: Page, browser: Browser, server: WebServer, labelling: FolderLabelling, names: list[str]
+) -> None:
+    assert labelling.overview("another").pictures[0].taken
+    page.goto("about:blank")
+    assert eventually(lambda: not labelling.overview("another").pictures[0].taken)
+    with fresh_page(browser) as other:
+        other.goto(server.url)
+        is_open(other, names[0])
 
 
 def test_nothing_is_lost_with_the_connection_or_the_tab(page: Page, folder: Path, names: list[str]) -> None:

@@ -64,6 +64,20 @@ def test_a_picture_is_given_accepted_and_thrown_away(client: FlaskClient, path: 
     assert client.post(f"{path}/put-back", json={}).json["state"] == "waiting"
 
 
+def test_who_goes_lets_others_have_the_picture(client: FlaskClient, path: str) -> None:
+    def is_taken() -> bool:
+        return client.get("/api/label?by=other").json["pictures"][0]["taken"]
+
+    client.get(f"{path}?by=one")
+    assert is_taken()
+    for body in ({}, {"by": ""}, {"by": "<b>"}, {"by": "x" * 41}):
+        assert client.post("/api/label/let-go", json=body).status_code == 400
+    assert client.post("/api/label/let-go", json={"by": "two"}).status_code == 204
+    assert is_taken(), "what another one has before them stays theirs"
+    assert client.post("/api/label/let-go", json={"by": "one"}).status_code == 204
+    assert not is_taken()
+
+
 @pytest.mark.parametrize(
     "body",
     [
