@@ -20,7 +20,7 @@ from streamvision.training.data import TrainingData, prepare_classes, prepare_ob
 from streamvision.training.families import check_settings
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
-from support.collected import collect, put
+from support.collection_folders import collect, put
 from support.labelled_pictures import save_picture
 
 DISC, BAR = MarkedObject("Dis c", (10, 10, 40, 40)), MarkedObject("bar", (60, 20, 150, 30))

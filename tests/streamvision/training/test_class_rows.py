@@ -18,7 +18,7 @@ from streamvision.training import onnx_export
 from streamvision.training.class_rows import carry_classes
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import start_training
-from support.collected import collect
+from support.collection_folders import collect
 from support.sign_pictures import draw_signs
 from support.tiny_architectures import tiny_architecture
 
