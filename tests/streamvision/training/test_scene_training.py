@@ -169,7 +169,9 @@ def test_one_class_only_is_one_sentence(few: Path, tmp_path: Path) -> None:
 
 def test_settings_for_other_trainers_are_refused(few: Path, tmp_path: Path) -> None:
     given = recipe(few, generated=10)
-    with pytest.raises(ConfigError, match="generated works with torchvision's detectors, YOLOX and ultralytics models only"):
+    with pytest.raises(
+        ConfigError, match="generated works with torchvision's detectors, YOLOX and ultralytics models only"
+    ):
         start_training(given, project=tmp_path / "runs", name=None, command="train")
     assert not (tmp_path / "runs").exists()
 
