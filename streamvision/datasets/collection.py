@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import remove_scratch, write_whole, writing
-from streamvision.core.labelling import PictureChangedError, UnknownPictureError
+from streamvision.core.labelling import PictureChangedError
 from streamvision.core.reading import MAX_TEXT_BYTES, MIB, UnreadableError, read_bytes
 from streamvision.datasets.collection_coco import file_names, put_images, remove_image
 from streamvision.datasets.collection_files import (
@@ -56,7 +56,6 @@ from streamvision.datasets.collection_records import (
     Waiting,
     class_name_of,
     labelled_box,
-    text_of,
 )
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.datasets.files import is_there, leads_out
@@ -184,13 +183,7 @@ class Collection:
             UnknownPictureError: when there is none of that name.
             ConfigError: when what is known of it cannot be read.
         """
-        for folder in ("waiting", "accepted"):
-            if is_there(path := self._places.file(folder, name, ".json")):
-                try:
-                    return self._places.read(path)
-                except UnreadableError as error:
-                    raise ConfigError(f"{path} {error}; throw the picture away, or collect it again") from error
-        raise UnknownPictureError(f"{self.folder} has no picture {text_of(name)!r}; somebody may have thrown it away")
+        return self._places.proposal(name)
 
     def picture(self, name: str) -> bytes:
         """Return a picture, waiting or labelled, as a JPEG file.

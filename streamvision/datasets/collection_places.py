@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamvision.core.errors import ConfigError
 from streamvision.core.labelling import UnknownPictureError
 from streamvision.core.reading import UnreadableError
 from streamvision.datasets.collection_files import NAME
@@ -48,6 +49,21 @@ class Places:
         for folder in ("waiting", "images"):
             if is_there(place := self.file(folder, name, ".jpg")):
                 return place
+        raise UnknownPictureError(f"{self.root} has no picture {text_of(name)!r}; somebody may have thrown it away")
+
+    def proposal(self, name: str) -> Proposal:
+        """Return what is known of a picture, waiting or labelled.
+
+        Raises:
+            UnknownPictureError: when there is none of that name.
+            ConfigError: when what is known of it cannot be read.
+        """
+        for folder in ("waiting", "accepted"):
+            if is_there(path := self.file(folder, name, ".json")):
+                try:
+                    return self.read(path)
+                except UnreadableError as error:
+                    raise ConfigError(f"{path} {error}; throw the picture away, or collect it again") from error
         raise UnknownPictureError(f"{self.root} has no picture {text_of(name)!r}; somebody may have thrown it away")
 
     def read(self, path: Path) -> Proposal:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from streamvision.datasets.collection_records import Corners, MarkedObject, Prop
 from streamvision.datasets.picture_files import read_picture
 from support.labelled_pictures import save_picture
 
+_RNG = np.random.default_rng(0)
 SIZE_PX = (160, 120)
 PROPOSED: Corners = (20.0, 30.0, 60.0, 70.0)
 
@@ -87,3 +90,33 @@ def put(collection: Collection, shot: Path) -> str:
     why = (Reason("asked", 1.0, "somebody asked for it"),)
     proposal = Proposal(file.width_px, file.height_px, "gate", "drive.mp4", why, 1.0, ())
     return collection.add(shot.read_bytes(), proposal)
+
+
+def picture(width: int = 64, height: int = 48) -> tuple[bytes, np.ndarray]:
+    """Return a picture of noise as a JPEG file, and its RGB pixels."""
+    rgb = _RNG.integers(0, 256, (height, width, 3), np.uint8)
+    done, coded = cv2.imencode(".jpg", rgb)
+    assert done
+    return coded.tobytes(), rgb
+
+
+def proposal(**changes: Any) -> Proposal:
+    """Return what a stream would know of :func:`picture`, some of it changed."""
+    made = Proposal(
+        64,
+        48,
+        "front door",
+        "rtsp://cam/live",
+        (Reason("uncertain", 0.8, "a stop sign was seen with a score of 0.31"),),
+        0.8,
+        (
+            ProposedBox("stop", 0.31, (4.0, 5.0, 20.0, 25.0)),
+            ProposedBox("stop", 0.5, (30.0, 5.0, 40.0, 9.5), "tracker"),
+        ),
+        captured_unix_s=1_700_000_000.0,
+        pts_s=3.5,
+        frame=42,
+        model_name="road_signs",
+        model_sha256="ab" * 32,
+    )
+    return replace(made, **changes)
