@@ -76,12 +76,17 @@ def hold_out_fold(dataset: Dataset, *, fold: int, folds: int, seed: int) -> Data
         seed: another seed gives other parts.
     """
     classes = [[box.class_id for box in image.boxes] for image in dataset.images]
-    dealt = _dealt([image.path for image in dataset.images], classes, np.full(folds, 1 / folds), seed=seed)
+    dealt = deal_folds([image.path for image in dataset.images], classes, folds=folds, seed=seed)
     images = (
         replace(image, split="val" if part == fold - 1 else "train")
         for image, part in zip(dataset.images, dealt, strict=True)
     )
     return Dataset(dataset.names, tuple(images), dataset.problems)
+
+
+def deal_folds(paths: Sequence[Path], classes: Sequence[Sequence[int]], *, folds: int, seed: int) -> list[int]:
+    """Return for each picture which of several equal parts it is in, from 0; see :func:`hold_out_fold`."""
+    return _dealt(paths, classes, np.full(folds, 1 / folds), seed=seed)
 
 
 def _dealt(

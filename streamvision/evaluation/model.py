@@ -18,6 +18,8 @@ SCORE_FLOOR = 0.001
 """Lowest score that is measured: the curve of precision and recall needs the weak ones too."""
 NMS_IOU = 0.7
 MAX_DETECTIONS = 300
+REPORTED_FLOOR = 0.01
+"""Lowest score that is looked at where it is asked which ones to report."""
 
 
 def open_model(
@@ -26,11 +28,12 @@ def open_model(
     side_px: int | None = None,
     trust_checkpoint: bool = False,
     loaded: Backend | None = None,
+    as_reported: bool = False,
     **settings: Any,
 ) -> Model:
     """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
 
-    These are the settings of ultralytics' own validation.
+    These are the settings of ultralytics' own validation; ``as_reported`` asks for those of a run in their place.
 
     Args:
         path: what :func:`streamvision.inference.backends.open_backend` opens, or a ``.pt`` checkpoint of ultralytics or
@@ -40,6 +43,8 @@ def open_model(
             its author's code.
         loaded: the model where it is loaded already, such as a checkpoint in torch at a size of its own; closed when
             this fails.
+        as_reported: whether duplicates are told as runs tell them, with one class for each box, down to a score of
+            0.01.
         settings: of :class:`ModelConfig`, where the model executes and what its file does not say of it.
 
     Raises:
@@ -48,6 +53,8 @@ def open_model(
         DeviceError: when the asked-for device or precision would not really execute it.
     """
     measured = {"requests": 1, "score": SCORE_FLOOR, "iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
+    if as_reported:
+        measured = {"requests": 1, "score": REPORTED_FLOOR}
     config = ModelConfig(path=path, **measured, **settings)
     if loaded is None and isinstance(path, Path) and path.suffix.lower() == ".pt":
         if config.backend != "auto" or config.precision not in ("auto", "fp32"):
@@ -56,7 +63,7 @@ def open_model(
                 "or export it and evaluate the export"
             )
         loaded = _open_checkpoint(path, side_px=side_px, device=config.device, trusted=trust_checkpoint)
-    return Model.open(config, backend=loaded, side_px=side_px, every_class=True)
+    return Model.open(config, backend=loaded, side_px=side_px, every_class=not as_reported)
 
 
 def require_task(detector: Model, task: Task) -> None:

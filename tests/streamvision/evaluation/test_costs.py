@@ -1,0 +1,138 @@
+"""Scores from which on to report, where misses and false alarms cost differently."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from streamvision.cli.eval_thresholds import read_costs
+from streamvision.cli.main import cli
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.detections import Detections
+from streamvision.core.errors import ConfigError
+from streamvision.datasets import write_dataset
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage
+from streamvision.evaluation.costs import Costs, CostTable, choose_thresholds
+from streamvision.evaluation.predictions import Predictions
+from support.labelled_pictures import save_picture
+from support.tiny_detector import tiny_detector
+
+BOX = (10.0, 10.0, 30.0, 30.0)
+ELSEWHERE = (50.0, 50.0, 70.0, 70.0)
+
+
+def pictures(
+    right: list[float], wrong: list[float], *, class_id: int = 0
+) -> tuple[list[LabelledImage], list[Detections]]:
+    """A picture for each pair of scores: one of a report of the object on it, and one of a report beside it."""
+    images = [
+        LabelledImage(Path(f"/none/{class_id}-{index}.png"), 100, 100, (LabelledBox(class_id, BOX),))
+        for index in range(len(right))
+    ]
+    found = [
+        Detections(np.array([BOX, ELSEWHERE], np.float32), np.array(pair, np.float32), np.full(2, class_id, np.int32))
+        for pair in zip(right, wrong, strict=True)
+    ]
+    return images, found
+
+
+def scattered(count: int = 60, *, seed: int = 0) -> Predictions:
+    """Right reports score 0.2 to 1, wrong ones 0 to 0.8, so that every threshold errs."""
+    rng = np.random.default_rng(seed)
+    images, found = pictures(rng.uniform(0.2, 1, count).tolist(), rng.uniform(0, 0.8, count).tolist())
+    return Predictions(("sign",), tuple(images), tuple(found))
+
+
+def test_dear_misses_lower_the_score_and_dear_alarms_raise_it() -> None:
+    score = {
+        (miss, false): choose_thresholds(scattered(), CostTable(Costs(miss, false))).classes[0].score
+        for miss, false in ((10.0, 1.0), (1.0, 1.0), (1.0, 10.0))
+    }
+    assert 0.15 <= score[10.0, 1.0] <= 0.35  # where right reports begin
+    assert 0.7 <= score[1.0, 10.0] <= 0.85  # where wrong ones end
+    assert score[10.0, 1.0] <= score[1.0, 1.0] <= score[1.0, 10.0]
+
+
+def test_the_chosen_score_has_the_lowest_cost_of_all() -> None:
+    predictions, costs = scattered(seed=3), Costs(3, 2)
+    chosen = choose_thresholds(predictions, CostTable(costs)).classes[0].score
+    right = np.array([one.score[0] for one in predictions.found])
+    wrong = np.array([one.score[1] for one in predictions.found])
+
+    def cost(score: float) -> float:
+        return costs.miss * (right < score).sum() + costs.false * (wrong >= score).sum()
+
+    assert cost(chosen) == min(cost(score) for score in np.arange(0.01, 1, 0.01))
+
+
+def test_what_is_saved_is_measured_on_pictures_that_did_not_choose() -> None:
+    result = choose_thresholds(scattered(120), CostTable(Costs(1, 10)))
+    (one,) = result.classes
+    right, wrong = (np.array([found.score[at] for found in scattered(120).found]) for at in (0, 1))
+    in_sample = ((right < one.score).sum() + 10 * (wrong >= one.score).sum()) / 1.2
+    assert result.cost >= in_sample
+    assert result.cost == pytest.approx((one.misses[0] + 10 * one.false_alarms[0]) / 1.2)
+    assert one.misses[1] == (right < 0.25).sum() and one.false_alarms[1] == (wrong >= 0.25).sum()
+    assert len(one.fold_scores) == 5 and 0 < result.saved_low < result.usual_cost - result.cost < result.saved_high
+    assert result.sentence.startswith("Cheaper")
+
+
+def test_scores_that_say_nothing_promise_no_saving() -> None:
+    rng = np.random.default_rng(5)
+    images, found = pictures(*rng.uniform(0.3, 0.9, (2, 40)).tolist())
+    result = choose_thresholds(Predictions(("sign",), tuple(images), tuple(found)), CostTable())
+    assert result.saved_low <= 0
+
+
+def test_each_class_has_its_costs_and_rare_ones_keep_the_usual_score() -> None:
+    rng = np.random.default_rng(1)
+    parts = [
+        pictures(rng.uniform(0.2, 1, count).tolist(), rng.uniform(0, 0.8, count).tolist(), class_id=class_id)
+        for class_id, count in enumerate((40, 40, 6))
+    ]
+    images, found = (tuple(one for part in parts for one in part[at]) for at in (0, 1))
+    table = CostTable(Costs(10, 1), {"light": Costs(1, 10)})
+    result = choose_thresholds(Predictions(("sign", "light", "rare"), images, found), table)
+    scores = result.config()["model"]["class_scores"]
+    assert set(scores) == {"sign", "light"} and scores["sign"] < 0.4 < 0.6 < scores["light"]
+    assert result.classes[2].score is None
+    with pytest.raises(ConfigError, match="costs of lamp are given; the classes are sign, light, rare"):
+        choose_thresholds(Predictions(("sign", "light", "rare"), images, found), CostTable(by_class={"lamp": Costs()}))
+
+
+@pytest.mark.parametrize("text", ["miss", "miss=x", "miss=-1", "miss=nan", "hit=1", "miss=0,false=0", "miss=1e99", ""])
+def test_costs_that_are_none_are_a_sentence(text: str) -> None:
+    with pytest.raises(ConfigError, match="such as miss=5,false=1"):
+        read_costs([text])
+
+
+def test_costs_are_read() -> None:
+    read = read_costs(["miss=5,false=2", "stop: all way:miss=20"])
+    assert read.of("other") == Costs(5, 2) and read.of("stop: all way") == Costs(20, 1)
+    with pytest.raises(ConfigError, match="given twice"):
+        read_costs(["miss=5", "miss=6"])
+
+
+def test_the_command_writes_a_configuration_that_runs_take(tmp_path: Path) -> None:
+    model = tiny_detector(tmp_path / "tiny.onnx")
+    images = [
+        LabelledImage(save_picture(tmp_path / f"{at}.png", 64, 64, seed=at), 64, 64, (LabelledBox(0, BOX),) * 2)
+        for at in range(6)
+    ]
+    write_dataset(Dataset(("c0", "c1", "c2"), tuple(images)), tmp_path / "data", format="voc")
+    written = tmp_path / "scores.yaml"
+    arguments = ["eval", "thresholds", str(model), "--data", str(tmp_path / "data"), "--threads", "1"]
+    done = CliRunner().invoke(cli, [*arguments, "--cost", "miss=1,false=50", "--output", str(written), "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    config = yaml.safe_load(written.read_text(encoding="utf-8"))
+    assert config["model"]["class_scores"] == report["class_scores"] and set(report["class_scores"]) == {"c0"}
+    assert ModelConfig.model_validate(config["model"]).path == model
+    assert report["cost_per_100_pictures"] <= report["usual_cost_per_100_pictures"]
+    shown = CliRunner().invoke(cli, [*arguments, "--cost", "miss=1,false=50"])
+    assert "0.25 (few)" in shown.stdout and shown.stdout.startswith(report["sentence"])
