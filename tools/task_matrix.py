@@ -59,6 +59,10 @@ MODELS = (
     Model("classify", "efficientnet_b0", None),
     Model("classify", "swin_t", None),
     Model("classify", "vit_b_16", None),
+    Model("classify", "lenet", None),
+    Model("classify", "small_xception", None),
+    Model("classify", "timm/xception", None),
+    Model("classify", "timm/convnext_atto", None),
 )
 """The lightest of each family."""
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.checkpoints.torch_runtime import import_torch
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import MissingDependencyError, ModelError
+from streamvision.core.install import install_command
 
 TRUST_OPTION = "--trust-checkpoint"
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
@@ -68,7 +69,7 @@ def read_tensors(path: Path, *, trusted: bool = False) -> dict[str, Any]:
         ModelError: as :func:`read_checkpoint` does, and when there are none in it.
         UntrustedError: when it asks for more than tensors, and is not trusted.
     """
-    stored = read_checkpoint(path, trusted=trusted)
+    stored = _read_safetensors(path) if path.suffix == ".safetensors" else read_checkpoint(path, trusted=trusted)
     for key in ("model", "state_dict", "model_state_dict"):
         if isinstance(stored, dict) and key in stored:
             stored = stored[key]
@@ -80,6 +81,21 @@ def read_tensors(path: Path, *, trusted: bool = False) -> dict[str, Any]:
     if not tensors:
         raise ModelError(f"{path} holds no tensors by name; give a state dict (.pth)")
     return tensors
+
+
+def _read_safetensors(path: Path) -> Any:
+    """Return what a file in the form of https://huggingface.co/docs/safetensors holds; it runs no code."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path} needs {error.name or 'safetensors'}: {install_command('timm')}"
+        ) from error
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read ({_first_line(error)}); give a state dict (.safetensors)") from error
 
 
 def network_of(stored: Any) -> Any | None:

@@ -8,14 +8,15 @@ from typing import Any
 
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.models import model_file
 
 ACCEPTED = (
-    "an ultralytics checkpoint (.pt), yolox_nano or the name of a torchvision model with --weights FILE, the best.pt "
-    "of a run of 'streamvision train', or an .onnx file"
+    "an ultralytics checkpoint (.pt), the name of a model of torchvision, timm (timm/NAME) or YOLOX with --weights "
+    "FILE, the best.pt of a run of 'streamvision train', or an .onnx file"
 )
 
 
@@ -79,7 +80,7 @@ def open_source(
         return YoloxSource.of_name(
             str(model), weights=weights, seed=random_weights, names=given, size_px=size_px, trusted=trust_checkpoint
         )
-    if path.suffix == "" and not path.exists():
+    if is_other_classifier(str(model)) or (path.suffix == "" and not path.exists()):
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.torchvision_build import build_named
 
@@ -99,7 +100,7 @@ def open_source(
             return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
         if stored["architecture"] in SCALES:
             return YoloxSource.of_run(stored, path=path, names=given, size_px=size_px)
-        return TorchvisionSource.of_run(stored, path=path, names=given, size_px=size_px)
+        return TorchvisionSource.of_run(stored, path=path, names=given, size_px=size_px, trusted=trust_checkpoint)
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 

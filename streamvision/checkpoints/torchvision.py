@@ -1,4 +1,4 @@
-"""Torchvision's models (BSD-3-Clause): detectors, masks, keypoints, segmentation, classification.
+"""Torchvision's models (BSD-3-Clause): detectors, masks, keypoints, segmentation; classifiers of others, too.
 
 Outputs, the number of rows K being what the model gives at most:
 
@@ -75,7 +75,7 @@ class TorchvisionSource(TorchSource):
             input=_input(described),
             keypoints=_keypoints(described) if described.kind == "pose" else None,
             nms_inside=head == "rows",
-            source=f"torchvision {described.name}, {described.beginning}",
+            source=f"{described.title}, {described.beginning}",
         )
         super().__init__(path=path, card=card, output_names=_OUTPUTS[described.kind], size_px=size_px)
 
@@ -87,13 +87,15 @@ class TorchvisionSource(TorchSource):
         path: Path,
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
+        trusted: bool = False,
     ) -> TorchvisionSource:
         """Open what the ``best.pt`` or ``last.pt`` of a run of ``streamvision train`` holds.
 
         Raises:
             ModelError: when the tensors are not those of its architecture.
+            UntrustedError: when that is code of the user's and not trusted.
         """
-        return cls(build_run(stored, path), path=path, names=names, size_px=size_px)
+        return cls(build_run(stored, path, trusted=trusted), path=path, names=names, size_px=size_px)
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         """Return a fresh module; ``dynamic_size`` makes no difference to it."""

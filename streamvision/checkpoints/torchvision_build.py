@@ -1,4 +1,4 @@
-"""Builds torchvision's models with the weights that they were given; nothing is fetched.
+"""Builds torchvision's models, and other classifiers, with the weights that they were given; nothing is fetched.
 
 What torchvision's own weights were made for (class names, input size, normalisation) is known by the file itself: its
 SHA-256 begins with the digits that end the name torchvision publishes it under.
@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from streamvision.checkpoints.checkpoint_file import read_tensors
+from streamvision.checkpoints.checkpoint_file import TRUST_OPTION, UntrustedError, read_tensors
+from streamvision.checkpoints.other_classifiers import (
+    IMAGENET_CLASSES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    OtherClassifier,
+    is_other_classifier,
+    is_user_code,
+    other_classifier,
+)
 from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import sha256_of
@@ -26,8 +35,6 @@ _UNUSED = ("aux_classifier.", "num_batches_tracked", "AuxLogits.", "aux1.", "aux
 """Tensors that only training needs."""
 INCEPTIONS = ("googlenet", "inception_v3")
 """Classifiers whose published weights shift the colours once more inside, and that have further results in training."""
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""How torchvision's classifiers want their colours, red, green and blue, of 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +44,7 @@ class TorchvisionNetwork:
     network: Any
     """The ``torch.nn.Module`` as torchvision makes it."""
     name: str
-    """Torchvision's name of the architecture."""
+    """Name of the architecture, as recipes and commands have it."""
     kind: Kind
     """What it does."""
     names: tuple[str, ...]
@@ -58,6 +65,11 @@ class TorchvisionNetwork:
     """Whether the model's own library stretches pictures to the input's size."""
     keypoints: int = 0
     """Keypoints of each object."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in a card: with its library."""
+        return self.name if is_other_classifier(self.name) else f"torchvision {self.name}"
 
 
 def build_named(name: str, *, weights: Path | None, seed: int | None, trusted: bool = False) -> TorchvisionNetwork:
@@ -81,24 +93,32 @@ def build_named(name: str, *, weights: Path | None, seed: int | None, trusted: b
         return _with_weights(name, weights, trusted=trusted)
     from streamvision.checkpoints.random_weights import random_network
 
-    published = _published(name)[0]
     network = random_network(lambda: create(name), seed=seed or 0, kind=_kind(name))
-    return _described(
-        name, network, published, names=_known_names(name, published), beginning=f"random weights, {seed=}"
-    )
+    beginning = f"random weights, {seed=}"
+    if (other := other_classifier(name)) is not None:
+        return _described_other(name, other, network, classes=other.classes, beginning=beginning)
+    published = _published(name)[0]
+    return _described(name, network, published, names=_known_names(name, published), beginning=beginning)
 
 
-def build_run(stored: dict[str, Any], path: Path) -> TorchvisionNetwork:
+def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False) -> TorchvisionNetwork:
     """Return the model of a run of ``streamvision train``.
 
     Args:
         stored: as :func:`~streamvision.checkpoints.checkpoint_file.read_run` returns it.
         path: where it was read from, for messages.
+        trusted: whether an architecture that is code of the user's, which the file names, may be imported and run.
 
     Raises:
         ModelError: when the tensors are not those of the architecture.
+        UntrustedError: when it is code and not trusted.
     """
     name, names, side_px = str(stored["architecture"]), tuple(stored["names"]), int(stored["imgsz"])
+    if is_user_code(name) and not trusted:
+        raise UntrustedError(
+            f"{path} is a network of the code {name!r}, which would be imported and run with your rights; give "
+            f"{TRUST_OPTION} if that is yours"
+        )
     _check_name(name)
     beginning = f"trained, epoch {stored.get('epoch', '?')}"
     classifier = _kind(name) == "classify"
@@ -114,6 +134,7 @@ def as_classifier(
     name: str, network: Any, *, names: tuple[str, ...], side_px: int, beginning: str
 ) -> TorchvisionNetwork:
     """Describe a classifier that was trained here: it sees the largest square in a picture's middle."""
+    mean, std = normalisation(name)
     return TorchvisionNetwork(
         network=network,
         name=name,
@@ -122,9 +143,15 @@ def as_classifier(
         beginning=beginning,
         side_px=side_px,
         crop_short_side_px=side_px,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        mean=mean,
+        std=std,
     )
+
+
+def normalisation(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return the mean and the standard deviation that a classifier is fed by, red, green and blue, of 0..1."""
+    other = other_classifier(name)
+    return (IMAGENET_MEAN, IMAGENET_STD) if other is None else (other.mean, other.std)
 
 
 def _with_weights(name: str, path: Path, *, trusted: bool) -> TorchvisionNetwork:
@@ -134,6 +161,8 @@ def _with_weights(name: str, path: Path, *, trusted: bool) -> TorchvisionNetwork
     classes = _class_count(name, tensors, path)
     network = create(name, classes=classes)
     _load(network, tensors, path, name)
+    if (other := other_classifier(name)) is not None:
+        return _described_other(name, other, network, classes=classes, beginning=f"weights {path.name}")
     published = _of_file(name, path)
     if published is not None and "COCO_V1" in str(published) and hasattr(network, "transform"):
         # Torchvision does so itself with these weights, which were made by a library that adds nothing there.
@@ -144,6 +173,24 @@ def _with_weights(name: str, path: Path, *, trusted: bool) -> TorchvisionNetwork
     count = classes - background
     names = known if len(known) == count else tuple(f"class {class_id}" for class_id in range(count))
     return _described(name, network, shape_of, names=names, beginning=f"weights {path.name}")
+
+
+def _described_other(
+    name: str, other: OtherClassifier, network: Any, *, classes: int, beginning: str
+) -> TorchvisionNetwork:
+    known = _known_names("resnet18", _published("resnet18")[0]) if classes == IMAGENET_CLASSES else ()
+    return TorchvisionNetwork(
+        network=network,
+        name=name,
+        kind="classify",
+        names=known or tuple(f"class {class_id}" for class_id in range(classes)),
+        beginning=beginning,
+        side_px=other.side_px,
+        crop_short_side_px=int(other.side_px / other.crop_share),
+        mean=other.mean,
+        std=other.std,
+        bicubic=other.bicubic,
+    )
 
 
 def _described(
@@ -178,6 +225,8 @@ def _described(
 
 def input_sizes(name: str, side_px: int) -> dict[str, Any]:
     """Return what :func:`create` must be given for a classifier that learns places, to see squares of this side."""
+    if is_other_classifier(name):
+        return {"side_px": side_px}
     if name.startswith("vit_"):
         return {"image_size": side_px}
     return {"input_size": (side_px, side_px)} if name.startswith("maxvit") else {}
@@ -185,6 +234,8 @@ def input_sizes(name: str, side_px: int) -> dict[str, Any]:
 
 def published_side_px(name: str) -> int:
     """Return the side of the squares that a classifier's published weights see; of several, the smallest."""
+    if (other := other_classifier(name)) is not None:
+        return other.side_px
     return min(int(entry.transforms().crop_size[0]) for entry in _published(name))
 
 
@@ -192,10 +243,12 @@ def create(name: str, *, classes: int | None = None, **settings: Any) -> Any:
     """Return an architecture with random weights, in evaluation mode.
 
     Args:
-        name: torchvision's name of it.
+        name: torchvision's name of it, or that of another classifier.
         classes: classes, background included where a detector counts it; ``None`` for those of its published weights.
-        settings: further ones of the architecture, such as the sizes of its pictures.
+        settings: further ones of the architecture, such as the sizes of its pictures (:func:`input_sizes`).
     """
+    if (other := other_classifier(name)) is not None:
+        return other.create(classes or other.classes, settings.get("side_px", other.side_px)).eval()
     from torchvision.models import get_model
 
     options: dict[str, Any] = {"weights": None, **settings}
@@ -232,7 +285,7 @@ def without_memory(make: Callable[[], Any]) -> Any:
     try:
         with torch.device("meta"):
             return make()
-    except NotImplementedError:  # RegNet computes its widths by tensors
+    except Exception:  # RegNet computes its widths by tensors, and others may do anything; what is wrong is wrong again
         return make().to("meta")
 
 
@@ -249,7 +302,7 @@ def class_tensors(name: str) -> dict[str, tuple[int, int, int]]:
 
 
 def is_classifier(name: str) -> bool:
-    """Say whether this is the name of one of torchvision's classifiers.
+    """Say whether this is the name of a classifier.
 
     Raises:
         MissingDependencyError: when torchvision is not installed.
@@ -257,7 +310,7 @@ def is_classifier(name: str) -> bool:
     import_torch()
     from torchvision import models
 
-    return name in models.list_models(module=models)
+    return is_other_classifier(name) or name in models.list_models(module=models)
 
 
 def _class_count(name: str, tensors: dict[str, Any], path: Path) -> int:
@@ -309,9 +362,11 @@ def _kind(name: str) -> Kind:
 def _check_name(name: str) -> None:
     from torchvision import models
 
+    if other_classifier(name) is not None:
+        return
     parts = (models, models.detection, models.segmentation)
     known = [known for part in parts for known in models.list_models(module=part)]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"{_LIST} lists torchvision's"
-        raise ConfigError(f"{name} is neither a file nor the name of a torchvision model: {hint}")
+        raise ConfigError(f"{name} is neither a file nor the name of a model: {hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from streamvision.cli.data_labels import Sheet, inspect_labelled, split_labelled
 from streamvision.cli.data_report import describe_inspection, describe_problems
 from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format_option
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset, split_dataset, write_dataset
 from streamvision.datasets.contact_sheet import draw_contact_sheet
+from streamvision.datasets.crops import write_crops
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.formats import FORMATS, WRITABLE
@@ -53,7 +56,7 @@ def data() -> None:
       kitti       KITTI's text files
       openimages  Open Images' CSV
     inspect and split know pictures without boxes, too:
-      classes     a folder for each class
+      classes     a folder for each class, or a CSV table: filename,class
       masks       images/ and masks/, a PNG of class ids for each
 
     FOLDER may also be the one file that describes the set (data.yaml, .json, .csv, .xml, .tfrecord).
@@ -201,6 +204,67 @@ def split(
         dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=progress.show_work)
         lost = _write(dataset, output, written, link=link, force=force, progress=progress)
     _report(dataset, lost, folder=folder, output=output, format=written, everything=everything, as_json=as_json)
+
+
+@data.command(short_help="Cut the objects of a data set out, a folder for each class.")
+@_folder
+@_given_format
+@click.option(
+    "--margin",
+    type=FiniteRange(0, 2),
+    default=0.1,
+    show_default=True,
+    help="How far a crop reaches beyond its box on each side, as a share of the box.",
+)
+@click.option(
+    "--min-side",
+    "least_px",
+    type=click.IntRange(1, 10_000),
+    default=12,
+    show_default=True,
+    help="Objects whose shorter side has fewer pixels are left out.",
+)
+@_output
+@_force
+@_all
+@_json
+def crops(
+    folder: Path,
+    given: DatasetFormat | None,
+    margin: float,
+    least_px: int,
+    output: Path,
+    force: bool,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Cut the objects of a data set with boxes out of its pictures, to train a classifier on.
+
+    Crops stay in the part (train, val, test) of their picture, so split the set first: crops of one photograph in both
+    parts would look better than they are.
+
+    \b
+    Examples:
+      streamvision data split roadsigns --fractions 0.75,0.25 --link --output signs
+      streamvision data crops signs --output sign-crops
+      streamvision train --data sign-crops --model small_xception --balance class-weights
+    """
+    check_output_outside(folder, output)
+    with StepProgress() as progress:
+        dataset = read_dataset(folder, format=given, progress=progress.show_work)
+        written = write_crops(
+            dataset, output, margin=margin, least_px=least_px, force=force, progress=progress.show_work
+        )
+    counts = Counter(written.names[image.class_id] for image in written.images)
+    if as_json:
+        listed = [{"path": str(one.path), "kind": one.kind, "reason": one.reason} for one in written.problems]
+        click.echo(json.dumps({"output": str(output), "crops": counts, "problems": listed}, indent=2))
+        return
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+    click.echo(f"{output}: {counted(len(written.images), 'crops')} ({shown})")
+    if written.problems:
+        for line in describe_problems(written.problems, folder=folder, everything=everything):
+            click.echo(line)
 
 
 data.add_command(synthetic)

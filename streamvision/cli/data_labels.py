@@ -13,7 +13,8 @@ import click
 from streamvision.cli.data_report import BAR_CELLS, alike_list, bar, describe_problems, heading, picture_sizes
 from streamvision.cli.progress import StepProgress
 from streamvision.core.words import counted
-from streamvision.datasets.class_labels import read_class_folders, read_class_maps
+from streamvision.datasets.class_csv import read_classes
+from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import (
     Dataset,
@@ -130,7 +131,7 @@ def describe(found: LabelInspection, *, folder: Path, kind: DatasetFormat, every
 
 def _read(folder: Path, kind: DatasetFormat, progress: StepProgress) -> tuple[PictureSet[Any], list[Labels]]:
     if kind == CLASSES:
-        return labels_of_folders(read_class_folders(folder))
+        return labels_of_folders(read_classes(folder))
     return labels_of_maps(read_class_maps(folder), progress=progress.show_work)
 
 

@@ -23,7 +23,8 @@ from streamvision.core.model_location import ModelLocation
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
-from streamvision.datasets.class_labels import read_class_folders, read_class_maps
+from streamvision.datasets.class_csv import read_classes
+from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
 from streamvision.datasets.measured_part import choose_split
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
@@ -187,7 +188,7 @@ def semantic(
     _print(result, result.images, pixel_rows(result), accuracy, as_json=as_json)
 
 
-@evaluation.command(short_help="Top-1 and top-5 accuracy of a classifier.")
+@evaluation.command(short_help="Accuracy and F1 of a classifier.")
 @measured_options(labels=False)
 @report_options
 def classify(
@@ -201,16 +202,16 @@ def classify(
 ) -> None:
     """Measure how often MODEL names pictures rightly.
 
-    DIR has a folder of pictures for each class, or such folders within train, val and test. Classes are matched by
-    name.
+    DIR has a folder of pictures for each class, or such folders within train, val and test; or it is a CSV table with
+    the columns filename and class. Classes are matched by name. F1 of all is the mean of the classes' own.
 
     \b
     Examples:
       streamvision eval classify yolov8n-cls.onnx --data imagenette
       streamvision eval classify flowers.onnx --data flowers --split test --report report.html
     """
-    pictures = read_class_folders(data)
-    training = read_class_folders(train_data) if train_data else None
+    pictures = read_classes(data)
+    training = read_classes(train_data) if train_data else None
     result, measured = _measure(evaluate_classifier, model, pictures, split, given)
     if report:
         from streamvision.evaluation.report import build_classify_report
@@ -314,10 +315,14 @@ def class_rows(result: ClassifyEvaluation) -> Rows:
     """Return the table of a classifier's figures."""
     counts = [int((result.truth == class_id).sum()) for class_id in range(len(result.names))]
     return [
-        ("class", "top-1", f"top-{TOP}", "pictures"),
-        ("all", *cells(result.top(1), result.top(TOP)), f"{len(result.place)}"),
+        ("class", "top-1", f"top-{TOP}", "precision", "F1", "pictures"),
+        ("all", *cells(result.top(1), result.top(TOP), None, result.f1), f"{len(result.place)}"),
         *(
-            (name, *cells(result.top(1, class_id), result.top(TOP, class_id)), f"{counts[class_id]}")
+            (
+                name,
+                *cells(result.top(1, class_id), result.top(TOP, class_id), *result.by_class[name][::2]),
+                f"{counts[class_id]}",
+            )
             for class_id, name in enumerate(result.names)
             if counts[class_id]
         ),

@@ -170,7 +170,7 @@ def _look_alikes(
     explanation: Explanation, model: ModelLocation, train_data: Path, format: DatasetFormat | None, *, trusted: bool
 ) -> list[list[tuple[Any, str, float]]]:
     from streamvision.datasets import read_dataset
-    from streamvision.datasets.class_labels import read_class_folders
+    from streamvision.datasets.class_csv import read_classes
     from streamvision.evaluation.crops import cut, cut_crops, find_look_alikes, small_pictures
     from streamvision.evaluation.features import open_embedder
     from streamvision.evaluation.report.parts import MAX_TRAINING_CROPS
@@ -180,7 +180,7 @@ def _look_alikes(
         crops = cut_crops(training.images, at_most=MAX_TRAINING_CROPS)
         pixels = [cut(explanation.bgr, one.box_xyxy_px) for one in explanation.subjects if one.box_xyxy_px]
     elif explanation.task == "classify":
-        training = read_class_folders(train_data)
+        training = read_classes(train_data)
         crops = small_pictures([(one.path, one.class_id) for one in training.images], at_most=MAX_TRAINING_CROPS)
         pixels = [explanation.bgr] * len(explanation.subjects)
     else:

@@ -75,6 +75,8 @@ def train(
       streamvision train --model runs/train/yolov8n-1/weights/best.pt --add collected --epochs 10 --lr 0.0005
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
+      streamvision train --data signs/ --model small_xception --rand-augment 1 --balance class-weights
+      streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
         --unfreeze-layers 2 --balance class-weights --mixup 0.3 --cutmix 0.3
     """

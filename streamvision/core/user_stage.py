@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar, overload
 
 from streamvision.core.config.stage import StageConfig, Unfinished
 from streamvision.core.errors import ConfigError
 from streamvision.core.stage_view import StageView
+from streamvision.core.user_code import find_code
 
 StageFunction = Callable[[StageView], object]
 """Takes a frame and gives ``None``, detections, a picture or a :class:`streamvision.StageOutput`."""
@@ -108,37 +104,7 @@ def stage_of(given: Callable[..., object] | Stage | StageConfig) -> Stage:
         return Stage(name, given, getattr(given, _SETTINGS, StageSettings()))
     if given.path is None:
         raise ConfigError(f"stage {given.name!r} is one of another package; give module:function or file.py:function")
-    target = _find(given.path)
+    target = find_code(given.path, kind="stage")
     said = given.model_dump(include={"budget_ms", "give_up_after", "unfinished"}, exclude_none=True)
     settings = replace(getattr(target, _SETTINGS, StageSettings()), **said)
     return Stage(given.path.rpartition(":")[2], target, settings, given.options)
-
-
-def _find(path: str) -> Callable[..., object]:
-    place, _, name = path.rpartition(":")
-    found: Any = _module(place, path)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise ConfigError(f"stage {path!r}: {place} has no {name!r}; give module:function or file.py:function")
-        found = getattr(found, part)
-    if not callable(found):
-        raise ConfigError(f"stage {path!r} is {type(found).__name__}, which cannot be called; give a function or class")
-    target: Callable[..., object] = found
-    return target
-
-
-def _module(place: str, path: str) -> ModuleType:
-    try:
-        if not place.endswith(".py"):
-            here = str(Path.cwd())
-            if here not in sys.path:
-                sys.path.append(here)  # as `python -m` has it, where a console script has not
-            return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{place} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f"stage {path!r} cannot be imported: {type(error).__name__}: {error}") from error
-    return module

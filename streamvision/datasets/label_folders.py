@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from streamvision.datasets.class_csv import is_class_table
 from streamvision.datasets.class_labels import MAP_FOLDERS, PICTURE_FOLDERS
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import (
@@ -36,8 +37,8 @@ def detect_labels(folder: Path) -> DatasetFormat:
     marks = find_marks(folder)
     if (map_path := _first_map(folder)) is not None:
         marks[MASKS] = map_path
-    if not marks and (picture := _first_of_a_class(folder)) is not None:
-        marks[CLASSES] = picture
+    if not marks and (found := folder if is_class_table(folder) else _first_of_a_class(folder)) is not None:
+        marks[CLASSES] = found
     more = f", {CLASSES} (CLASS/picture), {MASKS} (images/ and masks/*.png)"
     return the_one_format(folder, marks, option="--format", more=more)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,14 +59,37 @@ class ClassifyEvaluation(Measurement):
         places = self.place if class_id is None else self.place[self.truth == class_id]
         return float((places < count).mean()) if len(places) else None
 
+    @cached_property
+    def by_class(self) -> dict[str, tuple[float | None, float | None, float]]:
+        """Precision, recall and F1 of each class that a picture has or was said to have; ``None`` where nothing is
+        counted."""
+        hits, marked = np.diag(self.confusion), self.confusion.sum(axis=1)
+        said = self.confusion.sum(axis=0)[: len(self.names)]
+        return {
+            name: (
+                _share(hits[at], said[at]),
+                _share(hits[at], marked[at]),
+                float(2 * hits[at] / (said[at] + marked[at])),
+            )
+            for at, name in enumerate(self.names)
+            if said[at] + marked[at]
+        }
+
+    @property
+    def f1(self) -> float | None:
+        """Mean of the classes' F1, whatever the number of their pictures; ``None`` where there is no picture."""
+        return float(np.mean([f1 for *_, f1 in self.by_class.values()])) if self.by_class else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         counts = np.bincount(self.truth, minlength=len(self.names)).tolist()
         return {
             "top1": rounded(self.top(1)),
             "top5": rounded(self.top(TOP)),
+            "f1": rounded(self.f1),
             "per_class": {
                 name: {"top1": rounded(self.top(1, n)), "top5": rounded(self.top(TOP, n)), "images": counts[n]}
+                | dict(zip(("precision", "recall", "f1"), map(rounded, self.by_class[name]), strict=True))
                 for n, name in enumerate(self.names)
                 if counts[n]
             },
@@ -132,6 +156,10 @@ def _answer(class_score: NDArray[np.float32], right: int) -> tuple[int, int, flo
     order = np.argsort(-class_score, kind="stable")
     place = int(np.flatnonzero(order == right)[0])
     return place, int(order[0]), float(class_score[order[0]]), float(class_score[right])
+
+
+def _share(part: int, of: int) -> float | None:
+    return float(part / of) if of else None
 
 
 def _confusion(truth: NDArray[np.intp], said: NDArray[Any], classes: int) -> NDArray[np.int64]:

@@ -54,7 +54,9 @@ def open_embedder(model: ModelLocation, *, trust_checkpoint: bool = False) -> Cr
         return ShapeAndColour()
     if (stored := read_run(model, trusted=trust_checkpoint)) is None:
         return BackboneEmbedder(model, trusted=trust_checkpoint)
-    return ClassifierEmbedder(stored, model) if is_classifier(str(stored["architecture"])) else ShapeAndColour()
+    if not is_classifier(str(stored["architecture"])):
+        return ShapeAndColour()
+    return ClassifierEmbedder(stored, model, trusted=trust_checkpoint)
 
 
 class ShapeAndColour:
@@ -123,6 +125,7 @@ class ClassifierEmbedder:
     Args:
         stored: what its ``best.pt`` holds.
         path: of that file, for messages.
+        trusted: whether it may name code of the user's.
 
     Raises:
         MissingDependencyError: when torch or torchvision is not installed.
@@ -131,9 +134,9 @@ class ClassifierEmbedder:
 
     description = "the features that the network's own last layer decides by"
 
-    def __init__(self, stored: dict[str, Any], path: Path) -> None:
+    def __init__(self, stored: dict[str, Any], path: Path, *, trusted: bool = False) -> None:
         self._torch = import_torch()
-        described = build_run(stored, path)
+        described = build_run(stored, path, trusted=trusted)
         self._network = described.network.eval()
         self._input = TorchvisionSource(described, path=path).card.input
         self._last = self._network.get_submodule(next(iter(class_tensors(described.name))).rpartition(".")[0])

@@ -84,16 +84,18 @@ def augment_centre(
     rng: np.random.Generator,
     *,
     border: int = cv2.BORDER_CONSTANT,
+    moving: bool = False,
 ) -> Sample:
     """Return the middle of a picture as training sees it, cut or padded to (width, height).
 
     Shifts look beyond the cut; what is beyond the picture itself is OpenCV's ``border`` (grey), of unknown class.
+    ``moving`` lets RandAugment have its operations that move pixels, too, for pictures with one class.
     """
     height, width = sample.image.shape[:2]
     matrix = np.eye(3)
     matrix[:2, 2] = (size_px[0] - width) // 2, (size_px[1] - height) // 2
     moved = _warp(sample, random_matrix(*size_px, settings, rng) @ matrix, size_px, border=border)
-    return _recoloured_and_flipped(moved, settings, rng)
+    return _recoloured_and_flipped(moved, settings, rng, moving=moving)
 
 
 def fit(sample: Sample, *, side_px: int) -> Sample:
@@ -214,11 +216,15 @@ class _ColourRandAugment(v2.RandAugment):  # type: ignore[misc]  # torchvision h
     }
 
 
-def rand_augment(image: U8, *, operations: int, rng: np.random.Generator) -> U8:
-    """Return a picture (H, W, 3) uint8 RGB after so many operations on its colours, each chosen at random."""
+def rand_augment(image: U8, *, operations: int, rng: np.random.Generator, moving: bool = False) -> U8:
+    """Return a picture (H, W, 3) uint8 RGB after so many operations, each chosen at random.
+
+    They change its colours alone, unless ``moving`` lets it be rotated, sheared and shifted, too.
+    """
+    kind = v2.RandAugment if moving else _ColourRandAugment
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(1 << 63)))
-        changed = _ColourRandAugment(operations)(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
+        changed = kind(operations)(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
     return np.ascontiguousarray(changed.numpy().transpose(1, 2, 0))
 
 
@@ -230,10 +236,12 @@ def flip(sample: Sample) -> Sample:
     return Sample(np.ascontiguousarray(sample.image[:, ::-1]), boxes, sample.class_id, class_map)
 
 
-def _recoloured_and_flipped(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
+def _recoloured_and_flipped(
+    sample: Sample, settings: Augmentation, rng: np.random.Generator, *, moving: bool = False
+) -> Sample:
     image = colour(sample.image, settings, rng)
     if settings.rand_augment:
-        image = rand_augment(image, operations=settings.rand_augment, rng=rng)
+        image = rand_augment(image, operations=settings.rand_augment, rng=rng, moving=moving)
     sample = replace(sample, image=image)
     return flip(sample) if rng.random() < settings.flip else sample
 

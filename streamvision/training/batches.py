@@ -112,7 +112,7 @@ class ClassSamples(Samples[NamedPicture]):
 
     def _augmented(self, index: int, settings: Augmentation, mixing: bool, rng: np.random.Generator) -> Sample:
         size = (self._side_px, self._side_px)
-        return augment_centre(self.load(index), size, settings, rng, border=cv2.BORDER_REFLECT_101)
+        return augment_centre(self.load(index), size, settings, rng, border=cv2.BORDER_REFLECT_101, moving=True)
 
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         classes = [self._images[int(index)].class_id for index in indices]

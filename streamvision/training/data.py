@@ -15,7 +15,8 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
-from streamvision.datasets.class_labels import UNKNOWN, read_class_folders, read_class_map, read_class_maps
+from streamvision.datasets.class_csv import read_classes
+from streamvision.datasets.class_labels import UNKNOWN, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
     Dataset,
     LabelledBox,
@@ -123,12 +124,12 @@ def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledI
 
 
 def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPicture]:
-    """Read a folder of pictures for each class; the split as for :func:`prepare_objects`.
+    """Read a folder of pictures for each class, or a table of them; the split as for :func:`prepare_objects`.
 
     Raises:
         ConfigError: when there is nothing to learn from, or one class only.
     """
-    pictures = read_class_folders(recipe.data)
+    pictures = read_classes(recipe.data)
     if len(pictures.names) < 2:
         raise ConfigError(
             f"{recipe.data} has one class only ({pictures.names[0]}), which leaves nothing to tell apart; give a "
@@ -138,7 +139,7 @@ def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPict
     def as_boxed(pictures: NamedPictures) -> Dataset:
         return _as_boxed(pictures, lambda image: [image.class_id])
 
-    additions = [Addition(path, as_boxed(read_class_folders(path))) for path in recipe.add]
+    additions = [Addition(path, as_boxed(read_classes(path))) for path in recipe.add]
     dataset = as_boxed(pictures)
     return _prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from streamvision.checkpoints.other_classifiers import is_user_code
 from streamvision.core.config.section import read_yaml
 from streamvision.core.errors import ConfigError
 from streamvision.training.families import family_of
@@ -63,6 +64,11 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in earlier.items() if key not in _ITS_OWN and value is not None}
     added = dict.fromkeys(str(path) for path in (*earlier.get("add", []), *document.get("add", ())))
     joined = kept | {"split": folder.split} | document | {"add": tuple(added)}
+    if is_user_code(earlier["model"]) and document.get("weights") is None:
+        raise ConfigError(
+            f"the run in {folder.root} is of the code {earlier['model']!r}; if that is yours, name it too: --model "
+            f"{earlier['model']} --weights {weights}"
+        )
     if family_of(earlier["model"]) != "ultralytics" and document.get("weights") is None:
         joined |= {"model": earlier["model"], "weights": document["model"]}
     return joined

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.training.model_names import DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
 Family = Literal["unet", "classifier", "detector", "yolox", "ultralytics"]
-"""Our U-Net; torchvision's classifiers and detectors; YOLOX; whatever ultralytics trains."""
+"""Our U-Net; classifiers (ours, torchvision's, timm's, the user's); torchvision's detectors; YOLOX; whatever
+ultralytics trains."""
 _YOURS = "yours to choose, as far as the data and the weights it began from allow"
 LICENCES: dict[Family, str] = {
     "unet": f"{_YOURS}.",
-    "classifier": f"{_YOURS} (torchvision is BSD-3-Clause).",
+    "classifier": f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
     "detector": f"{_YOURS} (torchvision is BSD-3-Clause).",
     "yolox": f"{_YOURS} (YOLOX' own are Apache-2.0).",
     "ultralytics": "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
@@ -23,7 +25,7 @@ LICENCES: dict[Family, str] = {
 """Of the weights, in a sentence."""
 _WORDS: dict[Family, str] = {
     "unet": "unet",
-    "classifier": "torchvision's classifiers",
+    "classifier": "classifiers",
     "detector": "torchvision's detectors",
     "yolox": "YOLOX",
     "ultralytics": "ultralytics models",
@@ -35,6 +37,7 @@ _ONLY_FOR: dict[str, tuple[Family, ...]] = {
     "add": ("classifier", "detector", "yolox", "ultralytics"),
     "generated": ("detector", "yolox", "ultralytics"),
     "label_smoothing": ("unet", "classifier"),
+    "dropout": ("classifier", "ultralytics"),
     "unfreeze_lr": ("unet", "classifier", "detector", "yolox"),
     "mosaic": ("detector", "yolox", "ultralytics"),
     "mixup": ("classifier", "detector", "yolox", "ultralytics"),
@@ -55,6 +58,8 @@ def family_of(model: str) -> Family:
         return "yolox"
     if model in DETECTORS:
         return "detector"
+    if is_other_classifier(model):
+        return "classifier"
     # A name without an ending may also be a file of ultralytics without its ending.
     if Path(model).suffix or Path(model).with_suffix(".pt").is_file():
         return "ultralytics"
@@ -74,6 +79,7 @@ def check_settings(recipe: Recipe, family: Family) -> None:
         "add": bool(recipe.add),
         "generated": bool(recipe.generated),
         "label_smoothing": bool(recipe.label_smoothing),
+        "dropout": recipe.dropout is not None,
         "unfreeze_lr": recipe.unfreeze_lr is not None,
         # A preset may bring these along for whom they are for; asked for by name they must do something.
         **{name: bool(recipe.augment.get(name)) for name in ("mosaic", "mixup", "cutmix")},

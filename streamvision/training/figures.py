@@ -15,6 +15,7 @@ TITLES = {
     "pixel_accuracy": "pixel accuracy",
     "top1": "top-1",
     "top5": "top-5",
+    "f1": "F1",
 }
 """By the names in ``curves.csv``, in the order in which they are shown."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.other_classifiers import SMALL
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
@@ -30,8 +31,9 @@ RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
-    "Trained are unet, YOLOX (yolox_nano, yolox_s), torchvision's classifiers and detectors (resnet18, "
-    "ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+    "Trained are unet, YOLOX (yolox_nano, yolox_s), classifiers (lenet, small_xception, torchvision's resnet18, "
+    "timm/NAME, your package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large), and "
+    "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
     ("mask", "yolo11n-seg.yaml finds masks"),
@@ -45,7 +47,7 @@ _OTHER_HEADS = {"SemanticSegment": "scenes are learnt by --model unet", "Depth":
 
 
 def classifiers() -> list[str]:
-    """Return torchvision's classifiers.
+    """Return the classifiers that are known by their names: torchvision's, and our small ones.
 
     Raises:
         MissingDependencyError: when torchvision is not installed.
@@ -53,8 +55,7 @@ def classifiers() -> list[str]:
     import_torch()
     from torchvision import models
 
-    names: list[str] = models.list_models(module=models)
-    return names
+    return [*SMALL, *models.list_models(module=models)]
 
 
 def architectures() -> list[str]:

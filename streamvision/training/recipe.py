@@ -36,7 +36,11 @@ class Augmentation(Section):
         description="Probability of CutMix: a part of one pasted into another; for classifiers that of a batch.",
     )
     rand_augment: int = Field(
-        0, ge=0, le=4, description="RandAugment: random operations on brightness, colour and sharpness per picture."
+        0,
+        ge=0,
+        le=4,
+        description="RandAugment: random operations on brightness, colour and sharpness per picture; for classifiers "
+        "rotation, shear and shifts, too.",
     )
     flip: float = Field(0.0, ge=0, le=1, description="Probability of a left-right flip.")
     hue: float = Field(0.0, ge=0, le=0.5, description="Largest change of hue, as a part of the circle.")
@@ -85,7 +89,7 @@ class Recipe(Section):
 
     data: Path = Field(
         description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
-        "for classifiers one with a folder for each class."
+        "for classifiers one with a folder for each class, or a CSV table (filename,class)."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -98,7 +102,8 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, yolox_nano (tiny, s, m, l), a "
-        "detector or classifier of torchvision."
+        "detector or classifier of torchvision, a small classifier (lenet, small_xception), timm/NAME, or your own "
+        "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -131,6 +136,13 @@ class Recipe(Section):
     weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
     label_smoothing: float = Field(
         0.0, ge=0, lt=0.5, description="Share of certainty that classifiers and unet give to all classes alike."
+    )
+    dropout: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of a classifier's features that are dropped at random in training, in place of the rates "
+        "that the network brings; where it has no such layer, before the one with the classes.",
     )
     preset: PresetName = Field("light", description="Named set of augmentations.")
     augment: dict[str, float] = Field(default_factory=dict, description="Changes to the preset, by augmentation.")

@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamvision.checkpoints.checkpoint_file import TRUST_OPTION, UntrustedError
+from streamvision.checkpoints.other_classifiers import is_user_code
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
@@ -62,6 +64,11 @@ def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) 
     """Go on where a run was killed, with its own recipe."""
     folder = existing_run_folder(run)
     recipe = load_recipe(folder.recipe, {})
+    if is_user_code(recipe.model) and not trust_checkpoint:
+        raise UntrustedError(
+            f"the run in {folder.root} is of the code {recipe.model!r}, which would be imported and run with your "
+            f"rights; give {TRUST_OPTION} if that is yours"
+        )
     if folder.summary.exists():
         weights = f"--model {folder.best}"
         if family_of(recipe.model) != "ultralytics":
@@ -94,6 +101,7 @@ def _train(
     _note_command(folder, command)
     run = _make_run(recipe, folder, progress, resume=resume, trusted=trusted)
     run.train()
+    trusted = trusted or is_user_code(recipe.model)  # which has run already
     data = run.data()
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)

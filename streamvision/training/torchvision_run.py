@@ -1,4 +1,4 @@
-"""Trains torchvision's detectors and classifiers: the permissive path (BSD-3-Clause). Nothing is fetched.
+"""Trains torchvision's detectors, and classifiers: the permissive path. Nothing is fetched.
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
@@ -14,13 +14,12 @@ import torch
 
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     INCEPTIONS,
     as_classifier,
     class_tensors,
     create,
     input_sizes,
+    normalisation,
     published_side_px,
     without_memory,
 )
@@ -107,6 +106,11 @@ class ClassifierRun(TorchRun):
             for name, block in flattened(network)
             if not any(f"{name}.{key}" in own for key, _ in block.named_parameters())
         ]
+        if self._recipe.dropout is not None:
+            set_dropout(network, self._recipe.dropout, before=network.get_submodule(next(iter(own)).rpartition(".")[0]))
+        self._mean, self._std = (
+            torch.tensor(each, device=self._device)[:, None, None] for each in normalisation(self._recipe.model)
+        )
         return network.to(memory_format=torch.channels_last), beginning
 
     def _blocks(self) -> list[Any]:
@@ -114,8 +118,7 @@ class ClassifierRun(TorchRun):
 
     def _loss(self, batch: Any) -> Any:
         pictures, classes = (tensor.to(self._device) for tensor in batch)
-        mean, std = (torch.tensor(each, device=self._device)[:, None, None] for each in (IMAGENET_MEAN, IMAGENET_STD))
-        pictures = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
+        pictures = ((pictures - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             logits = self._model(pictures).float()
         return torch.nn.functional.cross_entropy(
@@ -135,7 +138,7 @@ class ClassifierRun(TorchRun):
         # Measured as the finished file will be, by the runtime's own way from the picture to the class.
         with Model(backend, source.card, ModelConfig(path=self._folder.last)) as detector:
             result = evaluate_classifier(detector, NamedPictures(self._data.names, self._data.val))
-        return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0}
+        return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0, "f1": result.f1 or 0.0}
 
 
 def build_classifier(name: str, *, classes: int, side_px: int) -> Any:
@@ -148,15 +151,31 @@ def build_classifier(name: str, *, classes: int, side_px: int) -> Any:
     return create(name, classes=classes, **input_sizes(name, side_px), **shallow)
 
 
+def set_dropout(network: Any, rate: float, *, before: Any) -> None:
+    """Set the rate of a network's own dropout layers; where there is none, drop features before the layer given."""
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.Dropout) and layer.p > 0]
+    for layer in layers:
+        layer.p = rate
+    if not layers:
+        before.register_forward_pre_hook(
+            lambda layer, given: torch.nn.functional.dropout(given[0], rate, training=layer.training)
+        )
+
+
 def check_side(name: str, side_px: int) -> None:
     """Refuse pictures of a size that a classifier cannot learn from; nothing is computed.
 
     Raises:
-        ConfigError: naming the size that its published weights take.
+        ConfigError: naming the size that its published weights take, or what is wrong with a network of the user's.
     """
     try:
         network = without_memory(partial(build_classifier, name, classes=2, side_px=side_px))
-        network.train()(torch.empty(2, 3, side_px, side_px, device="meta"))
+        found = network.train()(torch.empty(2, 3, side_px, side_px, device="meta"))
+        if getattr(found, "shape", None) != (2, 2):
+            given = tuple(getattr(found, "shape", ())) or type(found).__name__
+            raise ConfigError(f"{name} gives {given} for two pictures and two classes; return logits of shape (2, 2)")
+    except ConfigError:
+        raise
     except (RuntimeError, ValueError, AssertionError) as error:
         cause = str(error).splitlines()[0]
         raise ConfigError(

@@ -268,6 +268,7 @@ def hyperparameters(recipe: Recipe) -> dict[str, Any]:
         "plots": False,
         # Its mixed precision is checked with a model from the network; ours (bf16) needs no check.
         "amp": "bf16" if recipe.precision == "bf16" and cuda else False,
+        "dropout": recipe.dropout or 0.0,
         "cls_pw": 0.5 if recipe.balance == "class-weights" else 0.0,
         "mosaic": augmentation.mosaic,
         "close_mosaic": round(recipe.epochs * augmentation.mosaic_off_share),

@@ -228,7 +228,14 @@ def test_classes(named):
     model, data = named
     report = measured("classify", model, data)
     assert (report["top1"], report["top5"]) == (0.0, 0.75)
-    assert report["per_class"]["Cat"] == {"top1": 0.0, "top5": 1.0, "images": 3}
+    assert report["per_class"]["Cat"] == {
+        "top1": 0.0,
+        "top5": 1.0,
+        "images": 3,
+        "precision": None,
+        "recall": 0.0,
+        "f1": 0.0,
+    }
     assert report["per_class"]["old_dog"]["top5"] == 0.0
     assert any("val was measured" in note for note in report["notes"])
     assert measured("classify", model, data, "--class", "cat", "--split", "all")["images"] == 6
@@ -237,7 +244,7 @@ def test_classes(named):
 def test_the_table_of_classes(named):
     model, data = named
     done = called("eval", "classify", model, "--data", data, "--threads", "1")
-    assert done.stdout.splitlines()[2].split() == ["all", "0.000", "0.750", "4"]
+    assert done.stdout.splitlines()[2].split() == ["all", "0.000", "0.750", "-", "0.000", "4"]
 
 
 def test_folders_that_are_no_classes_are_refused(named, segment, tmp_path):

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -27,6 +25,7 @@ from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
+from support.hues import HUES, draw_hues
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 MODEL = "squeezenet1_1"
@@ -40,24 +39,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def draw_hues(folder: Path, classes: dict[str, int], *, count: int, seed: int) -> Path:
-    """Draw noisy pictures whose hue (degrees, give or take 12) makes the class, in any lightness."""
-    rng = np.random.default_rng(seed)
-    for name, degrees in classes.items():
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            hue = (degrees + rng.uniform(-12, 12)) % 360 / 2
-            hsv = np.empty((36, 48, 3), np.float64)
-            hsv[:] = hue, rng.uniform(120, 255), rng.uniform(120, 255)
-            bgr = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR) + rng.normal(0, 12, hsv.shape)
-            cv2.imwrite(str(folder / name / f"{number:02}.png"), np.clip(bgr, 0, 255).astype(np.uint8))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    classes = {"orange": 30, "teal": 165, "violet": 275}
-    return draw_hues(tmp_path_factory.mktemp("hues") / "data", classes, count=16, seed=1)
+    return draw_hues(tmp_path_factory.mktemp("hues") / "data", HUES, count=16, seed=1)
 
 
 def recipe(data: Path, **more: Any) -> Any:

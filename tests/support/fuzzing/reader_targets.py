@@ -6,6 +6,7 @@ import random
 from functools import cache, partial
 from pathlib import Path
 
+from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.files import read_class_list
 from streamvision.datasets.fingerprints import fingerprint
@@ -16,6 +17,7 @@ from streamvision.evaluation.tracks.mot_files import read_sequences
 from support.fuzzing.mutation import NAMES, OUTSIDE, Files, mutate_bytes
 from support.fuzzing.target import Target, mutate_files
 
+CLASS_TABLE = b"filename,class,split\na.jpg,cat,train\nsub/b.jpg,dog,val\n"
 COCO = b"""{"info": {}, "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48},
  {"id": 2, "file_name": "sub/b.jpg", "width": 64, "height": 48}],
  "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "iscrowd": 0, "area": 25,
@@ -204,6 +206,11 @@ def _run_folders(folder: Path, rng: random.Random) -> list[str]:
     return [problem.reason for problem in found.problems]
 
 
+def _run_class_table(folder: Path, rng: random.Random) -> list[str]:
+    found = read_classes(folder / "classes.csv")
+    return [problem.reason for problem in found.problems]
+
+
 def _run_maps(folder: Path, rng: random.Random) -> list[str]:
     found = read_class_maps(folder)
     for image in found.images:
@@ -295,6 +302,13 @@ READERS = [
         seeds=lambda: [{"train/car/a.jpg": jpeg(), "val/bus/b.jpg": jpeg()}],
         make=lambda rng, files: with_links(rng, files, (".jpg",)),
         run=_run_folders,
+    ),
+    Target(
+        name="class-table",
+        group="readers",
+        seeds=lambda: [{"classes.csv": CLASS_TABLE, "a.jpg": jpeg(), "sub/b.jpg": jpeg()}],
+        run=_run_class_table,
+        beside=frozenset({".jpg"}),
     ),
     Target(
         name="class-maps",
