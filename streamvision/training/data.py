@@ -69,6 +69,12 @@ class TrainingData(Generic[Picture]):
     def describe(self) -> list[str]:
         """Return what will be learnt from, and what was wrong with it, in sentences."""
         shown = sum(self.repeats)
+        if self.train == self.val:
+            return [
+                f"{counted(len(self.train), 'pictures')}, shown {shown} times an epoch, are learnt and measured: a "
+                "trial whether they can be learnt by heart.",
+                f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
+            ]
         more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(self.train) else ""
         lines = [
             f"{counted(len(self.train), 'pictures')} to learn from{more}, {len(self.val)} held out; the split is "

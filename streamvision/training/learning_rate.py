@@ -18,7 +18,7 @@ import numpy as np
 from streamvision.core.errors import ModelError
 from streamvision.training.recipe import Recipe
 
-LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 60
+LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 100
 SMOOTHING = 0.8
 SLOPE_STEPS = 4
 """Steps to either side over which the slope is taken."""

@@ -15,6 +15,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.reading import MIB, UnreadableError, read_json
 from streamvision.core.words import counted
 from streamvision.datasets import split_dataset
+from streamvision.datasets.contact_sheet import choose_pictures
 from streamvision.datasets.dataset import Dataset, LabelledImage
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.splitting import hold_out_fold
@@ -23,6 +24,8 @@ from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
 MAX_RECORD_BYTES = 256 * MIB
+OVERFIT_STEPS = 10
+"""Of an epoch in which a few pictures are learnt by heart; fewer would not be worth measuring."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
     if record is None:
         _write_record(folder.split, dataset, added, names, origin, recipe)
     train = (*train, *added.train)
+    if recipe.overfit:
+        few = tuple(choose_pictures(Dataset(names, train), recipe.overfit, seed=recipe.seed))
+        times = math.ceil(OVERFIT_STEPS * recipe.batch / len(few))
+        return Parts(names, few, (times,) * len(few), few, "none", Additions())
     most = recipe.oversample_most if recipe.balance == "oversample" else 1
     return Parts(names, train, repeats_for_rare_classes(train, most=most), val, origin, added)
 

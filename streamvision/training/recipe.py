@@ -166,6 +166,13 @@ class Recipe(Section):
         description="Hold out one of several equal parts, such as 2/5, the second of five; any split that the data set "
         "has is passed over. Trained once for each, every picture is held out once (cross-validation).",
     )
+    overfit: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="Only try whether so many pictures can be learnt by heart: they are trained on, measured, and "
+        "judged in a sentence. Weights are not kept.",
+    )
     patience: int = Field(30, ge=1, description="Epochs without a better model after which training stops.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the network; auto: bf16 where the processor has it. The loss is fp32."

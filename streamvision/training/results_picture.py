@@ -27,6 +27,8 @@ MARKED, FOUND = "#2ca02c", "#d62728"
 def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights: Path, *, trusted: bool) -> None:
     """Draw the curves, and below them held-out pictures with what is marked (green) and what was found (red).
 
+    Where the same pictures are learnt and held out, which is a trial, these are shown.
+
     Args:
         path: PNG to write.
         curves: of the run.
@@ -43,7 +45,8 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
     parts: Any = figure.subfigures(2, 1, height_ratios=[3.6, 3.4 * rows])
     above, below = parts
     curves.draw_on(above)
-    below.suptitle("Held-out pictures: marked in green, found by the best epoch in red", fontsize=10)
+    kind = "Learnt" if data.train == data.val else "Held-out"
+    below.suptitle(f"{kind} pictures: marked in green, found by the best epoch in red", fontsize=10)
     axes = below.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.axis("off")

@@ -48,8 +48,8 @@ class RunFolder:
 def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[RunFolder]:
     """Make an empty run folder ``project/name``; without a name the next free ``MODEL-N``.
 
-    Where the block ends in an error before there is anything to keep (a checkpoint, or the figures of a learning-rate
-    test), what was made is removed again, the project's folder too.
+    Where the block ends in an error before there is anything to keep (a checkpoint, or the trials of a search), what
+    was made is removed again, the project's folder too.
 
     Raises:
         ConfigError: when the named folder already holds a run, or cannot be made.
@@ -68,14 +68,21 @@ def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[R
     try:
         yield folder
     except BaseException:
-        if not folder.last.exists():
+        if not has_begun(folder.root):
             _remove(root, before, made if name else [root, *made])
         raise
 
 
+def has_begun(root: Path) -> bool:
+    """Say whether a folder holds an epoch that is over: of a run, of a fold, or of a trial."""
+    return (root / "trials.csv").exists() or any(
+        RunFolder(one).last.exists() for one in (root, *sorted(root.glob("fold-*")))
+    )
+
+
 def _named(root: Path) -> Path:
     if (root / "recipe.yaml").exists():
-        if RunFolder(root).last.exists():
+        if has_begun(root):
             raise ConfigError(f"{root} already holds a run; go on with --resume {root}, or give another --name")
         raise ConfigError(f"{root} holds a run that ended before its first epoch; remove it, or give another --name")
     root.mkdir(parents=True, exist_ok=True)
@@ -115,6 +122,8 @@ def existing_run_folder(path: Path) -> RunFolder:
     folder = RunFolder(path.resolve())
     if not folder.recipe.exists():
         raise ConfigError(f"{path} is not the folder of a training run: it has no recipe.yaml")
+    if folder.summary.exists() and not folder.last.exists():
+        raise ConfigError(f"the trial in {path} has ended, and its weights were not kept; start it anew")
     if not folder.last.exists():
         raise ConfigError(f"{path} has no weights/last.pt: the run ended before its first epoch; start it anew")
     return folder

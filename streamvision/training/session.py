@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +27,7 @@ from streamvision.training.families import Family, check_settings, family_of
 from streamvision.training.figures import in_words, shown
 from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
+from streamvision.training.overfitting import judge, overfit_recipe, write_notice
 from streamvision.training.own_labels import prepare_own_labels
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
@@ -49,7 +51,7 @@ def start_training(
     A run that is refused, or ends before its first epoch is over, leaves no folder. Checkpoints to begin from run their
     author's code only where they are trusted; else those that would are refused.
     """
-    recipe = _checked(recipe, trusted=trust_checkpoint)
+    recipe = checked(recipe, trusted=trust_checkpoint)
     progress = TrainingProgress()
     if recipe.split is not None:
         progress.say(
@@ -82,29 +84,34 @@ def find_learning_rate(
 ) -> dict[str, Any]:
     """Run the learning-rate range test and leave its figures and plot in a run folder."""
     progress = TrainingProgress()
-    recipe = _checked(recipe, trusted=trust_checkpoint)
+    recipe = checked(recipe, trusted=trust_checkpoint)
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr") as folder:
         write_recipe(recipe, folder.recipe)
-        _note_command(folder, command)
-        run = _make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
+        note_command(folder, command)
+        run = make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
         progress.say("Raising the learning rate until the loss runs away.")
         sweep = run.find_lr()
         table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
         sweep.write(table, plot)
-    progress.say(f"Suggested: --lr {sweep.suggested:.2g} ({plot})")
+    lowest = sweep.rates[sweep.losses.index(min(sweep.losses))]
+    progress.say(
+        f"Suggested: --lr {sweep.suggested:.2g}, where the loss falls most steeply; lowest at {lowest:.2g} ({plot})"
+    )
     return {"run": str(folder.root), "suggested_lr": sweep.suggested, "csv": str(table), "png": str(plot)}
 
 
 def _train(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool, trusted: bool
 ) -> dict[str, Any]:
-    _note_command(folder, command)
-    run = _make_run(recipe, folder, progress, resume=resume, trusted=trusted)
+    note_command(folder, command)
+    run = make_run(recipe, folder, progress, resume=resume, trusted=trusted)
     run.train()
     trusted = trusted or is_user_code(recipe.model)  # which has run already
     data = run.data()
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)
+    if recipe.overfit:
+        return _judge_overfit(recipe, folder, data, progress, task=run.task, trusted=trusted)
     rows = curves.rows()
     best = curves.best(run.figure)
     figures = {key: best[key] for key in shown(best)}
@@ -124,11 +131,7 @@ def _train(
         f"{in_words(best)}"
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
-    try:
-        draw_results(folder.results_png, curves, data, folder.best, trusted=trusted)
-        summary["results"] = str(folder.results_png)
-    except StreamVisionError as error:  # what was learnt is kept
-        progress.say(f"No picture of results was drawn: {error}")
+    summary |= _draw(folder, curves, data, progress, trusted=trusted)
     summary |= measure_added(recipe, folder, data, progress, trusted=trusted)
     if run.task == "detect":
         summary |= compare_with_earlier(recipe, folder, data, progress, trusted=trusted)
@@ -147,7 +150,40 @@ def _train(
     return summary
 
 
-def _make_run(
+def _judge_overfit(
+    recipe: Recipe, folder: RunFolder, data: TrainingData[Any], progress: TrainingProgress, *, task: str, trusted: bool
+) -> dict[str, Any]:
+    """Say whether a few pictures were learnt by heart; the weights, which are of no other use, are removed."""
+    curves = CurveFile(folder.curves_csv)
+    rows = curves.rows()
+    verdict = judge(rows, recipe, data)
+    _draw(folder, curves, data, progress, trusted=trusted)
+    shutil.rmtree(folder.last.parent)
+    figures = {key: max(row[key] for row in rows) for key in shown(rows[-1])}
+    summary: dict[str, Any] = {"task": task, "run": str(folder.root), "epochs": len(rows), **figures}
+    summary |= {"pictures": len(data.train), "training_s": round(rows[-1].get("time_s", 0.0), 1)}
+    summary["overfit"] = verdict.to_json()
+    write_notice(recipe, folder, data, verdict)
+    write_whole(folder.summary, json.dumps(summary, indent=1))
+    for line in (verdict.sentence, *verdict.look_at):
+        progress.say(line)
+    progress.say(f"Curves and pictures: {folder.results_png}")
+    return summary
+
+
+def _draw(
+    folder: RunFolder, curves: CurveFile, data: TrainingData[Any], progress: TrainingProgress, *, trusted: bool
+) -> dict[str, str]:
+    """Draw the results, and return the picture's path for the summary."""
+    try:
+        draw_results(folder.results_png, curves, data, folder.best, trusted=trusted)
+    except StreamVisionError as error:  # what was learnt is kept
+        progress.say(f"No picture of results was drawn: {error}")
+        return {}
+    return {"results": str(folder.results_png)}
+
+
+def make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
 ) -> TorchRun | UltralyticsRun:
     """Read the data and build the network."""
@@ -199,7 +235,7 @@ def _describe(data: TrainingData[Any], progress: TrainingProgress) -> None:
         progress.say("See all of them with streamvision data inspect.")
 
 
-def _checked(recipe: Recipe, *, trusted: bool) -> Recipe:
+def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     """Return a recipe with the size that its model takes.
 
     Fails before anything is written where there are no weights to begin from, or settings are for other models.
@@ -214,6 +250,14 @@ def _checked(recipe: Recipe, *, trusted: bool) -> Recipe:
             raise ConfigError(
                 f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
             )
+        for setting in ("fold", "overfit"):
+            if getattr(recipe, setting) is not None and task not in ("detect", "classify"):
+                raise ConfigError(
+                    f"{setting} chooses pictures by their boxes or classes; leave it out for {recipe.model}, a model "
+                    f"for {task}"
+                )
+    if recipe.overfit:
+        recipe = overfit_recipe(recipe)
     torch = import_torch()
     check_settings(recipe, family)
     torch_device(torch, recipe.device)
@@ -236,6 +280,7 @@ def _architecture(model: str, *, trusted: bool) -> Architecture:
     return architecture_of(resolve_weights(model), trusted=trusted)
 
 
-def _note_command(folder: RunFolder, command: str) -> None:
+def note_command(folder: RunFolder, command: str) -> None:
+    """Add a command to those that worked on a run."""
     with folder.command.open("a", encoding="utf-8") as file:
         file.write(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {command}\n")

@@ -24,6 +24,7 @@ from streamvision.training.class_rows import carry_classes
 from streamvision.training.data import TrainingData
 from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
+from streamvision.training.overfitting import is_learnt
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
@@ -146,6 +147,8 @@ class TorchRun(ABC):
             self._save(better=better)
             epochs = self._epochs_in_time()
             self._progress.end_epoch(epoch=epoch, epochs=epochs, figures=figures, best=better)
+            if recipe.overfit and is_learnt(figures):
+                break
             if epoch - self._best_epoch >= recipe.patience:
                 self._progress.say(
                     f"Stopped: {recipe.patience} epochs brought nothing better than epoch {self._best_epoch}."

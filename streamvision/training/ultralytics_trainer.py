@@ -21,6 +21,7 @@ from streamvision.training.class_loss import class_weights, mix_batch
 from streamvision.training.figures import as_written
 from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
+from streamvision.training.overfitting import is_learnt
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
@@ -68,6 +69,7 @@ class TrainerMixin:
     fit: str = ""
     """How many tensors of the weights fit, in words."""
     _begin_s: float
+    _learnt: bool = False
 
     def get_model(self: Any, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         """Build the network; classes begin from the detectors that the recipe names."""
@@ -195,6 +197,7 @@ class TrainerMixin:
             )
         elif event == "on_fit_epoch_end" and not self.stop:
             self._fit_into_time()
+            self.stop |= self._learnt
         super().run_callbacks(event)  # type: ignore[misc]
 
     def save_model(self: Any) -> bool:
@@ -218,6 +221,7 @@ class TrainerMixin:
         row = curve_row(metrics) | {"time_s": self._spent_s()}
         CurveFile(self.folder.curves_csv).append(self.epoch + 1, row)
         self.progress.end_epoch(epoch=self.epoch + 1, epochs=self.epochs, figures=row, best=self._improved())
+        self._learnt = bool(self.recipe.overfit) and is_learnt(row)
 
     def _improved(self: Any) -> bool:
         best_epoch = int(CurveFile(self.folder.curves_csv).best(self.figure)["epoch"])

@@ -1,0 +1,178 @@
+"""Whether a network can learn a few pictures by heart, before it is trained on many: the first test of a training.
+
+A network, its settings, its labels and the way it is measured that work together bring the figure of a few pictures
+close to one, since there is nothing to generalise (Karpathy, "A Recipe for Training Neural Networks", 2019). Where that
+fails, more pictures and more time would not help. It is no test of the labels themselves: labels that are wrong, but
+always in the same way, are learnt by heart, too (Zhang et al., "Understanding Deep Learning Requires Rethinking
+Generalization", ICLR 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamvision.core.files import write_whole
+from streamvision.core.words import counted
+from streamvision.datasets.dataset import LabelledImage
+from streamvision.training.data import TrainingData
+from streamvision.training.figures import TITLES
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+ENOUGH = {"map50": 0.9, "top1": 0.99, "mean_iou": 0.8}
+"""From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel."""
+EPOCHS = 40
+"""Unless the recipe says otherwise."""
+FALLEN = 0.5
+"""Share of the first epoch's loss below which the network learns at all."""
+SMALL_PX = 8.0
+"""Shorter side, as the network sees it, below which detectors find little."""
+RISING = 0.05
+"""A gain over the last quarter of the epochs from which on it was still getting better."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of it."""
+
+    passed: bool
+    """Whether the pictures were learnt by heart."""
+    sentence: str
+    """That, in words."""
+    look_at: tuple[str, ...]
+    """What to look at next, one sentence each, the likeliest cause first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"passed": self.passed, "sentence": self.sentence, "look_at": list(self.look_at)}
+
+
+def overfit_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe for learning a few pictures by heart; what it says itself stays.
+
+    Nothing is augmented, smoothed or shown more often, and an epoch is a few steps.
+    """
+    few: dict[str, Any] = {
+        "preset": "plain",
+        "epochs": EPOCHS,
+        "batch": min(recipe.batch, recipe.overfit or recipe.batch),
+        "patience": max(EPOCHS, recipe.epochs),
+        "warmup": 1.0,
+    }
+    return recipe.model_copy(update={key: value for key, value in few.items() if key not in recipe.model_fields_set})
+
+
+def figure_of(figures: Mapping[str, float]) -> str:
+    """Return the name of the figure that decides, of an epoch's figures."""
+    return next(key for key in ENOUGH if key in figures)
+
+
+def is_learnt(figures: Mapping[str, float]) -> bool:
+    """Say whether the figures of an epoch are those of pictures that are known by heart."""
+    key = figure_of(figures)
+    return figures[key] >= ENOUGH[key]
+
+
+def judge(rows: Sequence[Mapping[str, float]], recipe: Recipe, data: TrainingData[Any]) -> Verdict:
+    """Say whether a run has learnt its pictures by heart, and where not, what to look at.
+
+    Args:
+        rows: the run's curves, an epoch each.
+        recipe: of the run.
+        data: the pictures.
+    """
+    key = figure_of(rows[-1])
+    best = max(row[key] for row in rows)
+    first, last = (_loss(row) for row in (rows[0], rows[-1]))
+    about = (
+        f"{TITLES[key]} {best:.3f} on {counted(len(data.train), 'pictures')} that it was trained on for "
+        f"{counted(len(rows), 'epochs')} (loss {first:.3g} in the first, {last:.3g} in the last)"
+    )
+    if best >= ENOUGH[key]:
+        return Verdict(
+            True,
+            f"Passed: it can learn these pictures by heart, {about}.",
+            (
+                "This says nothing of other pictures, nor that the labels are right: results.png shows what was learnt "
+                "beside what is marked.",
+            ),
+        )
+    hints = list(_hints(rows, key, recipe, data))
+    return Verdict(
+        False, f"Failed: it cannot learn these pictures by heart, {about}; {ENOUGH[key]:g} would do.", tuple(hints)
+    )
+
+
+def write_notice(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], verdict: Verdict) -> None:
+    """Write in place of a model card that there is no model, what was tried and what came of it."""
+    lines = [
+        f"# No model: {recipe.model} and {counted(len(data.train), 'pictures')} of {recipe.data.name}",
+        "",
+        "A trial whether a few pictures can be learnt by heart. Its weights would know these and no others, so they "
+        "were not kept; train without `--overfit` to get some.",
+        "",
+        verdict.sentence,
+        "",
+        *(f"- {sentence}" for sentence in verdict.look_at),
+        "",
+        "## Pictures",
+        "",
+        *(f"- {image.path}" for image in data.train),
+        "",
+        "## Command",
+        "",
+        "```",
+        folder.command.read_text(encoding="utf-8").rstrip(),
+        "```",
+    ]
+    write_whole(folder.card, "\n".join(lines) + "\n")
+
+
+def _hints(rows: Sequence[Mapping[str, float]], key: str, recipe: Recipe, data: TrainingData[Any]) -> list[str]:
+    first, last = (_loss(row) for row in (rows[0], rows[-1]))
+    before = rows[: max(len(rows) * 3 // 4, 1)]
+    hints = []
+    if len(rows) > 1 and max(row[key] for row in rows) - max(row[key] for row in before) > RISING:
+        hints.append(f"It was still getting better at the end: give more than --epochs {recipe.epochs}.")
+    if last > FALLEN * first:
+        frozen = f", the frozen layers (--freeze {recipe.freeze})" if recipe.freeze else ""
+        hints.append(
+            f"The loss hardly fell: look at the learning rate (--lr {recipe.lr:g}; --find-lr proposes one){frozen}, "
+            "and at whether pictures and labels belong together, the same each time that they are shown."
+        )
+    else:
+        hints.append(
+            "The loss fell, but the figure did not follow: look at results.png. Found objects that lie elsewhere than "
+            "marked ones, or have another class, mean that the loss and the figure are not of the same labels."
+        )
+    if small := _small_objects(recipe, data):
+        hints.append(small)
+    mixing = [name for name in ("mosaic", "mixup", "cutmix") if getattr(recipe.augmentation(), name)]
+    if recipe.preset != "plain" or recipe.augment:
+        mixed = f" ({', '.join(mixing)})" if mixing else ""
+        hints.append(
+            f"Pictures were augmented (--preset {recipe.preset}{mixed}): try --preset plain, which is usual here."
+        )
+    return hints
+
+
+def _small_objects(recipe: Recipe, data: TrainingData[Any]) -> str | None:
+    sides = [
+        min(right - left, bottom - top) * recipe.imgsz / max(image.width_px, image.height_px)
+        for image in data.train
+        if isinstance(image, LabelledImage)
+        for left, top, right, bottom in (box.box_xyxy_px for box in image.boxes if not box.ignore)
+    ]
+    small = sum(side < SMALL_PX for side in sides)
+    if small * 10 < len(sides) or not small:
+        return None
+    return (
+        f"{small} of {counted(len(sides), 'objects')} are narrower or lower than {SMALL_PX:g} px as the network sees "
+        f"them: give more than --imgsz {recipe.imgsz}."
+    )
+
+
+def _loss(row: Mapping[str, float]) -> float:
+    return sum(value for key, value in row.items() if key.startswith("train_loss"))

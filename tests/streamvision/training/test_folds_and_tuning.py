@@ -1,0 +1,134 @@
+"""All folds of a cross-validation, and the search for settings: what they hold out, go on with, and write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+from streamvision.core.errors import ConfigError
+from streamvision.training import folds as folds_module
+from streamvision.training.folds import is_folds, resume_folds, train_folds
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import load_recipe
+from streamvision.training.report import CurveFile
+from streamvision.training.search_space import choices_of, own_settings
+from support.hues import draw_hues
+
+SMALL = {"model": "squeezenet1_1", "imgsz": 32, "batch": 8, "threads": 1, "preset": "plain", "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_hues(tmp_path_factory.mktemp("hues") / "data", {"orange": 30, "teal": 165}, count=10, seed=1)
+
+
+def recipe(data: Path, **more: Any) -> Any:
+    return load_recipe(None, {"data": data, **SMALL} | more)
+
+
+def parts(path: Path, *keys: str) -> list[set[str]]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return [set(record[key]) for key in keys]
+
+
+def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
+    hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, real = tmp_path / "cross", folds_module.start_training
+
+    def killed_at_the_second(given: Any, **more: Any) -> Any:
+        if given.fold == "2/2":
+            raise KeyboardInterrupt
+        return real(given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folds_module, "start_training", killed_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            train_folds(recipe(hues, epochs=1), 2, project=tmp_path, name="cross", command="train")
+    assert is_folds(root)
+    first = (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns
+    summary = resume_folds(root, command="train --resume")
+    assert (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns == first
+    held_out = [parts(root / f"fold-{fold}" / "split.json", "val")[0] for fold in (1, 2)]
+    assert not held_out[0] & held_out[1] and len(held_out[0] | held_out[1]) == 20
+    last = [CurveFile(root / f"fold-{fold}" / "curves.csv").rows()[-1]["top1"] for fold in (1, 2)]
+    assert summary["last"]["top1"]["mean"] == pytest.approx(fmean(last))
+    assert summary["last"]["top1"]["sd"] == pytest.approx(stdev(last))
+    assert (root / "folds.png").stat().st_size > 1000
+    with pytest.raises(ConfigError, match=r"all folds in .* have ended"):
+        resume_folds(root, command="")
+
+
+def test_folds_choose_what_is_held_out(hues: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="leave fold out"):
+        train_folds(recipe(hues, fold="1/2"), 2, project=tmp_path / "runs", name=None, command="")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_search_never_looks_at_what_is_held_out_and_goes_on(
+    hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    from streamvision.training.tuning import resume_tune, tune
+
+    searched = recipe(hues, epochs=2, weight_decay=1e-4, val_share=0.25)
+    found = tune(searched, 10.0, trials=2, project=tmp_path, name="search", command="train")
+    root = tmp_path / "search"
+    learnt, held_out = parts(root / "split.json", "train", "val")
+    tried, measured = parts(root / "search-parts.json", "train", "val")
+    assert tried and measured and not tried & measured and (tried | measured) == learnt and not held_out & learnt
+    for trial in ("001", "002"):
+        own = parts(root / "trials" / trial / "split.json", "train", "val")
+        assert own == [tried, measured]
+        assert not list((root / "trials" / trial).rglob("*.pt"))
+    assert found["trials"] == 2 and (root / "search.png").stat().st_size > 1000
+    assert "no trial has looked at the held-out pictures" in found["sentence"]
+    best = load_recipe(Path(found["recipe"]), {})
+    assert best.split == root / "split.json" and best.weight_decay == 1e-4 and best.lr == found["chosen"]["lr"]
+
+    ends = iter((False, True))
+
+    def killed_at_the_second_epoch(self: TrainingProgress, **rest: Any) -> None:
+        if next(ends):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "end_epoch", killed_at_the_second_epoch)
+        with pytest.raises(KeyboardInterrupt):
+            resume_tune(root, hours=1.0, trials=3, command="")
+    again = resume_tune(root, hours=1.0, trials=4, command="")
+    assert again["trials"] == 4 and again["complete"] + again["pruned"] == 3  # the killed one counts, and is no result
+    assert again["best"] >= found["best"]
+    lines = (root / "trials.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[1] for line in lines[1:]].count("fail") == 1
+
+
+def test_time_that_is_up_ends_a_search_with_what_to_do(hues: Path, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from streamvision.training.tuning import tune
+
+    with pytest.raises(ConfigError, match=r"none of 1 trial came to its end in .* --tune HOURS"):
+        tune(recipe(hues, epochs=30), 1e-6, trials=None, project=tmp_path, name="search", command="")
+
+
+def test_what_is_given_is_held() -> None:
+    given = load_recipe(None, {"data": ".", "model": "yolox_nano", "lr": 0.002, "epochs": 2})
+    choices = choices_of(given, "yolox", is_unbalanced=True)
+    assert [one.setting for one in choices] == ["weight_decay", "final_lr", "preset", "balance"]
+    assert own_settings(given, choices) == {
+        "weight_decay": given.weight_decay,
+        "final_lr": given.final_lr,
+        "preset": "light",
+        "balance": "none",
+    }
+    named = {one.setting: getattr(given, one.setting) for one in choices} | {"warmup": 1.0}
+    everything = load_recipe(None, {"data": ".", "model": "yolox_nano", "lr": 0.002, **named})
+    with pytest.raises(ConfigError, match="leave out what is to be found"):
+        choices_of(everything, "yolox", is_unbalanced=True)
