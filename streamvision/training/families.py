@@ -39,6 +39,7 @@ _ONLY_FOR: dict[str, tuple[Family, ...]] = {
     "label_smoothing": ("unet", "classifier"),
     "dropout": ("classifier", "ultralytics"),
     "unfreeze_lr": ("unet", "classifier", "detector", "yolox"),
+    "average_epochs": ("yolox",),
     "mosaic": ("detector", "yolox", "ultralytics"),
     "mixup": ("classifier", "detector", "yolox", "ultralytics"),
     "cutmix": ("classifier", "detector", "yolox", "ultralytics"),
@@ -81,6 +82,7 @@ def check_settings(recipe: Recipe, family: Family) -> None:
         "label_smoothing": bool(recipe.label_smoothing),
         "dropout": recipe.dropout is not None,
         "unfreeze_lr": recipe.unfreeze_lr is not None,
+        "average_epochs": recipe.average_epochs is not None,
         # A preset may bring these along for whom they are for; asked for by name they must do something.
         **{name: bool(recipe.augment.get(name)) for name in ("mosaic", "mixup", "cutmix")},
     }

@@ -134,6 +134,13 @@ class Recipe(Section):
     final_lr: float = Field(0.01, gt=0, le=1, description="Last learning rate, as a part of the highest (cosine).")
     warmup: float = Field(2.0, ge=0, description="Epochs in which the learning rate rises from zero.")
     weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
+    average_epochs: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Over about how many of the last epochs the weights that are kept and measured are averaged "
+        "(YOLOX); default: 2. With a rate that stays high (final_lr: 1), longer averages find more.",
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=0.5, description="Share of certainty that classifiers and unet give to all classes alike."
     )

@@ -32,7 +32,7 @@ from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
 from streamvision.training.yolox_loss import yolox_loss
 
-AVERAGED_EPOCHS = 2
+AVERAGE_EPOCHS = 2.0
 STATISTICS_PICTURES = 64
 
 
@@ -72,7 +72,8 @@ class YoloxRun(TorchRun):
         network = network.to(memory_format=torch.channels_last)
         self._exact = False
         steps = max(1, -(-sum(self._data.repeats) // self._recipe.batch))
-        self._average = WeightAverage(network, horizon_steps=AVERAGED_EPOCHS * steps)
+        horizon_steps = max(1, round((self._recipe.average_epochs or AVERAGE_EPOCHS) * steps))
+        self._average = WeightAverage(network, horizon_steps=horizon_steps)
         return network, beginning
 
     def _from_weights(self, network: Yolox, weights: Path) -> str:

@@ -50,6 +50,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ("unet", {"augment": {"mixup": 0.2}}, "mixup works with"),
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
+        ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),
         ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and classifiers only"),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],
