@@ -2,7 +2,7 @@
 
 A table's first line names its columns, in any order: the picture (``filename``, ``file``, ``image``, ``path``), its
 class (``class``, ``label``, ``category``), and where it says so the part that it belongs to (``split``). Pictures are
-looked for in the folder of the table and below.
+looked for in the folder of the table and below. Classes are called as folders can be.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_tex
 from streamvision.core.redaction import short
 from streamvision.datasets.class_labels import read_class_folders
 from streamvision.datasets.dataset import NamedPicture, NamedPictures, Problem, Split
-from streamvision.datasets.files import PictureLookup, class_name, head_of, is_there, split_named, split_of_path
+from streamvision.datasets.files import PictureLookup, folder_name, head_of, is_there, split_named, split_of_path
 from streamvision.datasets.tf_csv import is_tf_csv
 
 PICTURE_COLUMNS = ("filename", "file", "image", "path", "image_path", "image_id")
@@ -65,7 +65,7 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[st
         reader = csv.DictReader(read_text(table, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         for row in reader:
-            name, said = _cell(row, PICTURE_COLUMNS), class_name(_cell(row, CLASS_COLUMNS))
+            name, said = _cell(row, PICTURE_COLUMNS), folder_name(_cell(row, CLASS_COLUMNS))
             if not name or not said:
                 reason = f"row {reader.line_num} names no {'class' if name else 'picture'}; left out"
                 problems.append(Problem(table, reason, "bad_class" if name else "missing_picture"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from streamvision.core.crops import crop_edges
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture, NamedPictures, Problem
-from streamvision.datasets.files import split_named
+from streamvision.datasets.files import folder_name, split_named
 from streamvision.datasets.writing import OutputFolder, check_sources_outside
 
 JPEG_QUALITY = 95
@@ -72,10 +71,10 @@ def write_crops(
 
 
 def _folders(names: Sequence[str]) -> list[str]:
-    """Return a folder's name for each class: of letters, digits and the like, each another, and none of a split."""
+    """Return a folder's name for each class, each another, and none of a split."""
     found: list[str] = []
     for class_id, name in enumerate(names):
-        plain = re.sub(r"[^\w .-]", "_", name).strip(" .") or "class"
+        plain = folder_name(name)
         found.append(f"{plain}-{class_id}" if plain in found or split_named(plain) else plain)
     return found
 

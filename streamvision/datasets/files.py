@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -225,6 +226,12 @@ def class_name(text: str) -> str:
     escaped = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MAX_NAME])
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
     return escaped if len(text) <= MAX_NAME else f"{escaped}...{digest}"
+
+
+def folder_name(text: str) -> str:
+    """Return a class's name as that of a folder: it leads nowhere else, is not hidden and not too long for one."""
+    plain = re.sub(r"[/\\]|^\.+", "_", class_name(text))
+    return plain.encode()[:MAX_NAME].decode(errors="ignore").strip()
 
 
 def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:

@@ -49,6 +49,15 @@ def test_what_is_wrong_is_a_problem_each(tmp_path: Path) -> None:
     assert all((tmp_path / "outside.png") != one.path for one in found.images)
 
 
+def test_names_of_classes_are_those_of_folders(tmp_path: Path) -> None:
+    rows = f"image,class\na.png,../up\nb.png,.hidden\nc.png,{'é' * 190}\n"
+    found = read_classes(table(tmp_path, rows, "a.png", "b.png", "c.png"))
+    assert found.names[:2] == ("__up", "_hidden")
+    for name in found.names:
+        assert (tmp_path / "out" / name).parent == tmp_path / "out"
+        (tmp_path / "out" / name).mkdir(parents=True)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -40,10 +40,10 @@ def test_crops_hold_their_object_and_stay_in_their_part(tmp_path: Path) -> None:
     dataset = Dataset(("red", "../blue"), (drawn(tmp_path / "in", "train"), drawn(tmp_path / "in", "val")))
     written = write_crops(dataset, tmp_path / "out", margin=0.1)
     found = read_class_folders(tmp_path / "out")
-    assert found.names == ("_blue", "red")
+    assert found.names == ("__blue", "red")
     assert sorted((found.names[one.class_id], one.split) for one in found.images) == [
-        ("_blue", "train"),
-        ("_blue", "val"),
+        ("__blue", "train"),
+        ("__blue", "val"),
         ("red", "train"),
         ("red", "val"),
     ]
