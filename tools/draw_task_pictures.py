@@ -1,8 +1,9 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
-``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]``. The drive
-and the model that ships give ``detect``, ``text`` and ``image``; the others need a model each: a detector of COCO's
-classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for the last two.
+``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
+[--crops FILE]``. The drive and the model that ships give ``detect``, ``text`` and ``image``; the others need a model
+each: a detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's
+signs for ``segment`` and ``obb``, and a classifier of their crops (``streamvision data crops``) for ``crops``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ WIDTH_PX = 960
 def main() -> None:
     """Draw those that there are models for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("people", "landmarks", "segment", "obb"):
+    for name in ("people", "landmarks", "segment", "obb", "crops"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
@@ -52,6 +53,11 @@ def main() -> None:
     )
     reading = {"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}
     _save("text", streamvision.stream(drive, model=default_model_path(), second=[reading], overlay=PLAIN), _sure_texts)
+    if given.crops:
+        naming = {"name": "sign", "model": str(given.crops), "min_side_px": 24}
+        _save(
+            "crops", streamvision.stream(drive, model=default_model_path(), second=[naming], overlay=PLAIN), _sure_names
+        )
     with tempfile.TemporaryDirectory() as scratch:
         outlines = _outline_network(Path(scratch) / "outlines.onnx")
         _save(
@@ -114,6 +120,17 @@ def _sure_texts(result: Any) -> float:
         if reading and reading["text"] not in LIMITS:
             return 0.0
         worth += (reading.get("score", 0) > 0.9) * max(1 - abs(bottom - top - 42) / 42, 0)
+    return worth
+
+
+def _sure_names(result: Any) -> float:
+    """Prefer objects that two networks name alike, surely, of a size at which the label does not cover the sign."""
+    worth = 0.0
+    for one in result.to_dict()["objects"]:
+        _, top, _, bottom = one["box_xyxy_px"]
+        found = one.get("attributes", {}).get("sign", {})
+        same = found.get("class_name") == one["class_name"]
+        worth += same * (found.get("score", 0) > 0.8) * max(1 - abs(bottom - top - 60) / 60, 0)
     return worth
 
 

@@ -246,6 +246,8 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
         task = _architecture(recipe.model, trusted=trusted).task
         if recipe.format and task != "detect":
             raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
+        if recipe.dropout is not None and task != "classify":
+            raise ConfigError(f"dropout is for classifiers; leave it out for {recipe.model}, a model for {task}")
         if recipe.add and task not in ("detect", "classify"):
             raise ConfigError(
                 f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
