@@ -15,6 +15,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
+from streamvision.inference.classical.model import ClassicalModel
 from streamvision.inference.model import Model, Prediction
 from streamvision.inference.score_limits import ScoreLimits
 from streamvision.inference.slicing.planned import find_planned
@@ -115,6 +116,8 @@ class FirstModel:
                 self.close()
 
     def _infer(self, batch: Sequence[Taken]) -> None:
+        if isinstance(self.model, ClassicalModel):
+            return  # the stage of each stream finds the objects
         results = [result for _, result in batch]
         pictures = [result.frame.picture for result in results]
         limits = [stream.settings.limits for stream, _ in batch]

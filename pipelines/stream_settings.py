@@ -8,6 +8,7 @@ from pipelines.capture.packets import PacketListener
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.adaptive import AdaptiveInference
 from pipelines.stages.analytics import Analytics
+from pipelines.stages.classical import ClassicalDetection
 from pipelines.stages.ignore import IgnoreAreas
 from pipelines.stages.tracking import AdjustableTracker, Tracker
 from pipelines.stream_worker import StreamWorker
@@ -18,6 +19,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import class_index
 from streamvision.core.errors import ConfigError
 from streamvision.inference.model import Model
+from streamvision.inference.score_limits import ScoreLimits
 from streamvision.inference.slicing.tiles import can_slice, tiling_of
 
 APPLIED = frozenset(
@@ -71,8 +73,8 @@ class StreamSettings:
         self._analytics = analytics
         self._packets = packets
         self._changing = threading.Lock()
-        self.limits = model.limits_of(run.model, score_floor=tracker.low_score if tracker else None)
-        """Which objects the network is to report."""
+        self.limits = self._limits_now()
+        """Which objects are to be reported of what is found."""
         self.tiling = tiling_of(run.slices, model.card)
         """What cuts its pictures into tiles; ``None`` where the network is shown them whole."""
 
@@ -110,8 +112,7 @@ class StreamSettings:
         with self._changing:
             self._model = model
             self.run = self.run.model_copy(update={"model": self.run.model.choosing(opened_by)})
-            floor = self._tracker.low_score if self._tracker else None
-            self.limits = model.limits_of(self.run.model, score_floor=floor)
+            self.limits = self._limits_now()
             # Another model may say something of whole pictures; it is shown them whole then.
             self.tiling = tiling_of(self.run.slices, model.card) if can_slice(model.card) else None
         if self._adaptive is not None:
@@ -133,8 +134,6 @@ class StreamSettings:
                 self._tracker.set_report_score(score)
             if self._adaptive is not None:
                 self._adaptive.set_sure_score(score)
-        floor = self._tracker.low_score if self._tracker else None
-        self.limits = self._model.limits_of(run.model, score_floor=floor)
         if run.overlay != self.run.overlay:
             self._overlay.apply(run.overlay)
         if config.ignore != self.config.ignore:
@@ -146,6 +145,16 @@ class StreamSettings:
             if self._adaptive is not None:
                 self._adaptive.use_card(self._model.card, tiling)
         self.config, self.run = config, run
+        self.limits = self._limits_now()
+
+    def _limits_now(self) -> ScoreLimits:
+        """Return which objects are to be reported, as things are set; whoever finds them without a network is told."""
+        floor = self._tracker.low_score if self._tracker else None
+        limits = self._model.limits_of(self.run.model, score_floor=floor)
+        for stage in self._worker.stages:
+            if isinstance(stage, ClassicalDetection):
+                stage.limits = limits
+        return limits
 
     def _check_new_regions(self, config: AnalyticsConfig, before: AnalyticsConfig) -> None:
         """Refuse regions for classes that only a model knew which was replaced: they would never count anything.
@@ -165,8 +174,11 @@ class StreamSettings:
                     )
 
     def _ignore(self, config: StreamConfig) -> None:
-        first = self._worker.first_stage
-        if isinstance(first, IgnoreAreas):
-            first.apply(config.ignore)
-        else:
-            self._worker.put_first(IgnoreAreas(config.ignore))
+        stages = self._worker.stages
+        for stage in stages:
+            if isinstance(stage, IgnoreAreas):
+                stage.apply(config.ignore)
+                return
+        # Before all that knows of objects, and behind what finds them.
+        place = int(bool(stages) and isinstance(stages[0], ClassicalDetection))
+        self._worker.put_in(IgnoreAreas(config.ignore), place)

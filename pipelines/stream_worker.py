@@ -87,14 +87,13 @@ class StreamWorker:
         self._thread = threading.Thread(target=self._run, name=f"stream-{stream_id}", daemon=True)
 
     @property
-    def first_stage(self) -> FrameStage | None:
-        """The first of its stages."""
-        stages = tuple(self._stages)
-        return stages[0] if stages else None
+    def stages(self) -> tuple[FrameStage, ...]:
+        """What happens to each result, in this order; one that was switched off after a fault is not among them."""
+        return tuple(self._stages)
 
-    def put_first(self, stage: FrameStage) -> None:
-        """Let a further stage work before all others, from the next frame on; any thread may ask for it."""
-        self._stages.insert(0, stage)
+    def put_in(self, stage: FrameStage, place: int) -> None:
+        """Let a further stage work at a place among the others, from the next frame on; any thread may ask for it."""
+        self._stages.insert(place, stage)
         self._closing = (stage, *self._closing)
 
     def start(self, sinks: Sequence[Sink]) -> None:

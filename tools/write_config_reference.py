@@ -18,8 +18,10 @@ from pydantic_core import PydanticUndefined
 
 from streamvision.core.config.analytics import Polygon
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.notify import TargetConfig
 from streamvision.core.config.section import ClassName
+from streamvision.inference.classical.registry import STEPS
 from streamvision.notify.registry import TARGETS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
@@ -57,7 +59,18 @@ def _inner_tables(outer: type[BaseModel], path: str, written: set[type[BaseModel
             parts += [_table(section, f"`{at}`"), *_inner_tables(section, at, written)]
             if section is TargetConfig:
                 parts += [_table(config, f"`{at}` of the kind `{kind}`") for kind, config in _target_kinds()]
+            if section is StepConfig:
+                parts += [_table(config, f"`{at}`: {names}") for names, config in _step_kinds()]
     return parts
+
+
+def _step_kinds() -> Iterator[tuple[str, type[BaseModel]]]:
+    by_config: dict[type[BaseModel], list[str]] = {}
+    for plugin in STEPS.built_in:
+        if (config := plugin.config_class()) is not None:
+            by_config.setdefault(config, []).append(plugin.name)
+    for config, names in by_config.items():
+        yield ", ".join(f"`{name}`" for name in names), config
 
 
 def _target_kinds() -> Iterator[tuple[str, type[BaseModel]]]:

@@ -21,6 +21,11 @@ FRAME_STAGES: Registry[Plugin] = Registry(
     "frame stage",
     group="streamvision.frame_stages",
     plugins=[
+        Plugin(
+            name="classical",
+            factory="pipelines.stages.classical:classical",
+            summary="objects without a network, by steps of OpenCV",
+        ),
         Plugin(name="ignore", factory="pipelines.stages.ignore:ignore", summary="objects in masked areas are dropped"),
         Plugin(
             name="complete_prediction",

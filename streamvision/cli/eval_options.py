@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.options import field_option, input_option, names_option, slices_option, trust_option
+from streamvision.cli.options import field_option, input_option, names_option, slices_option, step_option, trust_option
 from streamvision.cli.sections import together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
@@ -83,6 +83,7 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
                 help="Write all that was found in COCO's results form.",
             ),
             slices_option,
+            step_option,
         ]
     return together(*options)
 

@@ -18,6 +18,7 @@ from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import AppConfig, load_config, parse_config
+from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.collect import CollectConfig
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
@@ -127,6 +128,18 @@ def input_option(command: F) -> F:
     )(command)
 
 
+step_option = click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,...]",
+    cls=ListingOption,
+    registry=_registry(StepConfig.model_fields["name"]),
+    help="Without a network (--model none, which this implies): a step of OpenCV, such as mog2:history=300. Give it "
+    "several times for several steps; where contours is not among them, open, close and contours follow.",
+)
+"""Option that says what finds objects where there is no network."""
+
 slices_option = field_option("--slices", SlicesConfig, "tiles", name="slices", metavar="auto|off|COLSxROWS|SIDEpx")
 """Option of every command that shows a network large pictures."""
 
@@ -170,6 +183,7 @@ model_options = together(
     field_option(
         "--model", ModelConfig, "path", name="model", type=str, metavar="FILE|NAME|URL", shell_complete=_shipped_names
     ),
+    step_option,
     field_option("--backend", ModelConfig, "backend"),
     field_option("--device", ModelConfig, "device"),
     field_option("--precision", ModelConfig, "precision"),

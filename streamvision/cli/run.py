@@ -68,6 +68,7 @@ def run(
       streamvision run drive.mp4 --model yolo.onnx --detections drive.jsonl --record drive-boxes.mp4
       streamvision run rtsp://user:password@camera/stream --model yolo.onnx --classes person,car --show
       streamvision run --source /dev/video0 --source rtsp://camera/ --model yolo.xml --serve 0.0.0.0:8080
+      streamvision run street.mp4 --model none --save
       streamvision run --config cameras.yaml --model yolo.onnx
     """
     limit_arenas()

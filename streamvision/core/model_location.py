@@ -51,6 +51,19 @@ ModelLocation = Path | ModelAddress
 """Where a model is; both kinds have a ``name``, and as text both may be shown."""
 
 
+NO_NETWORK = "none"
+"""The model setting of those who want no network: steps of OpenCV find the objects."""
+
+
+def is_without_network(location: ModelLocation) -> bool:
+    """Say whether a model setting asks for no network.
+
+    >>> is_without_network(model_location("none")), is_without_network(model_location("models/none"))
+    (True, False)
+    """
+    return isinstance(location, Path) and str(location) == NO_NETWORK
+
+
 def model_location(given: str | Path | ModelAddress) -> ModelLocation:
     """Return what a model setting is: an address where it begins with a scheme and ``://``, else a path.
 

@@ -15,6 +15,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ModelError
 from streamvision.core.image_result import ImageResult
+from streamvision.core.model_location import is_without_network
 from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
@@ -123,11 +124,7 @@ class Model:
             side_px: longer side of the input, for models that take any size; by default the configuration's, or the
                 card's.
             one_size: give pictures of every aspect the card's input size, so that they share a call.
-            score_floor: as for the class.
-            every_class: as for the class.
-            max_batch: as for the class.
-            times: as for the class.
-            known_names: as for the class.
+            score_floor, every_class, max_batch, times, known_names: as for the class.
 
         Raises:
             ModelError: when the file is not a model, its outputs are of no known head, it does not take pictures of
@@ -136,6 +133,10 @@ class Model:
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
+        if is_without_network(config.path):
+            from streamvision.inference.classical.model import ClassicalModel  # which is one of these
+
+            return ClassicalModel(config, score_floor=score_floor, times=times)
         if (found := find_model(config.path)) != config.path:
             config = config.model_copy(update={"path": found})
         open_it = partial(

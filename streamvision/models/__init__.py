@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.core.errors import MissingDependencyError, ModelError
-from streamvision.core.model_location import ModelAddress, ModelLocation, model_location
+from streamvision.core.model_location import NO_NETWORK, ModelAddress, ModelLocation, model_location
 
 DEFAULT_MODEL = "road_signs"
 TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
@@ -57,6 +57,8 @@ def default_model_path() -> Path:
 def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     """Return a configuration with the default model where it names none, and the sentence that says so, or ``None``.
 
+    With steps of OpenCV, which need no network, there is none.
+
     Raises:
         ModelError: when the package was installed without it.
     """
@@ -64,6 +66,8 @@ def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str
     given = section if isinstance(section, Mapping) else {}
     if "path" in given or document.get("models") or not (section is None or isinstance(section, Mapping)):
         return dict(document), None
+    if given.get("steps"):
+        return {**document, "model": {**given, "path": NO_NETWORK}}, None
     default_model_path()
     model = shipped_models()[DEFAULT_MODEL]
     said = (

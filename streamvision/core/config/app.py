@@ -30,6 +30,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import is_without_network
 from streamvision.core.position_address import parse_position_address
 from streamvision.core.redaction import short
 
@@ -231,7 +232,23 @@ class AppConfig(Section):
             raise ConfigError("a stream is to be collected from, but collect.folder does not say where to; set it, too")
         if stream.record is False:
             own["outputs"] = self.outputs.model_copy(update={"record": None})
-        return self.model_copy(update=own)
+        run = self.model_copy(update=own)
+        run._check_network_is_there()
+        return run
+
+    def _check_network_is_there(self) -> None:
+        if not is_without_network(self.model.path):
+            return
+        if self.slices.tiles != "off":
+            raise ConfigError(
+                f"slices is {self.slices.tiles}, which cuts pictures for a network, but the model is none; leave "
+                "slices out, or let the steps see larger pictures by side_px (--imgsz)"
+            )
+        if self.tracker.appearance is not None:
+            raise ConfigError(
+                "tracker.appearance describes what a network finds, but the model is none; leave it out, or use "
+                "across_cameras, which describes objects by itself"
+            )
 
     def _model_of(self, stream: StreamConfig) -> ModelConfig:
         own = {key: value for key in ("score", "classes") if (value := getattr(stream, key)) is not None}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from streamvision.core.config.classical import MAX_STEPS, StepConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import MAX_THREADS, ClassName, Section, listed_in
-from streamvision.core.model_location import ModelSetting
+from streamvision.core.model_location import ModelSetting, is_without_network
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 Tune = Literal["auto", "latency", "throughput", "kept", "off"]
@@ -38,7 +39,14 @@ class ModelConfig(Section):
 
     path: ModelSetting = Field(
         description="Model file: .onnx, .xml (OpenVINO), .tflite or .param (NCNN); or a shipped model: "
-        "road_signs, which run and the like use where none is given; or one on a server: kserve://HOST[:PORT]/NAME."
+        "road_signs, which run and the like use where none is given; or one on a server: kserve://HOST[:PORT]/NAME; or "
+        "none: no network, but `steps` of OpenCV."
+    )
+    steps: tuple[StepConfig, ...] = Field(
+        (),
+        max_length=MAX_STEPS,
+        description="For `path: none`: steps of OpenCV that find objects, such as [mog2, contours]; default: mog2. "
+        "Where `contours` is not among them, open, close and contours follow.",
     )
     backend: str = Field(
         "auto",
@@ -76,7 +84,8 @@ class ModelConfig(Section):
         None,
         ge=32,
         le=8192,
-        description="Longer side of the input in pixels, for models that take any size; default: the file's own.",
+        description="Longer side of the input in pixels, for models that take any size; default: the file's own; 640 "
+        "without a network.",
     )
     call_timeout_s: float = Field(
         10.0,
@@ -113,6 +122,12 @@ class ModelConfig(Section):
         description="For models that name whole pictures: seconds over which scores are averaged, so that the classes "
         "do not flicker; 0: none.",
     )
+
+    @model_validator(mode="after")
+    def _steps_are_without_network(self) -> ModelConfig:
+        if self.steps and not is_without_network(self.path):
+            raise ValueError(f"steps find objects without a network, but path is {self.path}; let it be none")
+        return self
 
     def choosing(self, other: ModelConfig) -> ModelConfig:
         """Return another model, fed and executed as is set for that one, with what counts as found here."""

@@ -9,7 +9,7 @@ from typing import Any
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import ModelError
 from streamvision.core.install import with_extra
-from streamvision.core.model_location import ModelAddress, ModelLocation
+from streamvision.core.model_location import ModelAddress, ModelLocation, is_without_network
 from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
 from streamvision.models import find_model, shipped_models
@@ -168,7 +168,8 @@ def check_model(given: str | ModelLocation) -> None:
         ModelError: when there is no such file, it is no model by its name, or no backend opens such addresses.
         MissingDependencyError: when it is in a package that is not installed.
     """
-    _checked(find_model(given))
+    if not is_without_network(location := find_model(given)):
+        _checked(location)
 
 
 def plugin_for(path: ModelLocation, backend: str, precision: Precision) -> tuple[ModelLocation, BackendPlugin]:

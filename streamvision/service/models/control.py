@@ -23,7 +23,7 @@ from streamvision.core.model_control import (
     RunningModel,
     UnknownModelError,
 )
-from streamvision.core.model_location import ModelAddress, ModelLocation
+from streamvision.core.model_location import ModelAddress, ModelLocation, is_without_network, model_location
 from streamvision.core.redaction import short
 from streamvision.evaluation.gate import gate_file
 from streamvision.inference.backends.registry import check_model
@@ -76,6 +76,11 @@ class ServiceModels:
     def replace(self, name: str, request: ModelRequest) -> ModelChange:
         """Begin to replace a model, and return at once."""
         before = self._config_of(name)
+        if any(is_without_network(path) for path in (before.path, model_location(request.path))):
+            raise ModelChangeError(
+                f"{before.path} cannot give way to {short(request.path)} while it runs, since one of them is no "
+                "network; set the other as one of `models`, and let streams choose it"
+            )
         given = {key: getattr(request, key) for key in CHOICE_KEYS}
         given |= {key: getattr(before, key) for key in OF_THE_MACHINE if given[key] is None}
         chosen = _from_anywhere(validate(ModelConfig, given, origin=f"models {name}"))
