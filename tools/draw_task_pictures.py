@@ -1,9 +1,10 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
-[--crops FILE]``. The drive and the model that ships give ``detect``, ``text`` and ``image``; the others need a model
-each: a detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's
-signs for ``segment`` and ``obb``, and a classifier of their crops (``streamvision data crops``) for ``crops``.
+[--crops FILE]``. The drive and the model that ships give ``detect``, ``text`` and ``image``, a traffic camera
+``motion``, without a network; the others need a model each: a detector of COCO's classes and MediaPipe's
+``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for ``segment`` and ``obb``, and a classifier of
+their crops (``streamvision data crops``) for ``crops``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from streamvision.synthetic.drive.signs import SPEEDS_KM_H
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))
 PEOPLE = DATA / "videos" / "one-by-one-person-detection.mp4"
+CARS = DATA / "videos" / "car-detection.mp4"
+MOTION = ("blur:ksize=3", "mog2:var_threshold=32", "open:ksize=3", "close:ksize=15", "contours:min_area=0.004")
 DRIVE = "synthetic:drive?realtime=0&fps=30&seed={seed}&size=1280x720&frames={frames}"
 OCR = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
 PLAIN = {"status": False, "trails_s": 0}
@@ -51,6 +54,8 @@ def main() -> None:
     _save(
         "detect", streamvision.stream(drive, model=default_model_path(), tracker=ALONE, overlay=PLAIN), _large_objects
     )
+    if CARS.exists():
+        _save("motion", streamvision.stream(CARS, steps=MOTION, overlay=PLAIN), _large_objects)
     reading = {"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}
     _save("text", streamvision.stream(drive, model=default_model_path(), second=[reading], overlay=PLAIN), _sure_texts)
     if given.crops:
