@@ -1,10 +1,11 @@
 """How well steps of OpenCV find what moves, against the exact truth of drawn scenes, and what they cost.
 
 ``python benchmarks/classical.py [--seeds N] [--frames N] [--only quality|cost]``. Three scenes of 640x360: coloured
-boxes (``synthetic:boxes``), which are there from the first frame, and textured patches that come and go, before a camera that stands and one that pans. All
-settings are the defaults of the steps; only the camera is told. Precision and recall are of boxes at an IoU of 0.5,
-frames 50 and later; MOTA and HOTA are those of ``streamvision eval track`` on the same frames' tracks. Costs are
-processor time for one frame of 1080p, of one thread, with the steps at 640 px and at full size.
+boxes (``synthetic:boxes``), which are there from the first frame, and textured patches that come and go, before a
+camera that stands and one that pans. All settings are the defaults of the steps; only the camera is told. Precision and
+recall are of boxes at an IoU of 0.5, frames 50 and later; MOTA and HOTA are those of ``streamvision eval track`` on the
+tracks of these frames. Costs are processor time for one frame of 1080p, of one thread, with the steps at 640 px and at
+full size.
 """
 
 from __future__ import annotations
