@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from streamvision.cli.data_labels import Sheet, inspect_labelled, split_labelled
-from streamvision.cli.data_report import describe_inspection, describe_problems
+from streamvision.cli.data_report import describe_inspection, describe_problems, write_report
 from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format_option
 from streamvision.cli.finite_range import FiniteRange
@@ -69,6 +69,9 @@ def data() -> None:
 @click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures and what is marked.")
 @click.option("--sheet-pictures", type=click.IntRange(1, 200), default=24, show_default=True, help="Pictures on it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other pictures.")
+@click.option(
+    "--report", type=Path, metavar="F.html", help="Write a page of what goes with what; it opens without network."
+)
 @_all
 @_json
 def inspect(
@@ -77,24 +80,27 @@ def inspect(
     sheet: Path | None,
     sheet_pictures: int,
     seed: int,
+    report: Path | None,
     everything: bool,
     as_json: bool,
 ) -> None:
-    """Say what is in a data set, and what is wrong with it.
+    """Say what is in a data set, what is wrong with it, and what is suspicious.
 
-    Every picture is decoded to its last pixel. Files that cannot be used are listed by name with the reason. Folders
-    of pictures for each class (classes) and maps of classes (masks) are looked at, too.
+    Every picture is decoded to its last pixel. Files that cannot be used are listed by name with the reason. Suspicious
+    is what a network could learn in place of a class: the company, size, place, light or source that it always has; and
+    what the parts of the set differ in. Folders of pictures for each class (classes) and maps of classes (masks) are
+    looked at, too.
 
     \b
     Examples:
       streamvision data inspect roadsigns
-      streamvision data inspect roadsigns --sheet sheet.png
+      streamvision data inspect roadsigns --sheet sheet.png --report roadsigns.html
       streamvision data inspect coco/annotations/instances_val2017.json --json
     """
     chosen = given or detect_labels(folder)
     if chosen in LABEL_TITLES:
         drawing = Sheet(sheet, sheet_pictures, seed) if sheet else None
-        inspect_labelled(folder, chosen, drawing, everything=everything, as_json=as_json)
+        inspect_labelled(folder, chosen, drawing, report, everything=everything, as_json=as_json)
         return
     with StepProgress() as progress:
         dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
@@ -104,14 +110,19 @@ def inspect(
             draw_contact_sheet(
                 dataset, sheet, title=title, pictures=sheet_pictures, seed=seed, progress=progress.show_work
             )
+    if report:
+        write_report(found, report, folder)
     if as_json:
         document = {"path": str(folder), "format": chosen, "sheet": str(sheet) if sheet else None}
+        document["report"] = str(report) if report else None
         click.echo(json.dumps(document | found.to_json(), indent=2))
         return
     for line in describe_inspection(found, folder=folder, format=chosen, everything=everything):
         click.echo(line)
     if sheet:
         click.echo(f"\n  contact sheet: {sheet}")
+    if report:
+        click.echo(f"\n  report: {report}")
 
 
 @data.command(short_help="Write a data set in another format.")

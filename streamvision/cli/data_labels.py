@@ -10,7 +10,16 @@ from typing import Any
 
 import click
 
-from streamvision.cli.data_report import BAR_CELLS, alike_list, bar, describe_problems, heading, picture_sizes
+from streamvision.cli.data_report import (
+    BAR_CELLS,
+    alike_list,
+    bar,
+    describe_problems,
+    heading,
+    picture_sizes,
+    suspicions,
+    write_report,
+)
 from streamvision.cli.progress import StepProgress
 from streamvision.core.words import counted
 from streamvision.datasets.class_csv import read_classes
@@ -52,27 +61,32 @@ class Sheet:
 
 
 def inspect_labelled(
-    folder: Path, kind: DatasetFormat, sheet: Sheet | None, *, everything: bool, as_json: bool
+    folder: Path, kind: DatasetFormat, sheet: Sheet | None, report: Path | None, *, everything: bool, as_json: bool
 ) -> None:
     """Print what is in a folder, and what is wrong with it, and draw some of it where that is asked for.
 
     Raises:
         ConfigError: when there is no such picture in it.
-        OutputError: when the contact sheet cannot be written.
+        OutputError: when the contact sheet or the report cannot be written.
     """
     with StepProgress() as progress:
         pictures, labels = _read(folder, kind, progress)
         found = inspect_labels(pictures, labels, by_pixel=kind != CLASSES, progress=progress.show_work)
         if sheet:
             _draw(sheet, folder, pictures, labels, progress)
+    if report:
+        write_report(found, report, folder)
     if as_json:
         document = {"path": str(folder), "format": kind, "sheet": str(sheet.path) if sheet else None}
+        document["report"] = str(report) if report else None
         click.echo(json.dumps(document | found.to_json(), indent=2))
         return
     for line in describe(found, folder=folder, kind=kind, everything=everything):
         click.echo(line)
     if sheet:
         click.echo(f"\n  contact sheet: {sheet.path}")
+    if report:
+        click.echo(f"\n  report: {report}")
 
 
 def split_labelled(
@@ -125,6 +139,7 @@ def describe(found: LabelInspection, *, folder: Path, kind: DatasetFormat, every
     yield from _class_table(found)
     yield from alike_list("leaks", "the same or nearly the same picture in two splits", found.leaks, everything)
     yield from alike_list("look-alikes", "pictures that are the same or nearly so", found.alike, everything)
+    yield from suspicions(found)
     yield ""
     yield from describe_problems(found.problems, folder=folder, everything=everything)
 

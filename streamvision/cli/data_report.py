@@ -58,6 +58,7 @@ def describe_inspection(found: Inspection, *, folder: Path, format: DatasetForma
     yield from _split_table(found)
     yield from alike_list("leaks", "the same or nearly the same picture in two splits", found.leaks, everything)
     yield from alike_list("look-alikes", "pictures that are the same or nearly so", found.alike, everything)
+    yield from suspicions(found)
     yield ""
     yield from describe_problems(found.problems, folder=folder, everything=everything)
 
@@ -79,6 +80,17 @@ def describe_problems(problems: Sequence[Problem], *, folder: Path, everything: 
             yield f"      {_short(problem.path, folder)} {problem.reason}"
         if not everything and len(some) > SHOWN:
             yield click.style(f"      and {len(some) - SHOWN:,} more; --all lists them", dim=True)
+
+
+def write_report(found: Inspection | LabelInspection, report: Path, folder: Path) -> None:
+    """Write the page that shows what suspicions rest on.
+
+    Raises:
+        OutputError: when it cannot be written.
+    """
+    from streamvision.evaluation.report.dataset import build_dataset_report
+
+    build_dataset_report(found, report, title=folder.resolve().name)
 
 
 def bar(share: float, cells: int = BAR_CELLS) -> str:
@@ -135,6 +147,18 @@ def alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bo
         yield f"      {names}{'   exact copies' if group.exact else ''}{where}"
     if not everything and len(groups) > SHOWN:
         yield click.style(f"      and {len(groups) - SHOWN:,} more; --all lists them", dim=True)
+
+
+def suspicions(found: Inspection | LabelInspection) -> Iterator[str]:
+    """Yield what a network could learn in place of the classes, and what parts differ in."""
+    yield ""
+    label = f"  {heading('suspicious')}  "
+    if not found.bias.suspicions:
+        yield f"{label}{click.style('nothing', fg='green')}"
+        return
+    yield f"{label}{click.style(f'{len(found.bias.suspicions):,}', fg='yellow')}; --report draws what it rests on"
+    for one in found.bias.suspicions:
+        yield f"      {one.sentence}"
 
 
 def picture_sizes(found: Inspection | LabelInspection) -> str:

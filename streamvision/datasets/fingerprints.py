@@ -51,6 +51,8 @@ class Fingerprint:
     """(16, 16, 3) float32, mean 128 and standard deviation 64; ``None`` where it cannot be decoded."""
     broken: str | None = None
     """Why it cannot be decoded."""
+    brightness: float | None = None
+    """Mean grey level, 0..255; ``None`` where it cannot be decoded."""
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -66,7 +68,8 @@ def fingerprint(path: Path) -> Fingerprint:
             pixels = np.asarray(image.convert("RGB"))
     except BrokenPictureError as error:
         return Fingerprint(path, digest, None, None, str(error))
-    return Fingerprint(path, digest, perceptual_hash(pixels), thumbnail(pixels))
+    level = float(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).mean())
+    return Fingerprint(path, digest, perceptual_hash(pixels), thumbnail(pixels), brightness=level)
 
 
 def fingerprint_all(paths: Sequence[Path], *, progress: Progress = no_progress) -> list[Fingerprint]:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.boxes import overlaps
+from streamvision.datasets.bias import Bias, find_bias
+from streamvision.datasets.bias_facts import Shown
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Picture, Problem
 from streamvision.datasets.files import SPLITS
@@ -67,6 +69,7 @@ class InspectionJson:
     problems: tuple[Problem, ...]
     alike: tuple[Alike, ...]
     picture_sizes: tuple[tuple[int, int, int], ...]
+    bias: Bias
 
     @property
     def leaks(self) -> tuple[Alike, ...]:
@@ -80,6 +83,7 @@ class InspectionJson:
             {"path": str(problem.path), "kind": problem.kind, "reason": problem.reason} for problem in self.problems
         ]
         document["problem_counts"] = dict(Counter(problem.kind for problem in self.problems))
+        document["bias"] = self.bias.to_json()
         document["leaks"] = [asdict(group) for group in self.leaks]
         document["picture_sizes"] = [
             {"width_px": width, "height_px": height, "pictures": count} for width, height, count in self.picture_sizes
@@ -113,6 +117,8 @@ class Inspection(InspectionJson):
     """What is wrong with files."""
     alike: tuple[Alike, ...]
     """Groups of pictures that are the same or nearly so."""
+    bias: Bias
+    """What goes with what, and what of it is suspicious."""
 
 
 def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> Inspection:
@@ -138,7 +144,20 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
         picture_sizes=tuple((width, height, count) for (width, height), count in shapes.most_common()),
         problems=(*dataset.problems, *undecodable(prints), *_odd_boxes(dataset), *_contradictions(dataset, prints)),
         alike=tuple(alike_pictures(dataset.images, prints)),
+        bias=find_bias(dataset.names, [_shown(image, one) for image, one in zip(dataset.images, prints, strict=True)]),
     )
+
+
+def _shown(image: LabelledImage, one: Fingerprint) -> Shown:
+    """Return what a picture brings to the question of what goes with what."""
+    width, height = image.width_px, image.height_px
+    boxes = [
+        ((left + right) / 2 / width, (top + bottom) / 2 / height, math.sqrt(side_px2 / (width * height)))
+        for left, top, right, bottom in (box.box_xyxy_px for box in image.boxes)
+        for side_px2 in (max(right - left, 0.0) * max(bottom - top, 0.0),)
+    ]
+    class_ids = tuple(box.class_id for box in image.boxes)
+    return Shown(image.path, image.split, class_ids, tuple(boxes), one.brightness, (width, height))
 
 
 def _summarise_classes(dataset: Dataset) -> tuple[ClassSummary, ...]:
@@ -171,11 +190,11 @@ def _odd_boxes(dataset: Dataset) -> Iterator[Problem]:
         boxes = np.array([box.box_xyxy_px for box in image.boxes], float).reshape(-1, 4)
         for first, second in zip(*np.nonzero(np.triu(overlaps(boxes, boxes) > SAME_BOX_IOU, k=1)), strict=True):
             pair = f"{names[first]} and {names[second]}" if names[first] != names[second] else names[first]
-            reason = f"marks the same object twice: {pair} at {_shown(boxes[first])} and {_shown(boxes[second])}"
+            reason = f"marks the same object twice: {pair} at {_corners(boxes[first])} and {_corners(boxes[second])}"
             yield Problem(image.path, reason, "double_box")
         for name, box in zip(names, boxes, strict=True):
             if min(_size(box)) < TINY_SIDE_PX:
-                yield Problem(image.path, f"has a tiny {name} box at {_shown(box)}", "tiny_box")
+                yield Problem(image.path, f"has a tiny {name} box at {_corners(box)}", "tiny_box")
 
 
 def _contradictions(dataset: Dataset, prints: Sequence[Fingerprint]) -> Iterator[Problem]:
@@ -217,5 +236,5 @@ def _percentiles(values: NDArray[np.float64]) -> dict[str, float]:
     return {f"p{rank}": round(float(value), 4) for rank, value in zip(ranks, np.percentile(values, ranks), strict=True)}
 
 
-def _shown(box: NDArray[np.float64]) -> str:
+def _corners(box: NDArray[np.float64]) -> str:
     return f"({', '.join(f'{value:g}' for value in box.round(1))})"

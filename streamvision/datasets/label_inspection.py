@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from streamvision.core.errors import SourceError
+from streamvision.datasets.bias import Bias, find_bias
+from streamvision.datasets.bias_facts import Shown
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPictures, Picture, PictureSet, Problem
@@ -50,6 +52,8 @@ class LabelInspection(InspectionJson):
     """What is wrong with files."""
     alike: tuple[Alike, ...]
     """Groups of pictures that are the same or nearly so."""
+    bias: Bias
+    """What goes with what, and what of it is suspicious."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +126,14 @@ def inspect_labels(
         picture_sizes=tuple((width, height, count) for (width, height), count in sizes.most_common()),
         problems=(*pictures.problems, *undecodable(prints), *_contradictions(pictures, labels, names, prints)),
         alike=tuple(alike_pictures(pictures.images, prints)),
+        bias=find_bias(
+            names,
+            [
+                Shown(image.path, image.split, tuple(one.pixels), (), two.brightness, one.size_px)
+                for image, one, two in zip(pictures.images, labels, prints, strict=True)
+            ],
+            folders_are_classes=not by_pixel,
+        ),
     )
 
 

@@ -20,8 +20,12 @@ from streamvision.training.recipe import Recipe
 
 LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 100
 SMOOTHING = 0.8
-SLOPE_STEPS = 4
-"""Steps to either side over which the slope is taken."""
+FALL = 0.75
+"""Share of the loss's fall that is over at the suggested rate."""
+LEAST_STEPS = 8
+"""A loss that is lowest fewer steps after the first ones does not fall."""
+MARGIN = 3.0
+"""How many times lower than the rate with the lowest loss, at least: beyond that one the loss rises."""
 DIVERGED = 3.0
 """The test ends where the smoothed loss is so many times its lowest value."""
 
@@ -80,19 +84,20 @@ class LrSweep:
 
     @property
     def suggested(self) -> float:
-        """A good highest learning rate: where the loss falls most steeply before its lowest point.
+        """A good highest learning rate: where most of the loss's fall is over, well below where it is lowest.
 
-        Where it hardly falls, a tenth of the rate with the lowest loss.
+        The place of the fall is taken by its depth and not by its slope, which noise decides between neighbouring
+        batches. Where the loss does not fall, a tenth of the rate with the lowest loss.
         """
-        losses, logs = np.array(self.losses), np.log(self.rates)
+        losses = np.array(self.losses)
         # The first steps say more about which pictures came first than about the rate.
-        first, lowest = len(losses) // 6, int(losses.argmin())
-        if lowest < first + 2 * SLOPE_STEPS:
+        first, lowest = max(len(losses) // 6, 1), int(losses.argmin())
+        if lowest < first + LEAST_STEPS:
             return self.rates[lowest] / 10
-        middles = np.arange(first + SLOPE_STEPS, lowest - SLOPE_STEPS + 1)
-        rise = losses[middles + SLOPE_STEPS] - losses[middles - SLOPE_STEPS]
-        slopes = rise / (logs[middles + SLOPE_STEPS] - logs[middles - SLOPE_STEPS])
-        return self.rates[int(middles[slopes.argmin()])]
+        top = float(np.median(losses[:first]))
+        level = top - FALL * (top - losses[lowest])
+        fallen = int(np.flatnonzero(losses[:lowest] > level).max(initial=0)) + 1
+        return min(self.rates[fallen], self.rates[lowest] / MARGIN)
 
     def write(self, csv_path: Path, png_path: Path) -> None:
         """Write the figures and their plot."""

@@ -95,7 +95,7 @@ def find_learning_rate(
         sweep.write(table, plot)
     lowest = sweep.rates[sweep.losses.index(min(sweep.losses))]
     progress.say(
-        f"Suggested: --lr {sweep.suggested:.2g}, where the loss falls most steeply; lowest at {lowest:.2g} ({plot})"
+        f"Suggested: --lr {sweep.suggested:.2g}, where most of the loss's fall is over; lowest at {lowest:.2g} ({plot})"
     )
     return {"run": str(folder.root), "suggested_lr": sweep.suggested, "csv": str(table), "png": str(plot)}
 

@@ -28,11 +28,15 @@ def test_split_convert_and_inspect(tmp_path: Path) -> None:
     assert contents(read_dataset(tmp_path / "coco")) == contents(read_dataset(tmp_path / "parts"))
     assert all(image.path.is_symlink() for image in read_dataset(tmp_path / "coco").images)
 
-    done = called("data", "inspect", tmp_path / "coco", "--json", "--sheet", tmp_path / "sheet.png")
+    page = tmp_path / "page.html"
+    done = called("data", "inspect", tmp_path / "coco", "--json", "--sheet", tmp_path / "sheet.png", "--report", page)
     assert done.code == 0, done.stderr
     assert (done.report["format"], done.report["pictures"], done.report["boxes"]) == ("coco", 10, 27)
     assert done.report["splits"] == {"train": 6, "val": 2, "test": 2}
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
+    assert sum(map(sum, done.report["bias"]["places"]["стоп"])) == done.report["classes"][0]["boxes"]
+    html = page.read_text(encoding="utf-8")
+    assert "стоп" in html and "all of train" in html and "http" not in html.replace("http://www.w3.org", "")
 
     again = called("data", "convert", tmp_path / "parts", "--to", "yolo", "--output", tmp_path / "coco")
     assert again.code == 1

@@ -59,6 +59,13 @@ def test_the_suggestion_is_where_the_loss_falls() -> None:
     assert result.rates[-1] < 0.3
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_between_batches_moves_the_suggestion_little(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    result = sweep(lambda rate: falling_then_exploding(rate) + float(rng.normal(0, 0.2)))
+    assert 5e-4 < result.suggested < 1e-2
+
+
 def test_a_loss_that_never_falls_gives_a_cautious_rate() -> None:
     rng = np.random.default_rng(0)
     result = sweep(lambda rate: 1 + rate * 100 + float(rng.normal(0, 0.001)))
