@@ -1,7 +1,9 @@
 """From which score on objects of a class are best reported, where a miss and a false alarm cost differently.
 
 The expected cost of a threshold is what misses and false alarms cost together (Elkan, "The Foundations of
-Cost-Sensitive Learning", IJCAI 2001); scores need not be probabilities for that. What a choice is worth is measured on
+Cost-Sensitive Learning", IJCAI 2001); scores need not be probabilities for that. Of the scores whose cost is within one
+standard error of the lowest, the one nearest to the usual score is taken (Breiman et al., "Classification and
+Regression Trees", 1984), so that a few errors more or less do not move it. What a choice is worth is measured on
 pictures that it was not made on (cross-validation), since the lowest of many costs on the same pictures is too low.
 """
 
@@ -23,7 +25,7 @@ from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.matching import ImageMatch, match_predictions
 from streamvision.evaluation.predictions import OnProgress, Predictions, predict, rounded
 from streamvision.evaluation.resampling import resamples
-from streamvision.evaluation.scores import SCORE_STEPS, score_curves
+from streamvision.evaluation.scores import SCORE_STEPS
 from streamvision.inference.model import Model
 
 FOLDS = 5
@@ -31,6 +33,7 @@ LEAST_OBJECTS = 10
 """A class with fewer keeps the usual score: any choice would be made by chance."""
 RESAMPLES = 1000
 USUAL_SCORE = float(ModelConfig.model_fields["score"].default)
+USUAL_STEP = int(np.abs(SCORE_STEPS - USUAL_SCORE).argmin())
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class ClassThreshold:
     objects: int
     """Marked objects that count."""
     score: float | None
-    """The score with the lowest cost on all pictures; ``None`` where there are too few objects to choose by."""
+    """The score that is chosen on all pictures; ``None`` where there are too few objects to choose by."""
     fold_scores: tuple[float, ...]
     """What would be chosen without each part of the pictures in turn: how far chance decides."""
     cost: float
@@ -195,66 +198,94 @@ def choose_thresholds(predictions: Predictions, table: CostTable, *, seed: int =
             f"{counted(len(predictions.images), 'pictures')} are too few to choose scores on some and measure on "
             f"others; give {FOLDS} or more, better hundreds"
         )
-    matches = match_predictions(predictions)
-    costs = np.array([[table.of(name).miss, table.of(name).false] for name in names])
+    pictures = len(predictions.images)
     marked = [[box.class_id for box in image.boxes if not box.ignore] for image in predictions.images]
     part = np.array(deal_folds([image.path for image in predictions.images], marked, folds=FOLDS, seed=seed))
-    curves = [_errors([matches[i] for i in np.flatnonzero(part == fold)], len(names)) for fold in range(FOLDS)]
-    errors, objects = np.sum([one for one, _ in curves], axis=0), np.sum([count for _, count in curves], axis=0)
-    usual = np.full(len(names), USUAL_SCORE)
-    chosen = np.where(objects >= LEAST_OBJECTS, _cheapest(errors, costs), USUAL_SCORE)
-    by_fold = np.stack(
-        [np.where(objects - left >= LEAST_OBJECTS, _cheapest(errors - own, costs), USUAL_SCORE) for own, left in curves]
-    )
-    with_chosen = np.stack([_of_picture(one, by_fold[fold]) for one, fold in zip(matches, part, strict=True)])
-    with_usual = np.stack([_of_picture(one, usual) for one in matches])
-    by_class = [(many * costs).sum(axis=(0, 2)) * 100 / len(matches) for many in (with_chosen, with_usual)]
-    low, high = _interval(((with_usual - with_chosen) * costs).sum(axis=(1, 2)), seed=seed)
-    wrong = [many.sum(axis=0).astype(int) for many in (with_chosen, with_usual)]
-    classes = tuple(
-        ClassThreshold(
-            name=name,
-            costs=table.of(name),
-            objects=int(objects[index]),
-            score=float(chosen[index]) if objects[index] >= LEAST_OBJECTS else None,
-            fold_scores=tuple(by_fold[:, index].tolist()) if objects[index] >= LEAST_OBJECTS else (),
-            cost=float(by_class[0][index]),
-            usual_cost=float(by_class[1][index]),
-            misses=(int(wrong[0][index, 0]), int(wrong[1][index, 0])),
-            false_alarms=(int(wrong[0][index, 1]), int(wrong[1][index, 1])),
+    flat = _Reports.of(match_predictions(predictions))
+    classes, saved = [], np.zeros(pictures)
+    for class_id, name in enumerate(names):
+        errors, objects = flat.errors(class_id)
+        if not objects and not errors.any():
+            continue
+        costs = table.of(name)
+        enough = objects >= LEAST_OBJECTS
+        weights = np.array([costs.miss, costs.false])
+        steps = [_choose(errors[part != fold], weights) if enough else USUAL_STEP for fold in range(FOLDS)]
+        chosen, usual = errors[np.arange(pictures), :, np.array(steps)[part]], errors[:, :, USUAL_STEP]
+        saved += (usual - chosen) @ weights
+        now, before = chosen.sum(axis=0), usual.sum(axis=0)
+        classes.append(
+            ClassThreshold(
+                name=name,
+                costs=costs,
+                objects=objects,
+                score=float(SCORE_STEPS[_choose(errors, weights)]) if enough else None,
+                fold_scores=tuple(SCORE_STEPS[steps].tolist()) if enough else (),
+                cost=float(now @ weights) * 100 / pictures,
+                usual_cost=float(before @ weights) * 100 / pictures,
+                misses=(int(now[0]), int(before[0])),
+                false_alarms=(int(now[1]), int(before[1])),
+            )
         )
-        for index, name in enumerate(names)
-        if objects[index] or errors[index].any()
-    )
-    return Thresholds(classes, len(matches), float(by_class[0].sum()), float(by_class[1].sum()), low, high)
+    low, high = _interval(saved, seed=seed)
+    cost, usual_cost = sum(one.cost for one in classes), sum(one.usual_cost for one in classes)
+    return Thresholds(tuple(classes), pictures, cost, usual_cost, low, high)
 
 
-def _errors(matches: Sequence[ImageMatch], classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (classes, 2, steps) misses and false alarms from each score on, and (classes,) objects."""
-    hits, detections, objects = score_curves(matches, classes)
-    return np.stack([objects[:, None] - hits, detections - hits], axis=1), objects
+@dataclass(frozen=True, eq=False)
+class _Reports:
+    """What is reported on all pictures, one after the other, and what is marked."""
+
+    picture: NDArray[np.intp]
+    class_id: NDArray[np.int64]
+    step: NDArray[np.intp]
+    """The highest of the score steps that a report reaches; -1 for none."""
+    hit: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+    marked: NDArray[np.int64]
+    """(objects, 2) picture and class of each object that counts."""
+    pictures: int
+
+    @classmethod
+    def of(cls, matches: Sequence[ImageMatch]) -> _Reports:
+        marked = [
+            (row, class_id)
+            for row, match in enumerate(matches)
+            for class_id in match.truth.class_id[~match.truth.ignore].tolist()
+        ]
+        return cls(
+            picture=np.repeat(np.arange(len(matches)), [len(match.score) for match in matches]),
+            class_id=np.concatenate([match.class_id for match in matches]),
+            step=np.searchsorted(SCORE_STEPS, np.concatenate([match.score for match in matches]), side="right") - 1,
+            hit=np.concatenate([match.hit for match in matches]),
+            wrong=np.concatenate([match.false for match in matches]),
+            marked=np.array(marked, np.int64).reshape(-1, 2),
+            pictures=len(matches),
+        )
+
+    def errors(self, class_id: int) -> tuple[NDArray[np.float64], int]:
+        """Return (pictures, 2, steps) misses and false alarms of a class from each score on, and its objects."""
+        own = (self.class_id == class_id) & (self.step >= 0)
+        counts = np.zeros((2, self.pictures, len(SCORE_STEPS)))
+        for kind, chosen in enumerate((own & self.hit, own & self.wrong)):
+            np.add.at(counts[kind], (self.picture[chosen], self.step[chosen]), 1)
+        hits, wrong = counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
+        objects = np.bincount(self.marked[self.marked[:, 1] == class_id, 0], minlength=self.pictures)
+        return np.stack([objects[:, None] - hits, wrong], axis=1), int(objects.sum())
 
 
-def _cheapest(errors: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (classes,) the score with the lowest cost; of several in a row, the middle of the longest such row."""
-    total = (errors * costs[:, :, None]).sum(axis=1)
-    best = np.zeros(len(total))
-    for index, row in enumerate(total):
-        lowest = np.flatnonzero(row <= row.min() + 1e-9)
-        runs = np.split(lowest, np.flatnonzero(np.diff(lowest) > 1) + 1)
-        longest = max(runs, key=len)
-        best[index] = SCORE_STEPS[longest[len(longest) // 2]]
-    return best
+def _choose(errors: NDArray[np.float64], weights: NDArray[np.float64]) -> int:
+    """Return the step nearest to the usual one whose cost is within one standard error of the lowest.
 
-
-def _of_picture(match: ImageMatch, lowest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (classes, 2) misses and false alarms on a picture where each class is reported from its score on."""
-    classes = len(lowest)
-    reported = match.score >= lowest[match.class_id] - 1e-9
-    objects = np.bincount(match.truth.class_id[~match.truth.ignore], minlength=classes)
-    hits = np.bincount(match.class_id[reported & match.hit], minlength=classes)
-    wrong = np.bincount(match.class_id[reported & match.false], minlength=classes)
-    return np.stack([objects - hits, wrong], axis=1).astype(np.float64)
+    Args:
+        errors: (pictures, 2, steps) misses and false alarms of a class.
+        weights: (2,) what each costs.
+    """
+    cost = np.einsum("pks,k->ps", errors, weights)
+    more = cost - cost[:, [int(cost.sum(axis=0).argmin())]]
+    error = more.std(axis=0, ddof=1) * np.sqrt(len(more))
+    near = np.flatnonzero(more.sum(axis=0) <= error + 1e-9)
+    return int(near[np.abs(near - USUAL_STEP).argmin()])
 
 
 def _interval(saved: NDArray[np.float64], *, seed: int) -> tuple[float, float]:

@@ -57,7 +57,7 @@ class OperatingPoint:
 
 def operating_point(matches: Sequence[ImageMatch], *, classes: int) -> OperatingPoint:
     """Find the score with the highest mean F1 at overlap 0.5; of equals, the lowest."""
-    hits, detections, objects = score_curves(matches, classes)
+    hits, detections, objects = _curves(matches, classes)
     precision = np.divide(hits, detections, out=np.zeros_like(hits), where=detections > 0)
     recall = np.divide(hits, objects[:, None], out=np.zeros_like(hits), where=objects[:, None] > 0)
     total = precision + recall
@@ -88,7 +88,7 @@ def operating_point(matches: Sequence[ImageMatch], *, classes: int) -> Operating
     )
 
 
-def score_curves(
+def _curves(
     matches: Sequence[ImageMatch], classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return (classes, steps) hits and detections from each score on, and (classes,) objects."""

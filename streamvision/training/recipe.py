@@ -200,6 +200,8 @@ class Recipe(Section):
             raise ValueError("unfreeze_at needs freeze: give the number of layers that are frozen until then")
         if self.unfreeze_layers and not self.unfreeze_at:
             raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
+        if self.overfit and self.generated:
+            raise ValueError("overfit learns a few pictures of the data set by heart; leave generated out")
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
         if self.fold is not None and not (

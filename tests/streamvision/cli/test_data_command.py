@@ -34,7 +34,8 @@ def test_split_convert_and_inspect(tmp_path: Path) -> None:
     assert (done.report["format"], done.report["pictures"], done.report["boxes"]) == ("coco", 10, 27)
     assert done.report["splits"] == {"train": 6, "val": 2, "test": 2}
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
-    assert sum(map(sum, done.report["bias"]["places"]["стоп"])) == done.report["classes"][0]["boxes"]
+    boxes = {one["name"]: one["boxes"] for one in done.report["classes"]}
+    assert {name: sum(map(sum, rows)) for name, rows in done.report["bias"]["places"].items()} == boxes
     html = page.read_text(encoding="utf-8")
     assert "стоп" in html and "all of train" in html and "http" not in html.replace("http://www.w3.org", "")
 

@@ -102,5 +102,7 @@ def test_what_a_recipe_says_itself_stays() -> None:
     given = load_recipe(None, {"data": ".", "model": "yolox_nano", "overfit": 6, "epochs": 7, "preset": "strong"})
     few = overfit_recipe(given)
     assert (few.epochs, few.preset, few.batch) == (7, "strong", 6)
+    with pytest.raises(ConfigError, match="leave generated out"):
+        load_recipe(None, {"data": ".", "model": "yolox_nano", "overfit": 6, "generated": 5})
     usual = overfit_recipe(load_recipe(None, {"data": ".", "model": "yolox_nano", "overfit": 20}))
     assert (usual.preset, usual.batch) == ("plain", 16) and usual.patience >= usual.epochs
