@@ -56,7 +56,7 @@ def recipe(data: Path, **more: Any) -> Any:
 
 def test_a_small_xception_learns_from_nothing(hues: Path, tmp_path: Path) -> None:
     more = {"augment": {"rand_augment": 1, "mixup": 0.2, "cutmix": 0.2}, "balance": "class-weights", "dropout": 0.1}
-    given = recipe(hues, model="small_xception", epochs=6, lr=5e-3, **more)
+    given = recipe(hues, model="small_xception", epochs=3, lr=5e-3, **more)
     done = start_training(given, project=tmp_path, name="run", command="train")
     assert done["top1"] > 0.6  # a guess is right once in three times
     with (tmp_path / "run" / "curves.csv").open(encoding="utf-8", newline="") as file:
