@@ -24,6 +24,8 @@ FALL = 0.75
 """Share of the loss's fall that is over at the suggested rate."""
 LEAST_STEPS = 8
 """A loss that is lowest fewer steps after the first ones does not fall."""
+LEAST_FALL = 6.0
+"""A fall of fewer times the difference of neighbouring steps is none: the least of a hundred smoothed losses is low."""
 MARGIN = 3.0
 """How many times lower than the rate with the lowest loss, at least: beyond that one the loss rises."""
 DIVERGED = 3.0
@@ -83,6 +85,16 @@ class LrSweep:
     """Smoothed losses."""
 
     @property
+    def falls(self) -> bool:
+        """Whether the loss falls at all: by more than its noise, and not at the very beginning alone."""
+        losses = np.array(self.losses)
+        first, lowest = self._first, int(losses.argmin())
+        if lowest < first + LEAST_STEPS:
+            return False
+        noise = float(np.std(np.diff(losses[: lowest + 1])))
+        return float(np.median(losses[:first]) - losses[lowest]) > LEAST_FALL * noise
+
+    @property
     def suggested(self) -> float:
         """A good highest learning rate: where most of the loss's fall is over, well below where it is lowest.
 
@@ -90,14 +102,30 @@ class LrSweep:
         batches. Where the loss does not fall, a tenth of the rate with the lowest loss.
         """
         losses = np.array(self.losses)
-        # The first steps say more about which pictures came first than about the rate.
-        first, lowest = max(len(losses) // 6, 1), int(losses.argmin())
-        if lowest < first + LEAST_STEPS:
+        lowest = int(losses.argmin())
+        if not self.falls:
             return self.rates[lowest] / 10
-        top = float(np.median(losses[:first]))
+        top = float(np.median(losses[: self._first]))
         level = top - FALL * (top - losses[lowest])
         fallen = int(np.flatnonzero(losses[:lowest] > level).max(initial=0)) + 1
         return min(self.rates[fallen], self.rates[lowest] / MARGIN)
+
+    @property
+    def sentence(self) -> str:
+        """The suggestion in words."""
+        if not self.falls:
+            return (
+                "The loss hardly falls at any rate, so that none can be suggested: try --overfit 8, a larger --batch, "
+                "or weights to begin from."
+            )
+        lowest = self.rates[self.losses.index(min(self.losses))]
+        where = f"where most of the loss's fall is over; it is lowest at {lowest:.2g}"
+        return f"Suggested: --lr {self.suggested:.2g}, {where}."
+
+    @property
+    def _first(self) -> int:
+        """The first steps, which say more about which pictures came first than about the rate."""
+        return max(len(self.losses) // 6, 1)
 
     def write(self, csv_path: Path, png_path: Path) -> None:
         """Write the figures and their plot."""

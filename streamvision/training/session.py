@@ -93,11 +93,14 @@ def find_learning_rate(
         sweep = run.find_lr()
         table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
         sweep.write(table, plot)
-    lowest = sweep.rates[sweep.losses.index(min(sweep.losses))]
-    progress.say(
-        f"Suggested: --lr {sweep.suggested:.2g}, where most of the loss's fall is over; lowest at {lowest:.2g} ({plot})"
-    )
-    return {"run": str(folder.root), "suggested_lr": sweep.suggested, "csv": str(table), "png": str(plot)}
+    progress.say(f"{sweep.sentence} ({plot})")
+    return {
+        "run": str(folder.root),
+        "suggested_lr": sweep.suggested,
+        "falls": sweep.falls,
+        "csv": str(table),
+        "png": str(plot),
+    }
 
 
 def _train(

@@ -293,6 +293,7 @@ def _finish(
     figure = str(best.user_attrs["figure"])
     recipe_file = folder.root / "best.yaml"
     write_recipe(_with(recipe, chosen, split=folder.split), recipe_file)
+    values = {trial.value for trial in study.trials if trial.state.name == "COMPLETE"}
     matters = importances(study)
     draw_search(folder.root / "search.png", study, matters, title=TITLES.get(figure, figure))
     first = study.trials[0]
@@ -304,6 +305,11 @@ def _finish(
         f"{counted(state['measured'], 'pictures')} of those to learn from{beside}. The best of many promises too much; "
         "no trial has looked at the held-out pictures, which will say what it is worth"
     )
+    if states.count("COMPLETE") > 1 and len(values) == 1:
+        sentence = (
+            f"All {states.count('COMPLETE')} trials that came to their end have {TITLES.get(figure, figure)} "
+            f"{best.value:.3f}, so that none is better: give more epochs, or begin from weights"
+        )
     summary = {
         "run": str(folder.root),
         "trials": len(states),

@@ -57,6 +57,7 @@ def test_the_suggestion_is_where_the_loss_falls() -> None:
     result = sweep(falling_then_exploding)
     assert 3e-4 < result.suggested < 1e-2
     assert result.rates[-1] < 0.3
+    assert result.falls and result.sentence.startswith(f"Suggested: --lr {result.suggested:.2g}")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -70,6 +71,14 @@ def test_a_loss_that_never_falls_gives_a_cautious_rate() -> None:
     rng = np.random.default_rng(0)
     result = sweep(lambda rate: 1 + rate * 100 + float(rng.normal(0, 0.001)))
     assert result.suggested < 1e-3
+    assert not result.falls and "none can be suggested" in result.sentence
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_alone_is_no_fall(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    result = sweep(lambda rate: 0.3 + max(0.0, (rate / 0.001 - 1) * 0.1) + float(rng.normal(0, 0.05)))
+    assert not result.falls
 
 
 def test_a_step_that_fails_ends_the_test() -> None:
