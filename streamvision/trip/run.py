@@ -11,6 +11,7 @@ from pathlib import Path
 from pipelines.capture.file_list import printable
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import writing
+from streamvision.core.model_location import is_without_network
 from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip
 from streamvision.dashcam.clip_key import ClipKeys
@@ -87,6 +88,11 @@ class Trip:
             StreamVisionError: when one of them cannot be used.
         """
         settings = self._settings
+        if is_without_network(settings.model.path):
+            raise ConfigError(
+                "a trip looks at single pictures of a moving camera, and the model is none, which knows no classes; "
+                "give a model that finds objects"
+            )
         tracker_of(settings.tracker, score=settings.model.score)  # what is wrong with it is said before the work
         with ExitStack() as opening:
             with writing(settings.output, instead="give another folder with --output"):

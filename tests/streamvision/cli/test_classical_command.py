@@ -66,6 +66,13 @@ def test_a_mistake_is_a_sentence(given: tuple[str, ...], said: str) -> None:
     assert said in done.sentence()
 
 
+def test_what_takes_a_network_says_so(tmp_path: Path) -> None:
+    trip = called("trip", tmp_path, "--output", tmp_path / "out", "--model", "none")
+    assert "the model is none, which knows no classes; give a model that finds objects" in trip.sentence()
+    measured = called("bench", "pipeline", "--source", BOXES, "--model", "none", "--seconds", "1")
+    assert "there is no network to run; give the file of a model" in measured.sentence()
+
+
 def test_help_names_the_steps() -> None:
     said = " ".join(called("run", "--help").stdout.split())
     assert "--step NAME[:KEY=VALUE,...]" in said
