@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -100,6 +102,19 @@ def test_the_wheel_holds_all_that_the_packages_have(wheel: Path, project_root: P
         [checker, str(wheel)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=project_root
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_what_is_built_says_whose_models_are_in_it(built: Path) -> None:
+    (source,), (wheel,) = built.glob("*.tar.gz"), built.glob("*.whl")
+    with tarfile.open(source) as sources, zipfile.ZipFile(wheel) as packed:
+        models = [
+            {PurePath(name).name for name in names if name.endswith((".onnx", ".pt"))}
+            for names in (sources.getnames(), packed.namelist())
+        ]
+        (metadata,) = (packed.read(name).decode() for name in packed.namelist() if name.endswith("/METADATA"))
+    assert models == [{"road_signs.onnx", "road_signs_yolox.onnx"}, {"road_signs.onnx"}]
+    assert "License-Expression: Apache-2.0 AND AGPL-3.0-only\n" in metadata
+    assert "License-File: streamvision/models/LICENSE-weights.txt\n" in metadata
 
 
 @pytest.mark.slow

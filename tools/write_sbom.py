@@ -1,6 +1,6 @@
 """Writes the bill of materials of an installation, CycloneDX as JSON, checked against the schema: ``make sbom``.
 
-All packages are listed with version, licence and package URL, and the models that ship, whose licences are their own.
+All packages are listed with version, licence and package URL, and the model that ships, whose licence is its own.
 The same installation gives the same file.
 """
 
@@ -55,14 +55,14 @@ def model_component(model: ShippedModel) -> dict[str, Any]:
         "bom-ref": f"model:{model.name}",
         "name": model.name,
         "description": f"finds {model.finds}",
-        "licenses": [{"license": {"id": f"{model.licence}-only"}}],
+        "licenses": [{"license": {"id": model.licence}}],
         "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(model.path.read_bytes()).hexdigest()}],
     }
 
 
 def with_models(document: dict[str, Any]) -> dict[str, Any]:
     """Return a bill of materials with the models that ship, on which the application depends."""
-    models = [model_component(model) for model in shipped_models().values()]
+    models = [model_component(model) for model in shipped_models().values() if model.packaged]
     root = document["metadata"]["component"]["bom-ref"]
     dependencies = [
         {**one, "dependsOn": sorted({*one.get("dependsOn", []), *(model["bom-ref"] for model in models)})}

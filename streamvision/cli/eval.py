@@ -108,9 +108,9 @@ def detect(
 ) -> None:
     """Measure how well MODEL finds the objects that are marked in a data set.
 
-    MODEL is an exported model (.onnx, .xml, .tflite, .param), road_signs, which ships, or an ultralytics checkpoint
-    (.pt; that needs torch: `pip install 'streamvision-edge[train]'`). The figures are COCO's: every object down to
-    a score of 0.001 counts, and classes are matched by name.
+    MODEL is an exported model (.onnx, .xml, .tflite, .param), one that ships, such as road_signs, or a checkpoint
+    (.pt; that needs torch: `pip install 'streamvision-edge[train]'`). The figures are COCO's: every object down to a
+    score of 0.001 counts, and classes are matched by name.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ DEFAULT_MASKS = 400
     type=model_location,
     required=True,
     metavar="FILE|NAME|URL",
-    help="Checkpoint (.pt), exported model, or road_signs, which ships.",
+    help="Checkpoint (.pt), exported model, or the name of one that ships, such as road_signs.",
 )
 @click.option("--output", type=Path, metavar="F.png", help="Where to draw it; default: IMAGE-explained.png right here.")
 @field_option("--score", ModelConfig, "score", default=0.25, help="Lowest score of an object that is explained.")

@@ -12,6 +12,8 @@ from streamvision.core.errors import MissingDependencyError, ModelError
 from streamvision.core.model_location import NO_NETWORK, ModelAddress, ModelLocation, model_location
 
 DEFAULT_MODEL = "road_signs"
+FREE_MODEL = "road_signs_yolox"
+"""For those who may not use what is under AGPL-3.0."""
 TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
 """A model that reads a line of text, as RapidOCR's package ships it (Apache-2.0)."""
 
@@ -25,7 +27,9 @@ class ShippedModel:
     finds: str
     """What it finds, in words."""
     licence: str
-    """Licence of its weights, which is another than the code's."""
+    """Licence of its weights, by its name in SPDX's list."""
+    packaged: bool = True
+    """Whether installations have it, or a checkout of the repository alone."""
 
     @property
     def path(self) -> Path:
@@ -33,7 +37,11 @@ class ShippedModel:
         return Path(__file__).parent / f"{self.name}.onnx"
 
 
-SHIPPED = (ShippedModel("road_signs", "crosswalks, speed limits, stop signs and traffic lights", "AGPL-3.0"),)
+_SIGNS = "crosswalks, speed limits, stop signs and traffic lights"
+SHIPPED = (
+    ShippedModel(DEFAULT_MODEL, _SIGNS, "AGPL-3.0-only"),
+    ShippedModel(FREE_MODEL, _SIGNS, "Apache-2.0", packaged=False),
+)
 
 
 def shipped_models() -> dict[str, ShippedModel]:
@@ -72,8 +80,11 @@ def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str
     model = shipped_models()[DEFAULT_MODEL]
     said = (
         f"No model was given: {model.name} is used, which ships with this package and finds {model.finds}; its weights "
-        f"are under {model.licence}."
+        f"are under {model.licence}"
     )
+    if free := shipped_models().get(FREE_MODEL):
+        said += f", those of {free.name}, which finds less, under {free.licence}"
+    said += "."
     return {**document, "model": {**given, "path": model.name}}, said
 
 
@@ -94,15 +105,21 @@ def model_file(given: str | ModelLocation) -> Path:
 
     Raises:
         MissingDependencyError: when the package is not installed.
-        ModelError: when it has no such file, or the model is on a server.
+        ModelError: when it has no such file, this installation lacks the shipped model, or the model is on a server.
     """
     if isinstance(location := model_location(given), ModelAddress):
         raise ModelError(f"{location} is the address of a model on a server, but here its file is needed; give a file")
     scheme, separator, place = str(given).partition(":")
     if scheme != "package" or not separator:
-        return (
-            shipped_models()[str(given)].path if str(given) in shipped_models() and not location.exists() else location
-        )
+        shipped = next((model for model in SHIPPED if model.name == str(given)), None)
+        if shipped is None or location.exists():
+            return location
+        if not shipped.path.is_file():
+            raise ModelError(
+                f"this installation lacks the model {given}, whose weights are under {shipped.licence}; give the file "
+                f"{shipped.path.name} of a checkout, or another model"
+            )
+        return shipped.path
     package, _, name = place.partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:

@@ -57,7 +57,7 @@ def test_bash_completes_commands_options_and_choices(shell: Path) -> None:
     assert commands == {"demo", "data", "doctor"}
     assert options == {"--record"}
     assert choices == {"ocsort"}
-    assert models == {"road_signs"}
+    assert models == {"road_signs", "road_signs_yolox"}
 
 
 def test_where_nothing_is_known_files_are_offered(shell: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streamvision.models import default_model_path
-from support.command_line import called, command, streamvision
+from streamvision.models import SHIPPED
+from support.command_line import called, command
 from support.tiny_detector import tiny_detector
 
 DRIVE = "synthetic:drive?fps=30&size=320x180&frames=4&realtime=0"
@@ -22,10 +22,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_detector(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
-def test_the_shipped_model_is_known_by_its_name(tmp_path: Path) -> None:
-    named = streamvision("run", DRIVE, "--model", "road_signs", "--json", cwd=tmp_path)
+@pytest.mark.parametrize("name", [model.name for model in SHIPPED])
+def test_a_shipped_model_is_known_by_its_name(name: str, tmp_path: Path) -> None:
+    named = called("run", DRIVE, "--model", name, "--json", "--imgsz", "320", cwd=tmp_path)
     assert named.code == 0, named.stderr
-    assert named.report["model"].startswith(default_model_path().name)
+    assert named.report["model"].startswith(f"{name}.onnx")
     assert "No model was given" not in named.stderr
 
 
@@ -33,6 +34,7 @@ def test_without_a_model_it_is_used_and_said(tmp_path: Path) -> None:
     done = called("run", DRIVE, "--json", "--imgsz", "320", cwd=tmp_path)
     assert done.code == 0, done.stderr
     assert "No model was given: road_signs is used" in done.stderr
+    assert "under AGPL-3.0-only, those of road_signs_yolox, which finds less, under Apache-2.0." in done.stderr
     assert "320 px" in done.report["model"]
 
 
@@ -46,7 +48,7 @@ def test_an_unknown_model_names_those_that_ship(tmp_path: Path) -> None:
     done = called("run", DRIVE, "--model", "traffic_signs", cwd=tmp_path)
     assert done.code == 1
     assert "no model at traffic_signs" in done.sentence()
-    assert done.sentence().endswith("or the name of a model that ships here: road_signs")
+    assert done.sentence().endswith("or the name of a model that ships here: road_signs, road_signs_yolox")
 
 
 def test_a_class_may_be_given_by_its_number(tmp_path: Path) -> None:

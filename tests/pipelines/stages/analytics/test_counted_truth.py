@@ -71,8 +71,8 @@ ROADSIDES = (
     {"name": "far right", "points": [[0.8, 0.1], [0.8, 0.9]], "directions": ["in", "out"], "anchor": "center"},
 )
 """Signs move outward as the car passes them, so they cross from left to right: against a line that points down."""
-NEAR = {"name": "near", "points": [[0.74, 0.05], [0.74, 0.95]], "directions": ["in", "out"], "anchor": "center"}
-"""Where signs are large enough, some 60 px, that the network finds every one."""
+NEAR = {"name": "near", "points": [[0.69, 0.05], [0.69, 0.95]], "directions": ["in", "out"], "anchor": "center"}
+"""Where signs are large enough, some 45 px, that the network finds every one, and not so near yet that they leap."""
 
 
 def crossings(tracks: dict[int, list[tuple[int, float]]], at: float) -> int:

@@ -8,7 +8,7 @@ import pytest
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.core.model_location import model_location
 from streamvision.inference.backends import open_backend
-from streamvision.models import default_model_path, find_model, model_file
+from streamvision.models import default_model_path, find_model, model_file, shipped_models
 from support.model_files import truncated
 
 
@@ -150,3 +150,4 @@ def test_what_needs_the_file_itself_says_so() -> None:
         model_file("kserve://gpu/yolo")
     assert find_model("kserve://gpu/yolo") == model_location("kserve://gpu/yolo")
     assert find_model("road_signs") == default_model_path()
+    assert find_model("road_signs_yolox") == shipped_models()["road_signs_yolox"].path
