@@ -70,7 +70,7 @@ def test_options_have_their_usual_names(photo: Path) -> None:
     assert classes(photo, classes=["stop"]) == []
     with pytest.raises(ConfigError, match="conf is another name of score, and both are given"):
         classes(photo, conf=0.8, score=0.7)
-    with pytest.raises(ConfigError, match="has no option 'loop'; it has overlay, slices and backend"):
+    with pytest.raises(ConfigError, match="has no option 'loop'; it has overlay, slices and steps, backend"):
         classes(photo, loop=True)
 
 
