@@ -293,23 +293,14 @@ def _finish(
     figure = str(best.user_attrs["figure"])
     recipe_file = folder.root / "best.yaml"
     write_recipe(_with(recipe, chosen, split=folder.split), recipe_file)
-    values = {trial.value for trial in study.trials if trial.state.name == "COMPLETE"}
     matters = importances(study)
     draw_search(folder.root / "search.png", study, matters, title=TITLES.get(figure, figure))
     first = study.trials[0]
     own = float(first.value) if first.state.name == "COMPLETE" else None
-    beside = f", and the recipe's own settings {own:.3f}" if own is not None else ""
-    ended = f"{states.count('COMPLETE')} to the end, {states.count('PRUNED')} given up"
-    sentence = (
-        f"The best of {counted(len(states), 'trials')} ({ended}) has {TITLES.get(figure, figure)} {best.value:.3f} on "
-        f"{counted(state['measured'], 'pictures')} of those to learn from{beside}. The best of many promises too much; "
-        "no trial has looked at the held-out pictures, which will say what it is worth"
+    values = [float(trial.value) for trial in study.trials if trial.state.name == "COMPLETE"]
+    sentence = found_in_words(
+        TITLES.get(figure, figure), values, given_up=states.count("PRUNED"), own=own, pictures=state["measured"]
     )
-    if states.count("COMPLETE") > 1 and len(values) == 1:
-        sentence = (
-            f"All {states.count('COMPLETE')} trials that came to their end have {TITLES.get(figure, figure)} "
-            f"{best.value:.3f}, so that none is better: give more epochs, or begin from weights"
-        )
     summary = {
         "run": str(folder.root),
         "trials": len(states),
@@ -328,11 +319,34 @@ def _finish(
         "next": [f"streamvision train --config {recipe_file}"],
     }
     write_whole(folder.summary, json.dumps(summary, indent=1))
-    progress.say(f"{sentence}: {summary['next'][0]}")
+    progress.say(f"{sentence}. To train with the best settings: {summary['next'][0]}")
     if matters:
         shares = ", ".join(f"{setting} {share:.0%}" for setting, share in list(matters.items())[:4])
         progress.say(f"What mattered, by the trials that came to their end: {shares}. Drawn in {summary['png']}")
     return summary
+
+
+def found_in_words(title: str, values: Sequence[float], *, given_up: int, own: float | None, pictures: int) -> str:
+    """Return what a search has found, without the full stop.
+
+    Args:
+        title: name of the figure.
+        values: the figure of each trial that came to its end; at least one.
+        given_up: trials that did not.
+        own: the figure of the recipe's own settings, where that trial came to its end.
+        pictures: on how many pictures it was measured.
+    """
+    if len(values) > 1 and len(set(values)) == 1:
+        return (
+            f"All {len(values)} trials that came to their end have {title} {values[0]:.3f}, so that none is better: "
+            "give more epochs, or begin from weights"
+        )
+    beside = f", and the recipe's own settings {own:.3f}" if own is not None else ""
+    return (
+        f"The best of {counted(len(values) + given_up, 'trials')} ({len(values)} to the end, {given_up} given up) has "
+        f"{title} {max(values):.3f} on {counted(pictures, 'pictures')} of those to learn from{beside}. The best of "
+        "many promises too much; no trial has looked at the held-out pictures, which will say what it is worth"
+    )
 
 
 def _in_words(chosen: Mapping[str, Any]) -> str:

@@ -89,7 +89,6 @@ def test_a_search_never_looks_at_what_is_held_out_and_goes_on(
         assert own == [tried, measured]
         assert not list((root / "trials" / trial).rglob("*.pt"))
     assert found["trials"] == 2 and (root / "search.png").stat().st_size > 1000
-    assert "no trial has looked at the held-out pictures" in found["sentence"]
     best = load_recipe(Path(found["recipe"]), {})
     assert best.split == root / "split.json" and best.weight_decay == 1e-4 and best.lr == found["chosen"]["lr"]
 
@@ -108,6 +107,16 @@ def test_a_search_never_looks_at_what_is_held_out_and_goes_on(
     assert again["best"] >= found["best"]
     lines = (root / "trials.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[1] for line in lines[1:]].count("fail") == 1
+
+
+def test_a_search_says_what_it_found_and_where_none_is_better() -> None:
+    from streamvision.training.tuning import found_in_words
+
+    said = found_in_words("top-1", [0.5, 0.75], given_up=1, own=0.5, pictures=16)
+    assert said.startswith("The best of 3 trials (2 to the end, 1 given up) has top-1 0.750 on 16 pictures")
+    assert "own settings 0.500" in said and "no trial has looked at the held-out pictures" in said
+    assert "none is better" in found_in_words("top-1", [0.5, 0.5], given_up=0, own=0.5, pictures=16)
+    assert "none is better" not in found_in_words("top-1", [0.5], given_up=0, own=None, pictures=16)
 
 
 def test_time_that_is_up_ends_a_search_with_what_to_do(hues: Path, tmp_path: Path) -> None:
