@@ -199,17 +199,20 @@ def most_alike(
     iou: F64,
     scores: tuple[NDArray[np.float32], NDArray[np.float32]],
     *,
+    threshold: float,
     contained: bool = False,
     least: float = MATCH_IOU,
 ) -> Pairs:
-    """Give each candidate of source and export the most alike one of the other; many may share a partner.
+    """Give each candidate of source and export that counts the most alike one of the other; many may share a partner.
 
     Before suppression many boxes cover the same object nearly alike, and one more or less of them is no difference;
-    one to one, the last of them would be left with a stranger.
+    one to one, the last of them would be left with a stranger. Those below the threshold look for none: their own
+    partner may be just below what is decoded, and any other is a stranger, too.
 
     Args:
         iou: (N, M) overlap of each source candidate with each export candidate; 0 where they may not be paired.
         scores: (N,) and (M,) their scores.
+        threshold: score from which candidates count.
         contained: whether only the export's candidates look for a partner.
         least: pairs overlap by at least this much.
     """
@@ -220,7 +223,8 @@ def most_alike(
     if not contained:
         rows = np.concatenate([rows, np.arange(iou.shape[0])])
         columns = np.concatenate([columns, likeness.argmax(axis=1)])
-    found = np.isfinite(likeness[rows, columns])
+    seeking = np.concatenate([scores[1], scores[0]])[: len(rows)] >= threshold
+    found = seeking & np.isfinite(likeness[rows, columns])
     rows, columns = rows[found], columns[found]
     return Pairs(rows, columns, iou[rows, columns])
 

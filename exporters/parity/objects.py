@@ -61,7 +61,7 @@ class DecodedObjects:
         iou = overlaps(ours.box_xyxy_px.astype(np.float64), theirs.box_xyxy_px.astype(np.float64))
         equal = iou * same_class(ours.class_id, theirs.class_id)
         scores = ours.score, theirs.score
-        pairs = most_alike(equal, scores, contained=self._contained)
+        pairs = most_alike(equal, scores, threshold=self._score, contained=self._contained)
         _, alone = self._tally.add(
             name,
             boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
