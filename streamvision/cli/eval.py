@@ -203,7 +203,8 @@ def classify(
     """Measure how often MODEL names pictures rightly.
 
     DIR has a folder of pictures for each class, or such folders within train, val and test; or it is a CSV table with
-    the columns filename and class. Classes are matched by name. F1 of all is the mean of the classes' own.
+    the columns filename and class. Classes are matched by name. A class's top-1 is its recall; F1 of all is the mean
+    of the classes' own.
 
     \b
     Examples:

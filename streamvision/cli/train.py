@@ -98,7 +98,7 @@ def train(
       streamvision train --data signs/ --model yolov8n.pt --epochs 10 --tune 2
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
-      streamvision train --data signs/ --model small_xception --rand-augment 1 --balance class-weights
+      streamvision train --data sign-crops/ --model small_xception --rand-augment 1 --balance class-weights
       streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
         --unfreeze-layers 2 --balance class-weights --mixup 0.3 --cutmix 0.3

@@ -186,6 +186,7 @@ def _draw(path: Path, results: list[FoldFigures]) -> None:
         mean, spread = fmean(values), stdev(values)
         axis.axhline(mean, color="black", linewidth=1)
         axis.axhspan(mean - spread, mean + spread, color="black", alpha=0.08)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set(title=f"{TITLES[key]}: {mean:.3f}, sd {spread:.3f}", xlabel="epoch")
         axis.grid(alpha=0.3)
     axis.legend(fontsize=8)

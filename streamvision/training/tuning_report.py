@@ -81,6 +81,8 @@ def draw_search(path: Path, study: Any, matters: Mapping[str, float], *, title: 
         color = "tab:red" if trial.number == study.best_trial.number else "tab:blue"
         color, width = ("tab:gray", 1.0) if trial in given_up else (color, 2.0 if color == "tab:red" else 1.0)
         epochs.plot(*zip(*points, strict=True), color=color, linewidth=width, alpha=0.8)
+    for axis in (history, epochs):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     epochs.set(title="Epochs of each trial (red: the best)", xlabel="epoch", ylabel=title)
     if matters:
         names, shares = list(matters)[::-1], list(matters.values())[::-1]

@@ -68,6 +68,11 @@ def create_steps(configs: Sequence[StepConfig]) -> list[Step]:
     given = list(configs or DEFAULT)
     made = [_created(config) for config in given]
     if not any(step.role == "objects" for step in made):
+        if not any(step.role in ("mask", "clean") for step in made):
+            raise ConfigError(
+                f"none of the steps ({', '.join(config.name for config in given)}) marks anything; add one that does, "
+                "such as mog2, farneback, in_range or threshold"
+            )
         ending = LINES_ENDING if any(step.draws_lines for step in made) else ENDING
         given += ending
         made += map(_created, ending)

@@ -55,6 +55,7 @@ def test_colours_are_measured_on_labelled_pictures(tmp_path: Path) -> None:
     [
         (("--step", "mog3"), "'mog3' is no step: did you mean 'mog2'?"),
         (("--step", "mog2:histroy=3"), "did you mean 'history'?"),
+        (("--step", "blur"), "none of the steps (blur) marks anything; add one that does, such as mog2"),
         (("--step", "open"), "step 1, open, works on what an earlier step has marked, but none has"),
         (("--model", "yolo.onnx", "--step", "mog2"), "steps find objects without a network, but path is yolo.onnx"),
         (("--model", "none", "--class", "car"), "classes names 'car', which is not a class of this model"),
