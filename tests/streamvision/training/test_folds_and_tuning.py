@@ -21,7 +21,7 @@ from streamvision.training.report import CurveFile
 from streamvision.training.search_space import choices_of, own_settings
 from support.hues import draw_hues
 
-SMALL = {"model": "squeezenet1_1", "imgsz": 32, "batch": 8, "threads": 1, "preset": "plain", "seed": 3}
+SMALL = {"model": "lenet", "imgsz": 32, "batch": 8, "threads": 1, "preset": "plain", "seed": 3}
 
 
 @pytest.fixture(scope="module")
