@@ -12,7 +12,12 @@ from streamvision.training.run_folder import RunFolder
 
 
 def next_commands(
-    folder: RunFolder, data: TrainingData[Any], onnx: str | None, *, passed: bool | None = None
+    folder: RunFolder,
+    data: TrainingData[Any],
+    onnx: str | None,
+    *,
+    passed: bool | None = None,
+    is_own_code: bool = False,
 ) -> list[str]:
     """Return commands that show the model at work on the held-out pictures, export it, and let it take over.
 
@@ -21,12 +26,15 @@ def next_commands(
         data: what was learnt from.
         onnx: path of the ONNX file, where one was made.
         passed: whether it is no worse than the model that it went on from; ``None`` where it was compared with none.
+        is_own_code: whether the checkpoint names code of the user's, which the export then imports.
     """
     pictures = data.val[0].path.parent
     form = "openvino" if find_spec("openvino") is not None else "onnx"
     commands = [
         ["export", str(folder.best), "--format", form, "--images", str(pictures), "--output", str(_exported(folder))]
     ]
+    if is_own_code:
+        commands[0].append("--trust-checkpoint")
     if onnx is not None:
         record = folder.root / "held-out.mp4"
         commands.insert(0, ["run", "--source", str(pictures), "--model", onnx, "--record", str(record)])

@@ -138,7 +138,9 @@ def _train(
     summary |= measure_added(recipe, folder, data, progress, trusted=trusted)
     if run.task == "detect":
         summary |= compare_with_earlier(recipe, folder, data, progress, trusted=trusted)
-    summary["next"] = next_commands(folder, data, summary.get("onnx"), passed=summary.get("gate", {}).get("passed"))
+    passed = summary.get("gate", {}).get("passed")
+    is_own_code = is_user_code(recipe.model)
+    summary["next"] = next_commands(folder, data, summary.get("onnx"), passed=passed, is_own_code=is_own_code)
     write_card(recipe, folder, data, summary)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(

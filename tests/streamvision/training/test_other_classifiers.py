@@ -106,6 +106,7 @@ def test_a_module_of_ones_own_is_trained_and_opened_only_where_it_is_trusted(
     given = recipe(hues, model=own, epochs=1, dropout=0.2)
     done = start_training(given, project=tmp_path, name="run", command="train")
     assert done["onnx_checked"].startswith("equal")
+    assert [line.endswith("--trust-checkpoint") for line in done["next"]] == [False, True]  # run, export
     best = Path(done["best"])
     with pytest.raises(StreamVisionError, match="would be imported and run with your rights; give --trust-checkpoint"):
         open_source(best)
