@@ -80,7 +80,7 @@ def open_source(
         return YoloxSource.of_name(
             str(model), weights=weights, seed=random_weights, names=given, size_px=size_px, trusted=trust_checkpoint
         )
-    if is_other_classifier(str(model)) or (path.suffix == "" and not path.exists()):
+    if (is_other_classifier(str(model)) and not path.is_file()) or (path.suffix == "" and not path.exists()):
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.torchvision_build import build_named
 

@@ -100,8 +100,11 @@ def _of_timm(name: str) -> OtherClassifier:
         network.image_size = side_px
         return network
 
-    with torch.device("meta"):
-        known = make(2).default_cfg
+    try:
+        with torch.device("meta"):
+            known = make(2).default_cfg
+    except RuntimeError as error:  # of weights that are not known
+        raise ConfigError(f"timm has no network {own!r}: {error}") from error
     return OtherClassifier(
         create,
         side_px=int(known["input_size"][1]),

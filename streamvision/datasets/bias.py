@@ -74,6 +74,7 @@ def find_bias(names: Sequence[str], shown: Sequence[Shown], *, folders_are_class
         folders_are_classes: whether a picture's folder says its class, and so nothing of where it comes from.
     """
     facts = Facts.of(names, shown, folders_are_classes=folders_are_classes)
+    names = facts.names
     boxed = facts.there if len(facts.objects) else ()
     return Bias(
         together={

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from streamvision.datasets.files import SPLITS
 
 _NO_SOURCE = {*SPLITS, "images", "image", "img", "jpegimages", "data", "valid", "validation"}
 """Folders whose names say nothing of where their pictures come from."""
+
+MOST_CLASSES = 1000
+"""Classes that are looked at, those on most pictures: time and memory grow with their number squared."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Facts:
     @classmethod
     def of(cls, names: Sequence[str], shown: Sequence[Shown], *, folders_are_classes: bool) -> Facts:
         """Return what is known of pictures; ``folders_are_classes`` where a picture's folder says its class."""
+        pictures = Counter(class_id for one in shown for class_id in set(one.class_ids))
+        if len(pictures) > MOST_CLASSES:
+            kept = sorted(class_id for class_id, _ in pictures.most_common(MOST_CLASSES))
+            names, shown = [names[class_id] for class_id in kept], _only(shown, kept)
         has = np.zeros((len(shown), len(names)), bool)
         for row, one in enumerate(shown):
             has[row, list(one.class_ids)] = True
@@ -71,7 +79,7 @@ class Facts:
             shown=shown,
             there=tuple(np.flatnonzero(has.any(axis=0)).tolist()),
             has=has,
-            both=has.astype(np.int64).T @ has.astype(np.int64),
+            both=(has.T.astype(np.float32) @ has.astype(np.float32)).astype(np.int64),
             objects=np.array(rows, np.float64).reshape(-1, 5),
             level=np.array([np.nan if one.brightness is None else one.brightness for one in shown], np.float64),
             source=tuple(sources_of(shown, folders_are_classes=folders_are_classes)),
@@ -91,6 +99,17 @@ class Facts:
         """Return the rows of :attr:`objects` of one class."""
         own: NDArray[np.float64] = self.objects[self.objects[:, 0] == class_id]
         return own
+
+
+def _only(shown: Sequence[Shown], kept: Sequence[int]) -> list[Shown]:
+    """Return pictures with the objects of these classes alone, whose ids become their places among them."""
+    new_id = {class_id: place for place, class_id in enumerate(kept)}
+    found = []
+    for one in shown:
+        at = [place for place, class_id in enumerate(one.class_ids) if class_id in new_id]
+        boxes = tuple(one.boxes[place] for place in at) if one.boxes else ()
+        found.append(replace(one, class_ids=tuple(new_id[one.class_ids[place]] for place in at), boxes=boxes))
+    return found
 
 
 def sources_of(shown: Sequence[Shown], *, folders_are_classes: bool) -> list[str]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from streamvision.core.crops import crop_edges
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture, NamedPictures, Problem
 from streamvision.datasets.files import folder_name, split_named
@@ -62,10 +62,15 @@ def write_crops(
         edges = crop_edges(np.array([box.box_xyxy_px for box in kept], np.float32), picture_px=size, margin=margin)
         numbers: defaultdict[int, int] = defaultdict(int)
         for box, (left, top, right, bottom) in zip(kept, edges.tolist(), strict=True):
+            crop = bgr[top:bottom, left:right]
+            if crop.size == 0:
+                problems.append(Problem(image.path, "has a box outside of the picture; left out", "box_outside"))
+                continue
             numbers[box.class_id] += 1
             name = f"{place.stem}-{numbers[box.class_id]}.jpg"
             target = output.make_folder(str(place.parent / folders[box.class_id])) / name
-            cv2.imwrite(str(target), bgr[top:bottom, left:right], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            if not cv2.imwrite(str(target), crop, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+                raise OutputError(f"{target} cannot be written; give a folder on a disk with space")
             crops.append(NamedPicture(target, box.class_id, image.split))
     return NamedPictures(dataset.names, tuple(crops), tuple(problems))
 
@@ -75,7 +80,9 @@ def _folders(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for class_id, name in enumerate(names):
         plain = folder_name(name)
-        found.append(f"{plain}-{class_id}" if plain in found or split_named(plain) else plain)
+        while plain in found or split_named(plain):
+            plain = f"{plain}-{class_id}"
+        found.append(plain)
     return found
 
 

@@ -201,6 +201,11 @@ def choose_thresholds(predictions: Predictions, table: CostTable, *, seed: int =
     pictures = len(predictions.images)
     marked = [[box.class_id for box in image.boxes if not box.ignore] for image in predictions.images]
     part = np.array(deal_folds([image.path for image in predictions.images], marked, folds=FOLDS, seed=seed))
+    if len(np.unique(part)) < 2:
+        raise ConfigError(
+            f"all {counted(pictures, 'pictures')} look alike, so that none is left to measure on what was chosen on "
+            "others; give pictures of several scenes"
+        )
     flat = _Reports.of(match_predictions(predictions))
     classes, saved = [], np.zeros(pictures)
     for class_id, name in enumerate(names):
@@ -281,6 +286,8 @@ def _choose(errors: NDArray[np.float64], weights: NDArray[np.float64]) -> int:
         errors: (pictures, 2, steps) misses and false alarms of a class.
         weights: (2,) what each costs.
     """
+    if len(errors) < 2:
+        return USUAL_STEP
     cost = np.einsum("pks,k->ps", errors, weights)
     more = cost - cost[:, [int(cost.sum(axis=0).argmin())]]
     error = more.std(axis=0, ddof=1) * np.sqrt(len(more))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,7 +19,7 @@ from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder, new_run_folder
-from streamvision.training.session import checked, note_command, resume_training, start_training
+from streamvision.training.session import check_code_trusted, checked, note_command, resume_training, start_training
 
 FOLDS_FILE = "folds.json"
 MOST_FOLDS = 99
@@ -84,6 +85,7 @@ def resume_folds(run: Path, *, command: str, trust_checkpoint: bool = False) -> 
     if ended:
         raise ConfigError(f"all folds in {run} have ended; start a new cross-validation with --folds {folds}")
     recipe = load_recipe(folder.recipe, {})
+    check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     note_command(folder, command)
     return _train(recipe, folder, folds, command=command, trusted=trust_checkpoint)
 
@@ -98,6 +100,8 @@ def _train(recipe: Recipe, folder: RunFolder, folds: int, *, command: str, trust
             if run.last.exists():
                 resume_training(run.root, command=command, trust_checkpoint=trusted)
             else:
+                if run.recipe.exists():  # killed before its first epoch was over
+                    shutil.rmtree(run.root)
                 start_training(
                     recipe.model_copy(update={"fold": f"{number}/{folds}"}),
                     project=folder.root,

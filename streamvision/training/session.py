@@ -66,17 +66,26 @@ def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) 
     """Go on where a run was killed, with its own recipe."""
     folder = existing_run_folder(run)
     recipe = load_recipe(folder.recipe, {})
-    if is_user_code(recipe.model) and not trust_checkpoint:
-        raise UntrustedError(
-            f"the run in {folder.root} is of the code {recipe.model!r}, which would be imported and run with your "
-            f"rights; give {TRUST_OPTION} if that is yours"
-        )
+    check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     if folder.summary.exists():
         weights = f"--model {folder.best}"
         if family_of(recipe.model) != "ultralytics":
             weights = f"--model {recipe.model} --weights {folder.best}"
         raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with {weights}")
     return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
+
+
+def check_code_trusted(recipe: Recipe, folder: RunFolder, *, trusted: bool) -> None:
+    """Refuse to go on with a run whose recipe names code, unless that is trusted: the folder may be another's.
+
+    Raises:
+        UntrustedError: when it names code and is not trusted.
+    """
+    if is_user_code(recipe.model) and not trusted:
+        raise UntrustedError(
+            f"the run in {folder.root} is of the code {recipe.model!r}, which would be imported and run with your "
+            f"rights; give {TRUST_OPTION} if that is yours"
+        )
 
 
 def find_learning_rate(

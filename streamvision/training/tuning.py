@@ -34,7 +34,7 @@ from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder, new_run_folder
 from streamvision.training.search_space import Choice, apply, choice_of, choices_of, own_settings, suggest
-from streamvision.training.session import checked, make_run, note_command
+from streamvision.training.session import check_code_trusted, checked, make_run, note_command
 from streamvision.training.tuning_report import draw_search, importances, write_trials
 
 SEARCH_FILE = "search.json"
@@ -168,14 +168,17 @@ def resume_tune(
         state = read_json(folder.root / SEARCH_FILE, limit=MIB)
         [choice_of(one) for one in state["choices"]]
         state = {**state, "hours": float(state["hours"]), "spent_s": float(state["spent_s"])}
+        state |= {"trials": state["trials"], "measured": int(state["measured"])}
     except (UnreadableError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{run / SEARCH_FILE} is not that of a search; start a new one") from error
     if hours is not None:
         state |= {"hours": state["spent_s"] / 3600 + hours, "trials": trials}
-    if state["spent_s"] >= state["hours"] * 3600:
+    if folder.summary.exists() and state["spent_s"] >= state["hours"] * 3600:
         raise ConfigError(f"the search in {run} has had its time; give it more with --resume {run} --tune HOURS")
+    recipe = load_recipe(folder.recipe, {})
+    check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     note_command(folder, command)
-    return _search(load_recipe(folder.recipe, {}), folder, state, trusted=trust_checkpoint)
+    return _search(recipe, folder, state, trusted=trust_checkpoint)
 
 
 def _write_parts(folder: RunFolder, recipe: Recipe, data: TrainingData[Any]) -> tuple[int, int]:
@@ -237,7 +240,11 @@ def _open_study(folder: RunFolder, recipe: Recipe, choices: Sequence[Choice]) ->
     """Open the study in the run folder; what a kill left in the middle is given up."""
     optuna = import_optuna()
     storage = f"sqlite:///{folder.root / 'study.db'}"
-    study = optuna.create_study(storage=storage, study_name=STUDY_NAME, direction="maximize", load_if_exists=True)
+    try:
+        study = optuna.create_study(storage=storage, study_name=STUDY_NAME, direction="maximize", load_if_exists=True)
+    except Exception as error:  # of the database's own library, of several kinds
+        cause = f"{error}".partition("\n")[0]
+        raise ConfigError(f"{folder.root / 'study.db'} cannot be read ({cause}); start a new search") from error
     known = len(study.trials)
     study.sampler = optuna.samplers.TPESampler(seed=recipe.seed + known, n_startup_trials=STARTUP_TRIALS)
     study.pruner = optuna.pruners.MedianPruner(

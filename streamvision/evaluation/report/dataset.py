@@ -40,7 +40,7 @@ def build_dataset_report(found: Inspection | LabelInspection, path: Path, *, tit
         suspicions=bias.suspicions,
         parts=", ".join(f"{part} {count}" for part, count in parts.items()),
         part_names=list(parts),
-        classes=_classes(found, pictures, list(parts)),
+        classes=_classes(found, list(parts)),
         shown=shown,
         together=_together(bias, shown) if len(shown) > 1 and _shares_pictures(bias) else [],
         side_titles=[f"{low:.0%}-{high:.0%}" for low, high in pairwise(SIDE_EDGES)],
@@ -58,14 +58,12 @@ def build_dataset_report(found: Inspection | LabelInspection, path: Path, *, tit
     )
 
 
-def _classes(
-    found: Inspection | LabelInspection, pictures: dict[str, int], parts: Sequence[str]
-) -> list[dict[str, Any]]:
+def _classes(found: Inspection | LabelInspection, parts: Sequence[str]) -> list[dict[str, Any]]:
     rows = [
         {
             "name": one.name,
-            "share": pictures.get(one.name, 0) / max(found.pictures, 1),
-            "pictures": pictures.get(one.name, 0),
+            "share": one.pictures / max(found.pictures, 1),
+            "pictures": one.pictures,
             "objects": getattr(one, "boxes", None),
             "parts": [one.splits.get(part, 0) for part in parts],
         }

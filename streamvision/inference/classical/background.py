@@ -60,7 +60,7 @@ class _Background(Step):
         """Mark what differs from the background, without its shadows, and learn."""
         levels = self._model.apply(work.picture, learningRate=self._options.learning_rate)
         # Shadows are 127.
-        work.narrow(cv2.compare(levels, FOREGROUND, cv2.CMP_EQ))
+        work.narrow(cv2.inRange(levels, FOREGROUND, FOREGROUND))
 
     def reset(self) -> None:
         """Begin to learn anew."""

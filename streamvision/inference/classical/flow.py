@@ -24,6 +24,8 @@ GRID_PX = 16
 """Distance of the points of a dense flow by which the camera's motion is told."""
 AGREEMENT_PX = 1.0
 """How far a point may miss the camera's motion and still agree with it."""
+LEAST_SIDE_PX = 12
+"""Sides of a picture below which OpenCV's inverse search does not work."""
 MIN_POINTS = 12
 """Fewest points by which it is told; with fewer the camera is taken to stand still."""
 
@@ -110,7 +112,7 @@ class _DenseFlow(_Comparing):
         if self._options.camera == "moving":
             flow = flow - scene_flow(flow)
         size = cv2.magnitude(flow[..., 0], flow[..., 1])
-        return cv2.compare(size, self._options.min_motion_px, cv2.CMP_GE)
+        return cv2.inRange(size, self._options.min_motion_px, np.inf)
 
     @abstractmethod
     def flow(self, before: U8, now: U8) -> F32:
@@ -142,7 +144,13 @@ class Dis(_DenseFlow):
 
     def flow(self, before: U8, now: U8) -> F32:
         """Return what OpenCV's class of that name gives."""
-        return self._engine.calc(before, now, None)  # type: ignore[no-any-return]
+        rows, columns = now.shape
+        missing = max(LEAST_SIDE_PX - rows, 0), max(LEAST_SIDE_PX - columns, 0)
+        if any(missing):
+            before, now = (
+                cv2.copyMakeBorder(gray, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE) for gray in (before, now)
+            )
+        return self._engine.calc(before, now, None)[:rows, :columns]  # type: ignore[no-any-return]
 
 
 class LucasKanade(_Comparing):

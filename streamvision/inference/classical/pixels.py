@@ -11,6 +11,8 @@ from streamvision.core.config.section import Section
 from streamvision.inference.classical.step import FOREGROUND, Step, Work
 
 Triple = tuple[int, int, int]
+MAX_REACH_PX = 128
+"""How far a step that cleans a mask may reach, its repetitions together: they would take minutes for each picture."""
 
 
 class KernelOptions(Section):
@@ -31,6 +33,15 @@ class MorphologyOptions(KernelOptions):
 
     shape: Literal["ellipse", "rect", "cross"] = Field("ellipse", description="Shape of the kernel.")
     iterations: int = Field(1, ge=1, le=100, description="How often it is done.")
+
+    @model_validator(mode="after")
+    def _takes_no_minutes(self) -> MorphologyOptions:
+        if (reach := self.ksize // 2 * self.iterations) > MAX_REACH_PX:
+            raise ValueError(
+                f"a ksize of {self.ksize}, {self.iterations} times, reaches {reach} px around each pixel; give less, "
+                f"at most {MAX_REACH_PX}"
+            )
+        return self
 
 
 class InRangeOptions(Section):

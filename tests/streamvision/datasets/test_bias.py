@@ -162,3 +162,10 @@ def test_rank_tests_give_the_figures_of_scipy() -> None:
     distance, chance = ks_of(first, second)
     assert distance == pytest.approx(stats.ks_2samp(first, second).statistic)
     assert chance == pytest.approx(stats.kstwobign.sf(distance * np.sqrt(60 * 45 / 105)), rel=1e-6)
+
+
+def test_of_thousands_of_classes_those_on_most_pictures_are_looked_at() -> None:
+    shown = [Shown(Path(f"/x/{row}.png"), "train", (row, 3000), ((0.1, 0.1, 0.1),) * 2, 90.0) for row in range(2000)]
+    bias = find_bias([f"c{class_id}" for class_id in range(100_000)], shown)
+    assert len(bias.together) == 1000
+    assert bias.together["c3000"]["c3000"] == sum(bias.sides["c3000"]) == 2000

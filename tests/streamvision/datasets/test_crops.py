@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -77,3 +78,13 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     done = CliRunner().invoke(data, ["crops", str(folder), "--output", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["crops"] == {"red": 1, "blue": 1}
+
+
+def test_every_class_has_a_folder_of_its_own_and_a_box_outside_is_told(tmp_path: Path) -> None:
+    image = drawn(tmp_path / "in", "train")
+    boxes = (*(LabelledBox(class_id, (30, 20, 70, 60)) for class_id in range(3)), LabelledBox(0, (230, 20, 260, 60)))
+    written = write_crops(
+        Dataset(("a_b", "a_b-2", "a/b"), (replace(image, width_px=300, boxes=boxes),)), tmp_path / "out", margin=0
+    )
+    assert len({one.path.parent for one in written.images}) == len(written.images) == 3
+    assert [one.kind for one in written.problems] == ["box_outside"]

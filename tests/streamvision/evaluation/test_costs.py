@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -140,3 +141,14 @@ def test_the_command_writes_a_configuration_that_runs_take(tmp_path: Path) -> No
     assert report["cost_per_100_pictures"] <= report["usual_cost_per_100_pictures"]
     shown = CliRunner().invoke(cli, [*arguments, "--cost", "miss=1,false=50"])
     assert "0.25 (few)" in shown.stdout and shown.stdout.startswith(report["sentence"])
+
+
+def test_pictures_that_all_look_alike_are_told(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    images = []
+    for index in range(12):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), pixels)
+        images.append(LabelledImage(tmp_path / f"{index}.png", 100, 100, (LabelledBox(0, BOX),)))
+    found = Detections(np.array([BOX], np.float32), np.array([0.5], np.float32), np.zeros(1, np.int32))
+    with pytest.raises(ConfigError, match="all 12 pictures look alike"):
+        choose_thresholds(Predictions(("sign",), tuple(images), (found,) * 12), CostTable(Costs(5, 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
+from streamvision.checkpoints.checkpoint_file import UntrustedError
 from streamvision.core.errors import ConfigError
 from streamvision.training import folds as folds_module
 from streamvision.training.folds import is_folds, resume_folds, train_folds
@@ -53,6 +55,8 @@ def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
         with pytest.raises(KeyboardInterrupt):
             train_folds(recipe(hues, epochs=1), 2, project=tmp_path, name="cross", command="train")
     assert is_folds(root)
+    (root / "fold-2" / "weights").mkdir(parents=True)  # as a power cut leaves it before the first epoch is over
+    (root / "fold-2" / "recipe.yaml").write_text("model: squeezenet1_1\n", encoding="utf-8")
     first = (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns
     summary = resume_folds(root, command="train --resume")
     assert (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns == first
@@ -125,6 +129,27 @@ def test_time_that_is_up_ends_a_search_with_what_to_do(hues: Path, tmp_path: Pat
 
     with pytest.raises(ConfigError, match=r"none of 1 trial came to its end in .* --tune HOURS"):
         tune(recipe(hues, epochs=30), 1e-6, trials=None, project=tmp_path, name="search", command="")
+
+
+def test_the_folder_of_another_runs_no_code_and_damage_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from streamvision.training.tuning import resume_tune
+
+    (tmp_path / "recipe.yaml").write_text(f"data: .\nmodel: {tmp_path}/theirs.py:build\n", encoding="utf-8")
+    (tmp_path / "theirs.py").write_text("raise SystemExit('their code runs')", encoding="utf-8")
+    (tmp_path / "folds.json").write_text('{"count": 2, "ended": false}', encoding="utf-8")
+    state = {"choices": [], "hours": 1, "spent_s": 0, "trials": None, "measured": 1}
+    (tmp_path / "search.json").write_text(json.dumps(state), encoding="utf-8")
+    for resume in (resume_folds, partial(resume_tune, hours=None, trials=None)):
+        with pytest.raises(UntrustedError, match="would be imported and run with your rights"):
+            resume(tmp_path, command="")
+    (tmp_path / "recipe.yaml").write_text("data: .\nmodel: lenet\n", encoding="utf-8")
+    (tmp_path / "study.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(ConfigError, match=r"study\.db cannot be read"):
+        resume_tune(tmp_path, hours=None, trials=None, command="")
+    (tmp_path / "search.json").write_text('{"choices": [], "hours": 1, "spent_s": 0}', encoding="utf-8")
+    with pytest.raises(ConfigError, match="is not that of a search"):
+        resume_tune(tmp_path, hours=None, trials=None, command="")
 
 
 def test_what_is_given_is_held() -> None:

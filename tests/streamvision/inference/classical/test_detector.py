@@ -107,3 +107,21 @@ def test_the_model_looks_at_single_pictures_where_no_step_compares() -> None:
         Model.open(config_of("mog2", classes=["car"]))
     with pytest.raises(ConfigError, match="steps find objects without a network, but path is"):
         validate(ModelConfig, {"path": "yolo.onnx", "steps": ["mog2"]}, origin="test")
+
+
+@pytest.mark.parametrize("camera", ["still", "moving"])
+def test_pictures_of_any_size_are_looked_at_one_after_the_other(camera: str) -> None:
+    moving = [f"{name}:camera={camera}" for name in ("farneback", "dis", "lucas_kanade")]
+    alone = ["mog2", "knn", "absdiff", "in_range", "threshold", "adaptive_threshold", "canny"]
+    rng = np.random.default_rng(0)
+    for step in moving + alone * (camera == "still"):
+        detector = Detector(config_of(step))
+        for height, width in ((1, 1), (1, 2), (11, 3), (1, 700), (40, 11), (480, 640)):
+            for _ in range(2):
+                found = detector.find(BgrPicture(rng.integers(0, 256, (height, width, 3), np.uint8)))
+                assert (found.box_xyxy_px <= [width, height] * 2).all()
+
+
+def test_a_kernel_that_would_take_minutes_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"a ksize of 255, 100 times, reaches 12700 px"):
+        Detector(config_of("mog2", "open:ksize=255,iterations=100"))
