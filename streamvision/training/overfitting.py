@@ -9,6 +9,7 @@ Generalization", ICLR 2017).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +137,9 @@ def _hints(rows: Sequence[Mapping[str, float]], key: str, recipe: Recipe, data: 
     hints = []
     if len(rows) > 1 and max(row[key] for row in rows) - max(row[key] for row in before) > RISING:
         hints.append(f"It was still getting better at the end: give more than --epochs {recipe.epochs}.")
-    if last > FALLEN * first:
+    if not math.isfinite(first + last):
+        hints.append(f"The loss became infinite or no number: give less than --lr {recipe.lr:g}, or --precision fp32.")
+    elif last > FALLEN * first:
         frozen = f", the frozen layers (--freeze {recipe.freeze})" if recipe.freeze else ""
         hints.append(
             f"The loss hardly fell: look at the learning rate (--lr {recipe.lr:g}; --find-lr proposes one){frozen}, "

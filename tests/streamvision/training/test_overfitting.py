@@ -108,3 +108,8 @@ def test_what_a_recipe_says_itself_stays() -> None:
         load_recipe(None, {"data": ".", "model": "yolox_nano", "overfit": 6, "generated": 5})
     usual = overfit_recipe(load_recipe(None, {"data": ".", "model": "yolox_nano", "overfit": 20}))
     assert (usual.preset, usual.batch) == ("plain", 16) and usual.patience >= usual.epochs
+
+
+def test_a_loss_that_is_no_number_is_told() -> None:
+    verdict = judged(curve([2.0, float("nan")], [0.1, 0.1]), lr=0.5)
+    assert not verdict.passed and verdict.look_at[0].startswith("The loss became infinite or no number: give less")
