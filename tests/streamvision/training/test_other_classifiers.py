@@ -167,3 +167,18 @@ def test_a_file_of_safetensors_is_opened_with_the_names_of_imagenet(tmp_path: Pa
     weights.write_bytes(b"no such file")
     with pytest.raises(StreamVisionError, match="cannot be read"):
         open_source("timm/mobilenetv3_small_050", weights=weights)
+
+
+def test_weights_that_timm_does_not_know_are_told() -> None:
+    pytest.importorskip("timm")
+    with pytest.raises(ConfigError, match=r"timm has no network 'resnet18\.nobodys'"):
+        build_classifier("timm/resnet18.nobodys", classes=2, side_px=32)
+
+
+def test_a_file_whose_name_looks_like_code_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.py").write_text("raise SystemExit('their code runs')", encoding="utf-8")
+    network = build_classifier("lenet", classes=2, side_px=32)
+    stored = {"architecture": "lenet", "names": ["a", "b"], "imgsz": 32, "model": network.state_dict()}
+    torch.save(stored, tmp_path / "theirs.py:best.pt")
+    assert open_source("theirs.py:best.pt").card.names == ("a", "b")
