@@ -61,15 +61,20 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[st
     """Yield each picture once, with its class and part."""
     lookup = PictureLookup(table.parent, lambda place, reason: problems.append(Problem(place, reason, "other")))
     classes: dict[Path, str] = {}
+    spelled: dict[str, str] = {}
     try:
         reader = csv.DictReader(read_text(table, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         for row in reader:
-            name, said = _cell(row, PICTURE_COLUMNS), folder_name(_cell(row, CLASS_COLUMNS))
+            name, written = _cell(row, PICTURE_COLUMNS), _cell(row, CLASS_COLUMNS)
+            said = folder_name(written)
             if not name or not said:
                 reason = f"row {reader.line_num} names no {'class' if name else 'picture'}; left out"
                 problems.append(Problem(table, reason, "bad_class" if name else "missing_picture"))
                 continue
+            if spelled.setdefault(said, written) != written:
+                reason = f"has the classes {short(spelled[said])} and {short(written)}, both read as {short(said)}"
+                problems.append(Problem(table, f"{reason} (row {reader.line_num})", "bad_class"))
             part = split_named(_cell(row, SPLIT_COLUMNS))
             place = lookup.find(name, labels=table, split=part)
             if not is_there(place):

@@ -11,6 +11,7 @@ import pytest
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.label_folders import detect_labels
+from support.labelled_pictures import save_picture
 
 
 def table(folder: Path, text: str, *pictures: str) -> Path:
@@ -69,3 +70,11 @@ def test_names_of_classes_are_those_of_folders(tmp_path: Path) -> None:
 def test_other_tables_are_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read_classes(table(tmp_path, text, "a.png"))
+
+
+def test_classes_that_no_folder_tells_apart_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_picture(tmp_path / f"{name}.png")
+    (tmp_path / "t.csv").write_text("filename,class\na.png,a/b\nb.png,a_b\n", encoding="utf-8")
+    (problem,) = read_classes(tmp_path / "t.csv").problems
+    assert problem.kind == "bad_class" and "a/b and a_b, both read as a_b" in problem.reason
