@@ -164,6 +164,15 @@ def _silent_s(manager: Manager) -> float:
     return time.monotonic() - begin_s
 
 
+@pytest.fixture
+def heard_hangup() -> Iterator[None]:
+    """Let commands hear that their terminal has ended, which those that are started under nohup do not."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heard_hangup")
 def test_the_end_of_its_terminal_ends_the_run_in_order(tiny: Path) -> None:
     with started("--model", tiny, "--serve", "127.0.0.1:0", "--json") as process:
         assert process.stderr is not None

@@ -111,7 +111,9 @@ def test_streams_are_spread_over_the_nodes_and_their_results_come_in_order(head:
 def test_what_a_cut_off_node_ran_runs_elsewhere_after_it_has_ended_there(head: StartHead) -> None:
     here = head(ClusterOfThreads("north", "south"), lease_s=5.0)
     here.add("a", "b", "c", "d")
-    until(lambda: here.live() == set("abcd"), "all are live")
+    until(
+        lambda: here.live() == set("abcd") <= here.written.frames.keys(), "all are live, and frames of each are written"
+    )
     cut = here.cluster.nodes["north"]
     others = [name for name, node in here.places().items() if node == "south"]
     theirs = [name for name, node in here.places().items() if node == "north"]
