@@ -95,7 +95,7 @@ def test_ffmpeg_plays_it(server: WebServer) -> None:
 def test_ten_readers_share_one_encode_that_ends_after_the_last(
     feed: LiveFeed, encoders: StreamEncoders, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hls, "READER_S", 3.0)
+    monkeypatch.setattr(hls, "READER_S", 8.0)
     channel = feed["gate"].channel
     encoder = encoders.of(channel)
     assert not encoder.is_encoding
