@@ -30,6 +30,8 @@ CHOICE_KEYS = (
     "input",
 )
 """Keys that say which model it is, how it is fed and where it executes; the others say what counts as found."""
+_NETWORK_KEYS = ("backend", "device", "precision", "head", "names", "input")
+"""Keys that mean nothing where there is no network."""
 
 
 class ModelConfig(Section):
@@ -125,8 +127,13 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _steps_are_without_network(self) -> ModelConfig:
-        if self.steps and not is_without_network(self.path):
-            raise ValueError(f"steps find objects without a network, but path is {self.path}; let it be none")
+        if not is_without_network(self.path):
+            if self.steps:
+                raise ValueError(f"steps find objects without a network, but path is {self.path}; let it be none")
+            return self
+        for key in _NETWORK_KEYS:
+            if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True):
+                raise ValueError(f"{key} is for networks, and the model is none; leave it out")
         return self
 
     def choosing(self, other: ModelConfig) -> ModelConfig:

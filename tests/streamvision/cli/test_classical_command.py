@@ -58,6 +58,9 @@ def test_colours_are_measured_on_labelled_pictures(tmp_path: Path) -> None:
         (("--step", "blur"), "none of the steps (blur) marks anything; add one that does, such as mog2"),
         (("--step", "open"), "step 1, open, works on what an earlier step has marked, but none has"),
         (("--model", "yolo.onnx", "--step", "mog2"), "steps find objects without a network, but path is yolo.onnx"),
+        (("--model", "none", "--device", "cuda"), "device is for networks, and the model is none"),
+        (("--step", "mog2", "--backend", "openvino"), "backend is for networks, and the model is none"),
+        (("--step", "mog2", "--input", "scale=1"), "input is for networks, and the model is none"),
         (("--model", "none", "--class", "car"), "classes names 'car', which is not a class of this model"),
     ],
 )
