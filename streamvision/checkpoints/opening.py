@@ -92,16 +92,27 @@ def open_source(
             from streamvision.checkpoints.ultralytics import UltralyticsSource
 
             return UltralyticsSource(path, names=given, size_px=size_px, trusted=trust_checkpoint)
-        from streamvision.checkpoints.torchvision import TorchvisionSource
-        from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
-        from streamvision.checkpoints.yolox import YoloxSource
-
-        if stored["architecture"] == ARCHITECTURE:
-            return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
-        if stored["architecture"] in SCALES:
-            return YoloxSource.of_run(stored, path=path, names=given, size_px=size_px)
-        return TorchvisionSource.of_run(stored, path=path, names=given, size_px=size_px, trusted=trust_checkpoint)
+        return _of_run(stored, path, names=given, size_px=size_px, trusted=trust_checkpoint)
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
+
+
+def _of_run(
+    stored: dict[str, Any],
+    path: Path,
+    *,
+    names: tuple[str, ...] | None,
+    size_px: tuple[int, int] | None,
+    trusted: bool,
+) -> Source:
+    """Open what a run of ``streamvision train`` left, by the architecture that it names."""
+    from streamvision.checkpoints import unet
+    from streamvision.checkpoints.torchvision import TorchvisionSource
+    from streamvision.checkpoints.yolox import YoloxSource
+
+    own = {unet.ARCHITECTURE: unet.UnetSource.of_run, **dict.fromkeys(SCALES, YoloxSource.of_run)}
+    if (of_run := own.get(stored["architecture"])) is not None:
+        return of_run(stored, path=path, names=names, size_px=size_px)
+    return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
 
 
 def _refuse(model: str | Path, *, weights: Path | None = None, random_weights: int | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from streamvision.checkpoints.other_classifiers import is_user_code
 from streamvision.core.config.section import read_yaml
 from streamvision.core.errors import ConfigError
-from streamvision.training.families import family_of
+from streamvision.training.families import trainer_of
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -69,6 +69,6 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
             f"the run in {folder.root} is of the code {earlier['model']!r}; if that is yours, name it too: --model "
             f"{earlier['model']} --weights {weights}"
         )
-    if family_of(earlier["model"]) != "ultralytics" and document.get("weights") is None:
+    if trainer_of(earlier["model"]).load is not None and document.get("weights") is None:
         joined |= {"model": earlier["model"], "weights": document["model"]}
     return joined

@@ -1,9 +1,11 @@
-"""Which trainer a model belongs to, which settings of a recipe each has use for, and the licence of its weights."""
+"""Who trains a model: one record for each trainer, with the settings of a recipe that it knows and its licence."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.yolox_scales import SCALES
@@ -11,48 +13,126 @@ from streamvision.core.errors import ConfigError
 from streamvision.training.model_names import DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
-Family = Literal["unet", "classifier", "detector", "yolox", "ultralytics"]
-"""Our U-Net; classifiers (ours, torchvision's, timm's, the user's); torchvision's detectors; YOLOX; whatever
-ultralytics trains."""
+if TYPE_CHECKING:
+    from streamvision.training.data import TrainingData
+    from streamvision.training.run_folder import RunFolder
+    from streamvision.training.torch_run import TorchRun
+
+    Parts = tuple[Callable[[RunFolder, Recipe], TrainingData[Any]], type[TorchRun]]
+
 _YOURS = "yours to choose, as far as the data and the weights it began from allow"
-LICENCES: dict[Family, str] = {
-    "unet": f"{_YOURS}.",
-    "classifier": f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
-    "detector": f"{_YOURS} (torchvision is BSD-3-Clause).",
-    "yolox": f"{_YOURS} (YOLOX' own are Apache-2.0).",
-    "ultralytics": "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
-}
-"""Of the weights, in a sentence."""
-_WORDS: dict[Family, str] = {
-    "unet": "unet",
-    "classifier": "classifiers",
-    "detector": "torchvision's detectors",
-    "yolox": "YOLOX",
-    "ultralytics": "ultralytics models",
-}
-_ONLY_FOR: dict[str, tuple[Family, ...]] = {
-    "init_classes": ("yolox", "ultralytics"),
-    "balance: class-weights": ("classifier", "ultralytics"),
-    "format": ("detector", "yolox", "ultralytics"),
-    "add": ("classifier", "detector", "yolox", "ultralytics"),
-    "generated": ("detector", "yolox", "ultralytics"),
-    "label_smoothing": ("unet", "classifier"),
-    "dropout": ("classifier", "ultralytics"),
-    "unfreeze_lr": ("unet", "classifier", "detector", "yolox"),
-    "average_epochs": ("yolox",),
-    "mosaic": ("detector", "yolox", "ultralytics"),
-    "mixup": ("classifier", "detector", "yolox", "ultralytics"),
-    "cutmix": ("classifier", "detector", "yolox", "ultralytics"),
-}
-"""Settings that only some trainers know."""
 
 
-def family_of(model: str) -> Family:
+@dataclass(frozen=True)
+class Trainer:
+    """Who trains some models, and how."""
+
+    name: str
+    words: str
+    """Its models, as sentences call them."""
+    task: str | None
+    """What the models do; ``None`` where each says that itself."""
+    licence: str
+    """Of the weights, in a sentence."""
+    load: Callable[[], Parts] | None = None
+    """Returns what reads the data, and the run; imports torch. ``None`` for ultralytics, which has its own loop."""
+    settings: frozenset[str] = field(default_factory=frozenset)
+    """What it knows of :data:`SETTINGS`."""
+
+
+def _unet() -> Parts:
+    from streamvision.training.data import prepare_regions
+    from streamvision.training.semantic_run import SemanticRun
+
+    return prepare_regions, SemanticRun
+
+
+def _classifier() -> Parts:
+    from streamvision.training.data import prepare_classes
+    from streamvision.training.torchvision_run import ClassifierRun
+
+    return prepare_classes, ClassifierRun
+
+
+def _detector() -> Parts:
+    from streamvision.training.data import prepare_objects
+    from streamvision.training.torchvision_run import DetectorRun
+
+    return prepare_objects, DetectorRun
+
+
+def _yolox() -> Parts:
+    from streamvision.training.data import prepare_objects
+    from streamvision.training.yolox_run import YoloxRun
+
+    return prepare_objects, YoloxRun
+
+
+_OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix")
+_OF_CLASSES = ("balance: class-weights", "dropout")
+TRAINERS: tuple[Trainer, ...] = (
+    Trainer("unet", "unet", "semantic", f"{_YOURS}.", _unet, frozenset(("label_smoothing", "unfreeze_lr"))),
+    Trainer(
+        "classifier",  # ours, torchvision's, timm's, the user's
+        "classifiers",
+        "classify",
+        f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
+        _classifier,
+        frozenset((*_OF_CLASSES, "add", "label_smoothing", "mixup", "cutmix", "unfreeze_lr")),
+    ),
+    Trainer(
+        "detector",
+        "torchvision's detectors",
+        "detect",
+        f"{_YOURS} (torchvision is BSD-3-Clause).",
+        _detector,
+        frozenset((*_OF_BOXES, "unfreeze_lr")),
+    ),
+    Trainer(
+        "yolox",
+        "YOLOX",
+        "detect",
+        f"{_YOURS} (YOLOX' own are Apache-2.0).",
+        _yolox,
+        frozenset((*_OF_BOXES, "average_epochs", "init_classes", "unfreeze_lr")),
+    ),
+    Trainer(
+        "ultralytics",  # whatever ultralytics trains
+        "ultralytics models",
+        None,
+        "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
+        settings=frozenset((*_OF_BOXES, *_OF_CLASSES, "init_classes")),
+    ),
+)
+SETTINGS: dict[str, Callable[[Recipe], bool]] = {
+    "init_classes": lambda recipe: bool(recipe.init_classes),
+    "balance: class-weights": lambda recipe: recipe.balance == "class-weights",
+    "format": lambda recipe: recipe.format is not None,
+    "add": lambda recipe: bool(recipe.add),
+    "generated": lambda recipe: bool(recipe.generated),
+    "label_smoothing": lambda recipe: bool(recipe.label_smoothing),
+    "dropout": lambda recipe: recipe.dropout is not None,
+    "unfreeze_lr": lambda recipe: recipe.unfreeze_lr is not None,
+    "average_epochs": lambda recipe: recipe.average_epochs is not None,
+    # A preset may bring these along for whom they are for; asked for by name they must do something.
+    "mosaic": lambda recipe: bool(recipe.augment.get("mosaic")),
+    "mixup": lambda recipe: bool(recipe.augment.get("mixup")),
+    "cutmix": lambda recipe: bool(recipe.augment.get("cutmix")),
+}
+"""Settings that only some trainers know, with whether a recipe gives them."""
+
+
+def trainer_of(model: str) -> Trainer:
     """Return who trains a model that is given as in recipes.
 
     Raises:
         MissingDependencyError: when it may be a name of torchvision's and that is not installed.
     """
+    name = _name_of(model)
+    return next(trainer for trainer in TRAINERS if trainer.name == name)
+
+
+def _name_of(model: str) -> str:
     if model == "unet":
         return "unet"
     if model in SCALES:
@@ -67,29 +147,16 @@ def family_of(model: str) -> Family:
     return "classifier" if model in classifiers() else "ultralytics"
 
 
-def check_settings(recipe: Recipe, family: Family) -> None:
+def check_settings(recipe: Recipe, trainer: Trainer) -> None:
     """Refuse settings that the model's trainer would pass over in silence.
 
     Raises:
         ConfigError: naming the setting and whom it is for.
     """
-    given = {
-        "init_classes": bool(recipe.init_classes),
-        "balance: class-weights": recipe.balance == "class-weights",
-        "format": recipe.format is not None,
-        "add": bool(recipe.add),
-        "generated": bool(recipe.generated),
-        "label_smoothing": bool(recipe.label_smoothing),
-        "dropout": recipe.dropout is not None,
-        "unfreeze_lr": recipe.unfreeze_lr is not None,
-        "average_epochs": recipe.average_epochs is not None,
-        # A preset may bring these along for whom they are for; asked for by name they must do something.
-        **{name: bool(recipe.augment.get(name)) for name in ("mosaic", "mixup", "cutmix")},
-    }
-    for setting, known in _ONLY_FOR.items():
-        if given[setting] and family not in known:
-            *first, last = (_WORDS[one] for one in known)
+    for setting, is_given in SETTINGS.items():
+        if setting not in trainer.settings and is_given(recipe):
+            *first, last = (one.words for one in TRAINERS if setting in one.settings)
             others = f"{', '.join(first)} and {last}" if first else last
-            raise ConfigError(f"{setting} works with {others} only; leave it out for {_WORDS[family]}")
-    if recipe.batch == 1 and family != "ultralytics":
+            raise ConfigError(f"{setting} works with {others} only; leave it out for {trainer.words}")
+    if recipe.batch == 1 and trainer.load is not None:
         raise ConfigError("batch 1 leaves batch statistics nothing to compare; give --batch 2 or more")

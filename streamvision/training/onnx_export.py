@@ -26,6 +26,7 @@ from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
 CHECKED_PICTURES = 6
+OF_OBJECTS = ("detect", "segment", "pose", "obb")
 
 
 def export_run(
@@ -40,9 +41,9 @@ def export_run(
 ) -> dict[str, Any]:
     """Write ``weights/best.onnx`` and return its path and size; nothing where the model or the machine cannot.
 
-    Batch and size are free where the network allows that. A file for ``classify`` or ``semantic`` is executed beside
-    the network in torch on held-out pictures, and not kept where they differ, as is one of a run that goes on from an
-    earlier one, whose model it may replace; for others nothing is proven here, as ``streamvision export`` does that.
+    Batch and size are free where the network allows that. A file is executed beside the network in torch on
+    held-out pictures, and not kept where they differ; for those that find objects only in a run that goes on from an
+    earlier one, whose model it may replace, as ``streamvision export`` proves them.
 
     Args:
         recipe: of the run.
@@ -78,7 +79,7 @@ def export_run(
     card = card.model_copy(update={"source": origin, "measured": measured})
     path = save(model, card, folder.best.with_suffix(".onnx"))
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
-    if card.task not in ("classify", "semantic") and recipe.split is None:
+    if card.task in OF_OBJECTS and recipe.split is None:
         return facts
     parity = _prove(source, UnverifiedArtifact("onnx", "fp32", path, card), options, [image.path for image in data.val])
     if not parity.passed:

@@ -13,7 +13,7 @@ from typing import Any
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.training.data import TrainingData
-from streamvision.training.families import LICENCES, family_of
+from streamvision.training.families import trainer_of
 from streamvision.training.figures import TITLES, shown
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -105,7 +105,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
         f"minutes, preset {recipe.preset!r}, seed {recipe.seed}.",
         *(f"- {sentence}" for sentence in _choices(recipe, epochs=summary["epochs"])),
-        f"- Licence of the weights: {LICENCES[family_of(recipe.model)]}",
+        f"- Licence of the weights: {trainer_of(recipe.model).licence}",
     ]
     if "onnx" in summary:
         size = summary["onnx_bytes"] / 1e6

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.families import Family
+from streamvision.training.families import Trainer
 from streamvision.training.recipe import AUGMENTATIONS, Recipe
 
 LR_FACTOR = 10.0
@@ -40,12 +40,12 @@ def choice_of(stored: Mapping[str, Any]) -> Choice:
     return Choice(**{**stored, "values": tuple(stored["values"])})
 
 
-def choices_of(recipe: Recipe, family: Family, *, is_unbalanced: bool) -> tuple[Choice, ...]:
+def choices_of(recipe: Recipe, trainer: Trainer, *, is_unbalanced: bool) -> tuple[Choice, ...]:
     """Return what is searched for: settings that matter for how a network learns, and that the recipe does not give.
 
     Args:
         recipe: what is given in it is held.
-        family: whose trainer it is; settings that it has no use for are left out.
+        trainer: of the model; settings that it has no use for are left out.
         is_unbalanced: whether some classes are much rarer than others.
 
     Raises:
@@ -60,7 +60,7 @@ def choices_of(recipe: Recipe, family: Family, *, is_unbalanced: bool) -> tuple[
     ]
     if recipe.epochs > 2:
         all_of_them.append(Choice("warmup", 0.0, min(3.0, (recipe.epochs - 1) / 2)))
-    if family in ("unet", "classifier"):
+    if "label_smoothing" in trainer.settings:
         all_of_them.append(Choice("label_smoothing", 0.0, 0.2))
     if is_unbalanced:
         all_of_them.append(Choice("balance", values=("none", "oversample")))

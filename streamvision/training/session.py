@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,9 @@ from streamvision.training.data import (
     link_class_folders,
     prepare_classes,
     prepare_objects,
-    prepare_regions,
     write_yolo_layout,
 )
-from streamvision.training.families import Family, check_settings, family_of
+from streamvision.training.families import check_settings, trainer_of
 from streamvision.training.figures import in_words, shown
 from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
@@ -69,7 +67,7 @@ def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) 
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     if folder.summary.exists():
         weights = f"--model {folder.best}"
-        if family_of(recipe.model) != "ultralytics":
+        if trainer_of(recipe.model).load is not None:
             weights = f"--model {recipe.model} --weights {folder.best}"
         raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with {weights}")
     return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
@@ -201,22 +199,12 @@ def make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
 ) -> TorchRun | UltralyticsRun:
     """Read the data and build the network."""
-    family = family_of(recipe.model)
+    trainer = trainer_of(recipe.model)
     progress.say("Checking pictures and labels.")
-    if family == "ultralytics":
+    if trainer.load is None:
         return _ultralytics_run(recipe, folder, progress, resume=resume, trusted=trusted)
     import_torch()
-    from streamvision.training.semantic_run import SemanticRun
-    from streamvision.training.torchvision_run import ClassifierRun, DetectorRun
-    from streamvision.training.yolox_run import YoloxRun
-
-    kinds: dict[Family, tuple[Callable[[RunFolder, Recipe], TrainingData[Any]], type[TorchRun]]] = {
-        "unet": (prepare_regions, SemanticRun),
-        "classifier": (prepare_classes, ClassifierRun),
-        "detector": (prepare_objects, DetectorRun),
-        "yolox": (prepare_objects, YoloxRun),
-    }
-    prepare, kind = kinds[family]
+    prepare, kind = trainer.load()
     data = prepare(folder, recipe)
     _describe(data, progress)
     return kind(recipe, data, folder, progress, resume=resume, trusted=trusted)
@@ -254,9 +242,9 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
 
     Fails before anything is written where there are no weights to begin from, or settings are for other models.
     """
-    family = family_of(recipe.model)
-    task = {"classifier": "classify", "detector": "detect", "yolox": "detect", "unet": "semantic"}.get(family)
-    if family == "ultralytics":
+    trainer = trainer_of(recipe.model)
+    task = trainer.task
+    if task is None:
         task = _architecture(recipe.model, trusted=trusted).task
         if recipe.format and task != "detect":
             raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
@@ -275,16 +263,16 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     if recipe.overfit:
         recipe = overfit_recipe(recipe)
     torch = import_torch()
-    check_settings(recipe, family)
+    check_settings(recipe, trainer)
     torch_device(torch, recipe.device)
     if task != "classify":
         return recipe
     from streamvision.checkpoints.torchvision_build import published_side_px
     from streamvision.training.torchvision_run import check_side
 
-    own_px = published_side_px(recipe.model) if family == "classifier" else CLASSIFIER_SIDE_PX
+    own_px = published_side_px(recipe.model) if trainer.name == "classifier" else CLASSIFIER_SIDE_PX
     side_px = recipe.imgsz if "imgsz" in recipe.model_fields_set else own_px
-    if family == "classifier":
+    if trainer.name == "classifier":
         check_side(recipe.model, side_px)
     return recipe.model_copy(update={"imgsz": side_px})
 

@@ -26,7 +26,7 @@ from streamvision.core.words import counted
 from streamvision.datasets.dataset import LabelledImage, NamedPicture
 from streamvision.datasets.splitting import split_pictures
 from streamvision.training.data import TrainingData
-from streamvision.training.families import family_of
+from streamvision.training.families import trainer_of
 from streamvision.training.figures import TITLES
 from streamvision.training.parts import MAX_RECORD_BYTES
 from streamvision.training.progress import TrainingProgress
@@ -134,7 +134,7 @@ def tune(
         del run
         counts = [count for count in data.learnt.values() if count]
         choices = choices_of(
-            given, family_of(recipe.model), is_unbalanced=bool(counts) and max(counts) > UNBALANCED * min(counts)
+            given, trainer_of(recipe.model), is_unbalanced=bool(counts) and max(counts) > UNBALANCED * min(counts)
         )
         learnt, measured = _write_parts(folder, recipe, data)
         shutil.rmtree(folder.data, ignore_errors=True)

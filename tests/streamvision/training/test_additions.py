@@ -17,7 +17,7 @@ from streamvision.datasets.collection_records import MarkedObject
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture
 from streamvision.training import additions
 from streamvision.training.data import TrainingData, prepare_classes, prepare_objects
-from streamvision.training.families import check_settings
+from streamvision.training.families import check_settings, trainer_of
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
 from support.collection_folders import collect, put
@@ -180,7 +180,7 @@ def test_folders_of_classes_are_added_by_name(tmp_path: Path) -> None:
 
 def test_scenes_take_no_additions(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="add works with"):
-        check_settings(load_recipe(None, {"data": "d", "model": "unet", "add": ("collected",)}), "unet")
+        check_settings(load_recipe(None, {"data": "d", "model": "unet", "add": ("collected",)}), trainer_of("unet"))
 
 
 def test_without_data_those_of_the_earlier_run_are_taken(data: Path, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.families import Family, check_settings, family_of
+from streamvision.training.families import TRAINERS, check_settings, trainer_of
 from streamvision.training.recipe import load_recipe
+
+BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
 
 
 @pytest.mark.parametrize(
@@ -22,8 +24,8 @@ from streamvision.training.recipe import load_recipe
         ("yolo11n-cls.yaml", "ultralytics"),
     ],
 )
-def test_a_model_says_who_trains_it(model: str, family: Family) -> None:
-    assert family_of(model) == family
+def test_a_model_says_who_trains_it(model: str, family: str) -> None:
+    assert trainer_of(model).name == family
 
 
 def test_names_without_ending_are_classifiers_of_torchvision_or_files(
@@ -31,10 +33,10 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
 ) -> None:
     pytest.importorskip("torchvision")
     monkeypatch.chdir(tmp_path)
-    assert family_of("resnet18") == "classifier"
-    assert family_of("deeplabv3_resnet50") == "ultralytics"  # not trained here: its absence will be said
+    assert trainer_of("resnet18").name == "classifier"
+    assert trainer_of("deeplabv3_resnet50").name == "ultralytics"  # not trained here: its absence will be said
     Path("resnet18.pt").touch()
-    assert family_of("resnet18") == "ultralytics"
+    assert trainer_of("resnet18").name == "ultralytics"
 
 
 @pytest.mark.parametrize(
@@ -55,26 +57,26 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],
 )
-def test_a_setting_without_effect_is_refused(family: Family, given: dict[str, Any], said: str) -> None:
+def test_a_setting_without_effect_is_refused(family: str, given: dict[str, Any], said: str) -> None:
     recipe = load_recipe(None, {"data": ".", "model": "m.pt"} | given)
     with pytest.raises(ConfigError, match=said):
-        check_settings(recipe, family)
-    check_settings(load_recipe(None, {"data": ".", "model": "m.pt"}), family)
+        check_settings(recipe, BY_NAME[family])
+    check_settings(load_recipe(None, {"data": ".", "model": "m.pt"}), BY_NAME[family])
 
 
 @pytest.mark.parametrize("family", ["unet", "classifier", "detector"])
-def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family: Family) -> None:
+def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family: str) -> None:
     alone = load_recipe(None, {"data": ".", "model": "m.pt", "batch": 1})
     with pytest.raises(ConfigError, match="give --batch 2 or more"):
-        check_settings(alone, family)
-    check_settings(alone, "ultralytics")
+        check_settings(alone, BY_NAME[family])
+    check_settings(alone, BY_NAME["ultralytics"])
 
 
 @pytest.mark.parametrize("name", ["train-semantic", "train-classify"])
 def test_the_ready_recipes_are_accepted(project_root: Path, name: str) -> None:
     recipe = load_recipe(project_root / "configs" / f"{name}.yaml", {})
-    family: Family = "unet" if name == "train-semantic" else "classifier"
-    check_settings(recipe, family)
+    family: str = "unet" if name == "train-semantic" else "classifier"
+    check_settings(recipe, BY_NAME[family])
     commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
     for key in ("synthetic --task", "streamvision train --config"):
         assert key in commented

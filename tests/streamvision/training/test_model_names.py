@@ -20,7 +20,7 @@ from streamvision.checkpoints import open_source
 from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError, ModelError
-from streamvision.training.families import family_of
+from streamvision.training.families import trainer_of
 from streamvision.training.model_names import DETECTORS, architectures, classifiers
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
@@ -86,7 +86,7 @@ def test_advice_names_models_that_are_trained(
     ],
 )
 def test_an_architecture_says_its_task(model: str, task: str) -> None:
-    assert family_of(model) == "ultralytics"
+    assert trainer_of(model).name == "ultralytics"
     assert architecture_of(resolve_weights(model)).task == task
 
 
