@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,8 @@ def main() -> int:
     parser.add_argument("extras", nargs="*", default=extras())
     parser.add_argument("--python", default=sys.executable, help="Python of the environments, as uv takes it")
     given = parser.parse_args()
+    if shutil.which("uv") is None:
+        parser.error("uv, which makes the environments, is not installed; install it with pip install uv")
     good = True
     with tempfile.TemporaryDirectory(prefix="streamvision-") as top:
         build = ["uv", "build", "--quiet", "--wheel", "--out-dir", top, str(ROOT)]

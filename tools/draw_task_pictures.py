@@ -57,11 +57,17 @@ def main() -> None:
     if CARS.exists():
         _save("motion", streamvision.stream(CARS, steps=MOTION, overlay=PLAIN), _large_objects)
     reading = {"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}
-    _save("text", streamvision.stream(drive, model=default_model_path(), second=[reading], overlay=PLAIN), _sure_texts)
+    _save(
+        "text",
+        streamvision.stream(drive, model=default_model_path(), secondary_models=[reading], overlay=PLAIN),
+        _sure_texts,
+    )
     if given.crops:
         naming = {"name": "sign", "model": str(given.crops), "min_side_px": 24}
         _save(
-            "crops", streamvision.stream(drive, model=default_model_path(), second=[naming], overlay=PLAIN), _sure_names
+            "crops",
+            streamvision.stream(drive, model=default_model_path(), secondary_models=[naming], overlay=PLAIN),
+            _sure_names,
         )
     with tempfile.TemporaryDirectory() as scratch:
         outlines = _outline_network(Path(scratch) / "outlines.onnx")
@@ -83,7 +89,9 @@ def main() -> None:
             )
     if given.people and given.landmarks:
         pose = {"name": "pose", "model": str(given.landmarks), "classes": ["person"], "margin": 0.15, "refresh": 1.02}
-        found = streamvision.stream(PEOPLE, model=given.people, classes=["person"], second=[pose], overlay=PLAIN)
+        found = streamvision.stream(
+            PEOPLE, model=given.people, classes=["person"], secondary_models=[pose], overlay=PLAIN
+        )
         _save("pose", found, _whole_skeletons)
 
 
