@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +37,7 @@ class ClassPlanes(Painting):
         """(H, W) class ids, of even sides as luma is."""
         self._class_id = 0
 
-    def paints(self, kind: str) -> None:
+    def paints(self, kind: str, identity: int = 0) -> None:
         """Take note of the class of what is painted from now on."""
         self._class_id = CLASS_IDS[kind]
 
@@ -82,3 +84,39 @@ class ClassPlanes(Painting):
         height, width = self.class_map.shape
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
         return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+class NumberPlanes(ClassPlanes):
+    """Keeps, for each pixel, which of some things covers it last.
+
+    Args:
+        width_px: of the frame.
+        height_px: of the frame.
+        number_by_identity: 1..254 of each thing; all others are 0.
+    """
+
+    def __init__(self, width_px: int, height_px: int, number_by_identity: Mapping[int, int]) -> None:
+        super().__init__(width_px, height_px)
+        self._number_by_identity = number_by_identity
+
+    def paints(self, kind: str, identity: int = 0) -> None:
+        """Take note of the thing that is painted from now on."""
+        self._class_id = self._number_by_identity.get(identity, 0)
+
+    def taken_off(self, box_xyxy_px: tuple[float, float, float, float] | None) -> int:
+        """Return how many pixels of the frame are painted around a box, and clear them."""
+        if box_xyxy_px is None:
+            return 0
+        (left, top), (right, bottom) = box_xyxy_px[:2], box_xyxy_px[2:]
+        bounds = self._inside((int(left) - 2, int(top) - 2), (int(right) + 3, int(bottom) + 3))
+        if bounds is None:
+            return 0
+        x0, y0, x1, y1 = bounds
+        count = int(np.count_nonzero(self.class_map[y0 : min(y1, self.height_px), x0 : min(x1, self.width_px)]))
+        self.class_map[y0:y1, x0:x1] = 0
+        return count
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return (N + 1,) how many pixels of the frame each number has."""
+        shown = self.class_map[: self.height_px, : self.width_px]
+        return np.bincount(shown.ravel(), minlength=len(self._number_by_identity) + 1)

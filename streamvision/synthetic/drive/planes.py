@@ -149,8 +149,8 @@ class Painting:
         u, v = cv2.split(self.chroma)
         return YuvPicture(self.luma[: self.height_px, : self.width_px].copy(), u, v, full_range=True)
 
-    def paints(self, kind: str) -> None:
-        """Take note of what is painted from now on; only the map of classes has use for it."""
+    def paints(self, kind: str, identity: int = 0) -> None:
+        """Take note of what is painted from now on; only maps of classes and of single things have use for it."""
 
     def polygon(self, points_px: ArrayLike, color: Yuv) -> None:
         """Fill a convex polygon, (N, 2) continuous pixel coordinates, with soft edges."""

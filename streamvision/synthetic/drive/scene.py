@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from streamvision.core.detections import Detections
 from streamvision.core.picture import YuvPicture
 from streamvision.synthetic.drive import painter
-from streamvision.synthetic.drive.class_planes import ClassPlanes
+from streamvision.synthetic.drive.class_planes import ClassPlanes, NumberPlanes
 from streamvision.synthetic.drive.effects import Lens
 from streamvision.synthetic.drive.ground import Ground
 from streamvision.synthetic.drive.planes import Painting
@@ -19,8 +20,9 @@ from streamvision.synthetic.drive.roadside import create_roadside
 from streamvision.synthetic.drive.signs import CLASS_NAMES
 from streamvision.synthetic.drive.sky import Backdrop
 from streamvision.synthetic.drive.truth import objects_in_view
-from streamvision.synthetic.drive.vehicles import Traffic, draw_vehicle
-from streamvision.synthetic.drive.view import LAP_M, Course, Moment, create_camera, moment_at
+from streamvision.synthetic.drive.vehicle_truth import VehicleInView, place_in_view
+from streamvision.synthetic.drive.vehicles import Traffic, Vehicle, draw_vehicle, painted_extent_px
+from streamvision.synthetic.drive.view import LAP_M, Camera, Course, Moment, create_camera, moment_at
 from streamvision.synthetic.drive.weather import MOODS
 
 _NEAREST_M = 1.2
@@ -75,13 +77,34 @@ class DriveScene:
         moment = self._moment(index)
         return objects_in_view(moment, self.roadside, self._traffic.at(moment.time_s, moment.s_m))
 
-    def picture_at(self, index: int, *, without: Sequence[int] = ()) -> YuvPicture:
-        """Paint a frame; ``without`` names identities that are left out, for checking boxes against pixels."""
+    def vehicles_at(self, index: int) -> tuple[VehicleInView, ...]:
+        """Return the vehicles that a frame shows, nearest first: those of which at least one pixel would be painted if
+        nothing stood before them."""
+        moment = self._moment(index)
+        vehicles = self._traffic.at(moment.time_s, moment.s_m)
+        placed = []
+        for vehicle, hidden_share in zip(vehicles, self._hidden_shares(moment, vehicles), strict=True):
+            if hidden_share is not None:
+                placed.append(place_in_view(moment.camera, vehicle, hidden_share=hidden_share))
+        return tuple(sorted(filter(None, placed), key=lambda vehicle: vehicle.distance_m))
+
+    def camera_at(self, index: int) -> Camera:
+        """Return the pinhole through which a frame is seen."""
+        return self._moment(index).camera
+
+    def picture_at(
+        self, index: int, *, without: Sequence[int] = (), without_vehicles: Sequence[int] = ()
+    ) -> YuvPicture:
+        """Paint a frame.
+
+        ``without`` names identities of signs and lights that are left out, ``without_vehicles`` those of vehicles, for
+        checking the truth against pixels.
+        """
         moment = self._moment(index)
         planes = self._planes
         self._backdrop.draw(planes, moment)
         self._ground.draw(planes, moment)
-        self._draw_things(planes, moment, without)
+        self._draw_things(planes, moment, without, without_vehicles)
         self._lens.draw(planes, index, moment.weather)
         return planes.to_picture()
 
@@ -95,7 +118,7 @@ class DriveScene:
         classes = ClassPlanes(self._width_px, self._height_px)
         self._backdrop.mark(classes, moment)
         self._ground.mark(classes, moment)
-        self._draw_things(classes, moment, ())
+        self._draw_things(classes, moment)
         self._lens.draw_bonnet(classes, moment.weather)
         return classes.class_map[: self._height_px, : self._width_px]
 
@@ -109,16 +132,44 @@ class DriveScene:
         time_s = self._start_s + index / self._fps
         return moment_at(self.course, time_s, width_px=self._width_px, height_px=self._height_px)
 
-    def _draw_things(self, planes: Painting, moment: Moment, without: Sequence[int]) -> None:
+    def _draw_things(
+        self,
+        planes: Painting,
+        moment: Moment,
+        without: Sequence[int] = (),
+        without_vehicles: Sequence[int] = (),
+        *,
+        within_m: float = math.inf,
+    ) -> None:
         """Paint all that stands and moves on the ground, the farthest first."""
         for marking in self.roadside.markings:
             painter.draw_marking(planes, moment, marking)
-        hidden = frozenset((identity - 1) % self.roadside.objects for identity in without)
-        for _, draw in sorted(self._in_view(planes, moment, hidden), key=lambda item: -item[0]):
-            draw()
+        left_out = frozenset((identity - 1) % self.roadside.objects for identity in without)
+        vehicles = self._traffic.at(moment.time_s, moment.s_m)
+        vehicles = [vehicle for vehicle in vehicles if vehicle.identity not in without_vehicles]
+        for z_m, draw in sorted(self._in_view(planes, moment, left_out, vehicles), key=lambda item: -item[0]):
+            if z_m <= within_m:
+                draw()
+
+    def _hidden_shares(self, moment: Moment, vehicles: Sequence[Vehicle]) -> list[float | None]:
+        """Return which share of each vehicle's pixels other things cover; ``None`` where it has none."""
+        if not vehicles:
+            return []
+        numbers = {vehicle.identity: number for number, vehicle in enumerate(vehicles, 1)}
+        planes = NumberPlanes(self._width_px, self._height_px, numbers)
+        alone = []
+        for vehicle in vehicles:
+            draw_vehicle(planes, moment, vehicle)
+            alone.append(planes.taken_off(painted_extent_px(moment.camera, vehicle)))
+        planes = NumberPlanes(self._width_px, self._height_px, numbers)
+        self._draw_things(planes, moment, within_m=max(vehicle.z_m for vehicle in vehicles))
+        planes.paints("ego")
+        self._lens.draw_bonnet(planes, moment.weather)
+        shown = planes.counts()[1:].tolist()
+        return [1 - left / full if full else None for left, full in zip(shown, alone, strict=True)]
 
     def _in_view(
-        self, planes: Painting, moment: Moment, hidden: frozenset[int]
+        self, planes: Painting, moment: Moment, hidden: frozenset[int], vehicles: Sequence[Vehicle]
     ) -> list[tuple[float, Callable[[], None]]]:
         """Return what is to be painted, with its distance."""
         items: list[tuple[float, Callable[[], None]]] = []
@@ -141,7 +192,7 @@ class DriveScene:
             z_m = number * _DELINEATOR_PITCH_M - moment.s_m
             add(z_m, painter.draw_delineator, _DELINEATOR_X_M, z_m)
             add(z_m, painter.draw_delineator, -_DELINEATOR_X_M, z_m)
-        for vehicle in self._traffic.at(moment.time_s, moment.s_m):
+        for vehicle in vehicles:
             add(vehicle.z_m, draw_vehicle, vehicle)
         return items
 

@@ -77,7 +77,7 @@ def _obstacles(moment: Moment, roadside: Roadside, vehicles: Sequence[Vehicle]) 
 
     for vehicle in vehicles:
         body = body_of(vehicle.model)
-        half_m, far_m = 0.47 * body.width_m, vehicle.z_m + body.length_m
+        half_m, far_m = 0.47 * body.width_m, vehicle.z_m + math.cos(vehicle.yaw_rad) * body.length_m
         far_x_m = vehicle.x_m + math.sin(vehicle.yaw_rad) * body.length_m
         begin = len(boxes)
         for x_m, z_m in ((vehicle.x_m, max(vehicle.z_m, 2 * _NEAREST_M)), (far_x_m, far_m)):
