@@ -72,7 +72,7 @@ test)
   "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,ncnn,mqtt,notify,onvif,postgres,tls]' --group test --group lint --group deploy --group sbom
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
-  "${pip[@]}" -e '.[export,tune]'
+  "${pip[@]}" -e '.[export,tune,drive]'
   # A package whose OCR models the second stage reads text with; it is never imported, so it needs none of what it asks for.
   "${pip[@]}" --no-deps 'rapidocr-onnxruntime==1.4.4'
   # A virtual ONVIF camera; it asks for opencv-python, and has what it needs of that here.

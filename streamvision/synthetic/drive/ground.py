@@ -37,14 +37,18 @@ _ASPHALT, _GRAVEL, _GRASS, _STRAW, _PAINT = (
 
 
 class Ground:
-    """The atlas of one drive, and the rows of one picture size."""
+    """The atlas of one drive, and the rows of one picture size.
 
-    def __init__(self, rng: np.random.Generator, width_px: int, focal_px: float) -> None:
+    ``sideways_m`` is how far the camera may leave the middle of its lane.
+    """
+
+    def __init__(self, rng: np.random.Generator, width_px: int, focal_px: float, *, sideways_m: float = 0.0) -> None:
         state = int(rng.integers(1 << 32))
         meadow_map = _meadow_map(rng)
         self._ends_m, self._texel_z_m = np.array(_BANDS_M).T
         reach_m = np.minimum(self._ends_m, 240.0)
         half_extent_m = reach_m * (0.62 * width_px / focal_px) + np.minimum(reach_m**2 / 500, 12.0) + 0.6
+        half_extent_m = half_extent_m + sideways_m
         self._texel_x_m = 2 * half_extent_m / _COLUMNS
         lumas, chromas = [], []
         for texel_x_m, texel_z_m in zip(self._texel_x_m.tolist(), self._texel_z_m.tolist(), strict=True):
@@ -98,7 +102,7 @@ class Ground:
 
     def _middle_m(self, moment: Moment, z_m: F64) -> F64:
         """Return where the middle of the road lies, right of the camera, at distances."""
-        return moment.course.middle_x_m(moment.s_m, np.minimum(z_m, 320.0))
+        return moment.middle_x_m(np.minimum(z_m, 320.0))
 
     def _fine_rows(self, camera: Camera, rows: int, first: int) -> int:
         """Return how many rows are so far away that their texels are finer than pixels; an even number."""

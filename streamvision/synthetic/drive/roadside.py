@@ -246,7 +246,7 @@ def faces_of(moment: Moment, pole: Pole) -> list[SeenFace]:
     turn_rad = moment.turn_rad(z_m)
     seen = []
     for mounted in pole.mounted:
-        face = mounted.face or signs.traffic_light(_lamp_shown(z_m))
+        face = mounted.face or signs.traffic_light(_lamp_shown(moment, pole, z_m))
         angle = turn_rad + mounted.yaw_rad
         half_x, half_z = face.width_m / 2 * math.cos(angle), -face.width_m / 2 * math.sin(angle)
         x_m = pole_x_m + mounted.x_m + half_x * _RIGHT
@@ -256,8 +256,24 @@ def faces_of(moment: Moment, pole: Pole) -> list[SeenFace]:
     return seen
 
 
-def _lamp_shown(distance_m: float) -> signs.Lamp:
-    """Return what a traffic light shows to a car at a distance: red from afar, green in time."""
+def lamp_at(light_s_m: float, time_s: float) -> signs.Lamp:
+    """Return what the traffic light at a place of the lap shows where lights change by time."""
+    phase_s = (time_s + light_s_m) % sum(lasts_s for _, lasts_s in _PROGRAM)
+    for lamp, lasts_s in _PROGRAM:
+        if phase_s < lasts_s:
+            return lamp
+        phase_s -= lasts_s
+    return "red"
+
+
+_PROGRAM: tuple[tuple[signs.Lamp, float], ...] = (("green", 11.0), ("amber", 3.0), ("red", 7.0), ("red+amber", 1.0))
+"""What lights show one after the other, and for how many seconds."""
+
+
+def _lamp_shown(moment: Moment, pole: Pole, distance_m: float) -> signs.Lamp:
+    """Return what a light shows: red from afar and green in time, or what its program says."""
+    if moment.lights_s is not None:
+        return lamp_at(pole.s_m, moment.lights_s)
     if distance_m > 38:
         return "red"
     return "red+amber" if distance_m > 30 else "green"

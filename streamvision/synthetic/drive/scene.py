@@ -38,9 +38,20 @@ class DriveScene:
     names = CLASS_NAMES
 
     def __init__(
-        self, width_px: int, height_px: int, fps: float, seed: int, *, start_s: float = 0.0, traffic: int = 0
+        self,
+        width_px: int,
+        height_px: int,
+        fps: float,
+        seed: int,
+        *,
+        start_s: float = 0.0,
+        traffic: int = 0,
+        sideways_m: float = 0.0,
     ) -> None:
-        """``start_s`` is the drive's time at frame 0; another number of ``traffic`` brings other vehicles."""
+        """``start_s`` is the drive's time at frame 0; another number of ``traffic`` brings other vehicles.
+
+        ``sideways_m`` is how far the car may leave the middle of its lane; the film's own never does.
+        """
         streams = [np.random.default_rng((seed, part)) for part in range(6)]
         if traffic:
             streams[2] = np.random.default_rng((seed, 2, traffic))
@@ -50,7 +61,7 @@ class DriveScene:
         self.course = Course(streams[1], self.roadside.slow_zones)
         """The road and the speeds."""
         self._traffic = Traffic(streams[2], self.course)
-        self._ground = Ground(streams[3], width_px, focal_px)
+        self._ground = Ground(streams[3], width_px, focal_px, sideways_m=sideways_m)
         self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
         self._lens = Lens(streams[5], width_px, height_px)
         self._planes = Painting(width_px, height_px)

@@ -122,6 +122,11 @@ class Course:
         heading: F64 = -(np.cos(self._angle(s_m)) * (self._curvature_per_m / self._wave_per_m)).sum(axis=-1)
         return heading
 
+    def curvature_per_m(self, s_m: ArrayLike) -> F64:
+        """Return how fast the direction turns along the way, in radians a metre, positive to the right."""
+        curvature: F64 = (np.sin(self._angle(s_m)) * self._curvature_per_m).sum(axis=-1)
+        return curvature
+
     def _displacement_m(self, s_m: ArrayLike) -> F64:
         displacement: F64 = -(np.sin(self._angle(s_m)) * (self._curvature_per_m / self._wave_per_m**2)).sum(axis=-1)
         return displacement
@@ -154,11 +159,22 @@ class Moment:
     """The light."""
     course: Course
     """The road."""
+    offset_m: float = 0.0
+    """How far right of the middle of its lane the camera is."""
+    yaw_rad: float = 0.0
+    """How far right of the road's direction the camera looks; small, as the road's own turns are."""
+    lights_s: float | None = None
+    """Time by which traffic lights change; ``None``: they change as they are approached."""
 
     @cached_property
     def heading_rad(self) -> float:
-        """Direction of the road at the camera."""
-        return float(self.course.heading_rad(self.s_m))
+        """Direction in which the camera looks."""
+        return float(self.course.heading_rad(self.s_m)) + self.yaw_rad
+
+    def middle_x_m(self, z_m: ArrayLike) -> F64:
+        """Return where the middle of the road lies, right of the camera, at distances ahead."""
+        beside_m: F64 = self.offset_m + self.yaw_rad * np.asarray(z_m, np.float64)
+        return self.course.middle_x_m(self.s_m, z_m) - beside_m
 
     def ahead_m(self, place_m: float) -> float:
         """Return how far ahead the next passage of a place of the lap is; a little behind is negative."""
@@ -166,15 +182,15 @@ class Moment:
 
     def road_to_camera_m(self, road_x_m: float, z_m: float) -> float:
         """Return the place right of the camera of something beside the road."""
-        return _between(self._middle_x_m, z_m) + road_x_m
+        return _between(self._middle_table_m, z_m) + road_x_m
 
     def turn_rad(self, z_m: float) -> float:
         """Return how the road's direction there differs from the camera's."""
         return _between(self._turn_rad, z_m)
 
     @cached_property
-    def _middle_x_m(self) -> list[float]:
-        return self.course.middle_x_m(self.s_m, _TABLE_M).tolist()  # type: ignore[no-any-return]
+    def _middle_table_m(self) -> list[float]:
+        return self.middle_x_m(_TABLE_M).tolist()  # type: ignore[no-any-return]
 
     @cached_property
     def _turn_rad(self) -> list[float]:

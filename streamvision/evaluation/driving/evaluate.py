@@ -1,0 +1,156 @@
+"""Lets drivers drive, and counts: seconds in lane, limits, rules, collisions, distance from the middle of the lane."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from streamvision.core.picture import Picture
+from streamvision.evaluation.driving.drivers import Driver
+from streamvision.synthetic.driving import DrivenScene, DrivenWorld, WorldOptions
+from streamvision.synthetic.driving.world import IN_LANE_M, Ended
+
+LIMIT_TOLERANCE_M_S = 0.5
+"""Less than 2 km/h above the limit is within it, as speedometers go."""
+PICTURE_PX = (320, 180)
+BESIDE_M = 0.3
+"""Drives begin this far beside the middle of the lane, so that nobody who holds the wheel still looks good."""
+
+
+@dataclass(frozen=True)
+class DriveFigures:
+    """How one drive went."""
+
+    seed: int
+    """Of the road."""
+    driven_s: float
+    """Until the drive was over, or the car had left its lane or hit another."""
+    in_lane_s: float
+    """Of them, with the whole car between the lines."""
+    within_limit_share: float
+    """Of them, with no more than the limit and :data:`LIMIT_TOLERANCE_M_S`, 0..1."""
+    mean_offset_m: float
+    """Mean distance from the middle of the lane."""
+    driven_m: float
+    """Way."""
+    rules_met: int
+    """Stop signs and traffic lights that were passed."""
+    rules_kept: int
+    """Of them, those that were kept."""
+    collisions: int
+    """0 or 1."""
+    ended: Ended | None
+    """Why the drive was over before its time."""
+
+
+@dataclass(frozen=True)
+class DrivingEvaluation:
+    """How one driver drives on several roads."""
+
+    driver: str
+    """Who."""
+    seconds: float
+    """How long each drive was to take."""
+    drives: tuple[DriveFigures, ...]
+    """One a road."""
+
+    @property
+    def rules_kept_share(self) -> float | None:
+        """Of all rules that were met, those that were kept, 0..1; ``None`` where none was met."""
+        met = sum(drive.rules_met for drive in self.drives)
+        return sum(drive.rules_kept for drive in self.drives) / met if met else None
+
+    def mean_and_spread(self, figure: str) -> tuple[float, float]:
+        """Return the mean of a figure over the roads, and its standard deviation (0 for one road)."""
+        values = [float(getattr(drive, figure)) for drive in self.drives]
+        return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        numbers = [
+            field.name
+            for field in fields(DriveFigures)
+            if field.name not in ("seed", "ended", "rules_met", "rules_kept")
+        ]
+        means = {name: dict(zip(("mean", "spread"), self.mean_and_spread(name), strict=True)) for name in numbers}
+        return {
+            "driver": self.driver,
+            "seconds": self.seconds,
+            "rules_kept_share": self.rules_kept_share,
+            **means,
+            "drives": [{field.name: getattr(drive, field.name) for field in fields(drive)} for drive in self.drives],
+        }
+
+
+def evaluate_driver(
+    name: str,
+    driver: Driver,
+    *,
+    seeds: Sequence[int],
+    seconds: float = 60.0,
+    picture_px: tuple[int, int] = PICTURE_PX,
+    progress: Callable[[str, int, int], object] = lambda words, done, total: None,
+) -> DrivingEvaluation:
+    """Let a driver drive once on the road of each seed."""
+    drives = []
+    for number, seed in enumerate(seeds, 1):
+        drives.append(drive_once(driver, WorldOptions(seed=seed), seconds=seconds, picture_px=picture_px))
+        progress(f"drives of {name}", number, len(seeds))
+    return DrivingEvaluation(name, seconds, tuple(drives))
+
+
+def drive_once(
+    driver: Driver, options: WorldOptions, *, seconds: float, picture_px: tuple[int, int] = PICTURE_PX
+) -> DriveFigures:
+    """Let a driver drive until its time is over, the car has left its lane, or hits another.
+
+    Args:
+        driver: who drives.
+        options: the road.
+        seconds: how long.
+        picture_px: width and height of the frames that the driver may look at.
+    """
+    world = DrivenWorld(options)
+    world.reset(offset_m=BESIDE_M if options.seed % 2 else -BESIDE_M)
+    scene: list[DrivenScene] = []
+    steps = round(seconds / options.step_s)
+    begin_m = world.car.s_m
+    in_lane = within = done = met = kept = 0
+    beside_m = 0.0
+    ended: Ended | None = None
+    driver.begin()
+    for index in range(steps):
+        painted: list[Picture] = []
+
+        def picture(index: int = index, painted: list[Picture] = painted) -> Picture:
+            if not scene:
+                scene.append(DrivenScene(world, *picture_px))
+            if not painted:
+                painted.append(scene[0].picture_at(index))
+            return painted[0]
+
+        situation = world.situation()
+        step = world.step(driver.command(situation, picture))
+        done += 1
+        in_lane += abs(world.car.offset_m) <= IN_LANE_M
+        within += world.car.speed_m_s <= world.rules.limit_m_s(world.car.s_m) + LIMIT_TOLERANCE_M_S
+        beside_m += abs(world.car.offset_m)
+        met += len(step.rules)
+        kept += sum(was_kept for _, was_kept in step.rules)
+        ended = step.ended
+        if ended is not None:
+            break
+    return DriveFigures(
+        seed=options.seed,
+        driven_s=round(done * options.step_s, 3),
+        in_lane_s=round(in_lane * options.step_s, 3),
+        within_limit_share=within / done,
+        mean_offset_m=beside_m / done,
+        driven_m=world.car.s_m - begin_m,
+        rules_met=met,
+        rules_kept=kept,
+        collisions=int(ended == "collision"),
+        ended=ended,
+    )

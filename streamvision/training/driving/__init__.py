@@ -1,0 +1,1 @@
+"""Learning to drive: the drawn drive as an environment of gymnasium, and PPO in it."""

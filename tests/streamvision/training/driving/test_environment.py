@@ -1,0 +1,64 @@
+"""The drive as an environment: what gymnasium and stable-baselines3 ask of one, rewards, observations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+gymnasium = pytest.importorskip("gymnasium")
+
+from streamvision.training.driving.environment import (  # noqa: E402
+    DriveEnv,
+    DriveOptions,
+    seen_vector,
+    true_values,
+    wanted_speed_m_s,
+)
+
+pytestmark = pytest.mark.reference
+
+
+@pytest.mark.parametrize("observation", ["vector", "frame"])
+@pytest.mark.filterwarnings("ignore:.*alternative render modes.*")
+def test_it_is_an_environment_by_gymnasium_s_and_stable_baselines3_s_checks(observation: str) -> None:
+    from gymnasium.utils.env_checker import check_env
+
+    options = DriveOptions(seeds=(3,), observation=observation)  # type: ignore[arg-type]
+    check_env(DriveEnv(options), skip_render_check=True)
+    pytest.importorskip("stable_baselines3.common.env_checker").check_env(DriveEnv(options))
+
+
+def test_one_who_steers_onto_the_lane_earns_more_than_one_who_does_not() -> None:
+    earned = {}
+    for driver in ("steers", "holds still"):
+        env = DriveEnv(DriveOptions(seeds=(3,), seconds=10))
+        vector, _ = env.reset(seed=1)
+        total, over = 0.0, False
+        while not over:
+            steering = 3.0 * float(vector[0]) if driver == "steers" else 0.0
+            action = np.array([np.clip(steering, -1, 1), vector[2] * 2 - 1], np.float32)
+            vector, reward, ended, truncated, _ = env.step(np.clip(action, -1, 1))
+            total, over = total + reward, ended or truncated
+        earned[driver] = total
+    assert earned["steers"] > earned["holds still"] + 20
+
+
+def test_the_vector_is_the_truth_and_noise_is_as_large_as_asked() -> None:
+    quiet = DriveEnv(DriveOptions(seeds=(3,)))
+    noisy = DriveEnv(DriveOptions(seeds=(3,), noise=0.1))
+    drawn = np.array([noisy.reset(seed=seed)[0] - quiet.reset(seed=seed)[0] for seed in range(150)])
+    assert np.allclose(quiet.reset(seed=5)[0], seen_vector(true_values(quiet._world.situation())))
+    assert drawn.std(axis=0) == pytest.approx(0.1, rel=0.3)
+
+
+def test_a_frame_is_what_the_car_sees() -> None:
+    env = DriveEnv(DriveOptions(seeds=(3,), observation="frame"), render_mode="rgb_array")
+    frame, _ = env.reset(seed=1)
+    assert frame.shape == (54, 96, 3)
+    assert env.render().shape == (360, 640, 3)
+    moved, *_ = env.step(np.array([1.0, 1.0], np.float32))
+    assert (moved != frame).any()
+
+
+def test_wanted_speeds_reach_from_standing_to_the_fastest() -> None:
+    assert [wanted_speed_m_s(action) for action in (-3.0, -1.0, 0.0, 1.0)] == [0.0, 0.0, 10.0, 20.0]
