@@ -9,14 +9,16 @@ from typing import Any
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.other_classifiers import is_other_classifier
+from streamvision.checkpoints.scene_networks import TORCHVISION, is_scene_network
 from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.models import model_file
 
 ACCEPTED = (
-    "an ultralytics checkpoint (.pt), the name of a model of torchvision, timm (timm/NAME) or YOLOX with --weights "
-    "FILE, the best.pt of a run of 'streamvision train', or an .onnx file"
+    "an ultralytics checkpoint (.pt), the name of a model of torchvision, timm (timm/NAME), "
+    "segmentation-models-pytorch (smp/FAMILY@ENCODER) or YOLOX with --weights FILE, the best.pt of a run of "
+    "'streamvision train', or an .onnx file"
 )
 
 
@@ -80,6 +82,12 @@ def open_source(
         return YoloxSource.of_name(
             str(model), weights=weights, seed=random_weights, names=given, size_px=size_px, trusted=trust_checkpoint
         )
+    if is_scene_network(str(model)) and str(model) not in TORCHVISION and not path.is_file():
+        from streamvision.checkpoints.scenes import SceneSource
+
+        return SceneSource.of_name(
+            str(model), weights=weights, seed=random_weights, names=given, size_px=size_px, trusted=trust_checkpoint
+        )
     if (is_other_classifier(str(model)) and not path.is_file()) or (path.suffix == "" and not path.exists()):
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.torchvision_build import build_named
@@ -105,13 +113,15 @@ def _of_run(
     trusted: bool,
 ) -> Source:
     """Open what a run of ``streamvision train`` left, by the architecture that it names."""
-    from streamvision.checkpoints import unet
     from streamvision.checkpoints.torchvision import TorchvisionSource
     from streamvision.checkpoints.yolox import YoloxSource
 
-    own = {unet.ARCHITECTURE: unet.UnetSource.of_run, **dict.fromkeys(SCALES, YoloxSource.of_run)}
-    if (of_run := own.get(stored["architecture"])) is not None:
-        return of_run(stored, path=path, names=names, size_px=size_px)
+    if is_scene_network(str(stored["architecture"])):
+        from streamvision.checkpoints.scenes import SceneSource
+
+        return SceneSource.of_run(stored, path=path, names=names, size_px=size_px)
+    if stored["architecture"] in SCALES:
+        return YoloxSource.of_run(stored, path=path, names=names, size_px=size_px)
     return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
 
 

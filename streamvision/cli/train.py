@@ -82,7 +82,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a model on labelled pictures: objects, scenes (unet) or classes of whole pictures.
+    """Train a model on labelled pictures: objects, scenes (unet, smp/...) or classes of whole pictures.
 
     Nothing is downloaded: weights to begin from are files that you give.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.other_classifiers import is_other_classifier
+from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.training.model_names import DETECTORS, classifiers
@@ -40,7 +41,7 @@ class Trainer:
     """What it knows of :data:`SETTINGS`."""
 
 
-def _unet() -> Parts:
+def _scenes() -> Parts:
     from streamvision.training.data import prepare_regions
     from streamvision.training.semantic_run import SemanticRun
 
@@ -71,7 +72,14 @@ def _yolox() -> Parts:
 _OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix")
 _OF_CLASSES = ("balance: class-weights", "dropout")
 TRAINERS: tuple[Trainer, ...] = (
-    Trainer("unet", "unet", "semantic", f"{_YOURS}.", _unet, frozenset(("label_smoothing", "unfreeze_lr"))),
+    Trainer(
+        "scenes",  # ours, torchvision's, those of segmentation-models-pytorch
+        "networks for scenes",
+        "semantic",
+        f"{_YOURS} (torchvision is BSD-3-Clause, segmentation-models-pytorch MIT).",
+        _scenes,
+        frozenset(("label_smoothing", "unfreeze_lr")),
+    ),
     Trainer(
         "classifier",  # ours, torchvision's, timm's, the user's
         "classifiers",
@@ -133,8 +141,8 @@ def trainer_of(model: str) -> Trainer:
 
 
 def _name_of(model: str) -> str:
-    if model == "unet":
-        return "unet"
+    if is_scene_network(model):
+        return "scenes"
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:

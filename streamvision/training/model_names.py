@@ -12,6 +12,8 @@ import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.other_classifiers import SMALL
+from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
+from streamvision.checkpoints.scene_networks import UNET
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
@@ -31,15 +33,15 @@ RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
-    "Trained are unet, YOLOX (yolox_nano, yolox_s), classifiers (lenet, small_xception, torchvision's resnet18, "
-    "timm/NAME, your package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large), and "
+    "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), YOLOX "
+    "(yolox_nano, yolox_s), classifiers (lenet, small_xception, torchvision's resnet18, timm/NAME, your "
+    "package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large), and "
     "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
     ("mask", "yolo11n-seg.yaml finds masks"),
     ("keypoint", "yolo11n-pose.yaml finds keypoints"),
     ("ssd300", "ssdlite320_mobilenet_v3_large is the SSD that is"),
-    ("", "unet is what learns scenes"),
 )
 """By how the name of a torchvision model begins that is not trained here: what is trained for the same purpose."""
 _TEXT_HEADS = ("World", "YOLOE")
@@ -84,7 +86,9 @@ def refuse_missing(model: str) -> ConfigError:
             f"of an architecture. {_KINDS}"
         )
     if suffix in TENSOR_FILES:
-        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *DETECTORS]) or ["NAME"]
+        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *DETECTORS, *SCENES]) or [
+            "NAME"
+        ]
         return ConfigError(
             f"{model} would be weights without their architecture; give its name too, as in --model {near[0]} "
             f"--weights {model}"
@@ -116,7 +120,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
             f"{absent} (ultralytics' own are at {RELEASES}), give another with --model, or begin from nothing with "
             f"--model {path.stem}.yaml"
         )
-    if path.stem in {*SCALES, *classifiers(), *DETECTORS}:
+    if path.stem in {*SCALES, *classifiers(), *DETECTORS, *SCENES}:
         return ConfigError(f"{absent}, or begin from nothing with --model {path.stem}")
     return ConfigError(f"{absent}, or begin from nothing with the name of an architecture. {_KINDS}")
 
@@ -124,12 +128,12 @@ def _missing_checkpoint(path: Path) -> ConfigError:
 def _unknown_name(model: str, path: Path) -> ConfigError:
     from torchvision import models
 
-    if model in models.list_models(module=models.detection) or model in models.list_models(module=models.segmentation):
+    if model in models.list_models(module=models.detection):
         instead = next(words for beginning, words in _INSTEAD if model.startswith(beginning))
         return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = ["unet", *SCALES, *classifiers(), *DETECTORS]
+    own = [UNET, *SCENES, *SCALES, *classifiers(), *DETECTORS]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -88,8 +88,8 @@ class Recipe(Section):
     """One training run, in words that do not depend on the trainer."""
 
     data: Path = Field(
-        description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
-        "for classifiers one with a folder for each class, or a CSV table (filename,class)."
+        description="Folder of labelled pictures in any format, or a data.yaml; for scenes one with images/ and "
+        "masks/, for classifiers one with a folder for each class, or a CSV table (filename,class)."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -101,8 +101,8 @@ class Recipe(Section):
         None, description="split.json of an earlier run: what it held out stays held out; default: that of --model's."
     )
     model: str = Field(
-        description="Weights to begin from (.pt), or the name of an architecture: unet, yolox_nano (tiny, s, m, l), a "
-        "detector or classifier of torchvision, a small classifier (lenet, small_xception), timm/NAME, or your own "
+        description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, yolox_nano "
+        "(tiny, s, m, l), one of torchvision's, a small classifier (lenet, small_xception), timm/NAME, or your own "
         "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
@@ -142,7 +142,10 @@ class Recipe(Section):
         "(YOLOX); default: 2. With a rate that stays high (final_lr: 1), longer averages find more.",
     )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=0.5, description="Share of certainty that classifiers and unet give to all classes alike."
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="Share of certainty that classifiers and networks for scenes give to all classes alike.",
     )
     dropout: float | None = Field(
         None,

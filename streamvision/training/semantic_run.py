@@ -1,4 +1,4 @@
-"""Trains our U-Net to give the class of every pixel.
+"""Trains networks to give the class of every pixel.
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
@@ -10,39 +10,51 @@ from typing import Any
 
 import torch
 
+from streamvision.checkpoints.scene_networks import logits_of, scene_network
+from streamvision.checkpoints.scenes import SceneSource
 from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.checkpoints.unet import STRIDE_PX, UNet, UnetSource
 from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.class_labels import UNKNOWN
 from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model import Model
 from streamvision.training.batches import RegionSamples
-from streamvision.training.torch_run import TorchRun
+from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
 
 class SemanticRun(TorchRun):
-    """One run of a U-Net. ``freeze`` counts its levels down."""
+    """One run of a network for scenes. ``freeze`` counts its layers down, those of its encoder where it has one."""
 
     task = "semantic"
     figure = "mean_iou"
 
     def _read_samples(self) -> RegionSamples:
-        return RegionSamples(self._data.train, side_px=self._recipe.imgsz, stride_px=STRIDE_PX)
+        self._described = scene_network(self._recipe.model)
+        return RegionSamples(self._data.train, side_px=self._recipe.imgsz, stride_px=self._described.stride_px)
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
-        network = UNet(len(self._data.names))
-        beginning = self._begin(network, weights, head=("last.weight", "last.bias"))
+        network = self._described.create(len(self._data.names))
+        beginning = self._begin(network, weights, head=self._described.class_tensors(), part=self._described.encoder)
+        forget_statistics_soon(network)
+        if self._described.mean is not None and self._described.std is not None:
+            self._mean, self._std = (
+                torch.tensor(each, device=self._device)[:, None, None]
+                for each in (self._described.mean, self._described.std)
+            )
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 
     def _blocks(self) -> list[Any]:
-        return list(self._model.down)
+        if self._described.encoder is None:
+            return list(self._model.down)
+        return [block for _, block in flattened(getattr(self._model, self._described.encoder))]
 
     def _loss(self, batch: Any) -> Any:
         pictures, classes = (tensor.to(self._device) for tensor in batch)
+        if self._described.mean is not None:
+            pictures = (pictures - self._mean) / self._std
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            logits = self._model(pictures.contiguous(memory_format=torch.channels_last))
+            logits = logits_of(self._model(pictures.contiguous(memory_format=torch.channels_last)))
         logits = logits.float()
         cross_entropy = torch.nn.functional.cross_entropy(
             logits, classes, ignore_index=UNKNOWN, label_smoothing=self._recipe.label_smoothing
@@ -50,7 +62,8 @@ class SemanticRun(TorchRun):
         return cross_entropy + dice_loss(logits, classes)
 
     def _validate(self) -> dict[str, float]:
-        source = UnetSource(
+        source = SceneSource(
+            self._described,
             self._model,
             path=self._folder.last,
             names=self._data.names,

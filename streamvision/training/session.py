@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.checkpoint_file import TRUST_OPTION, UntrustedError
 from streamvision.checkpoints.other_classifiers import is_user_code
+from streamvision.checkpoints.scene_networks import scene_network
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
@@ -265,6 +266,8 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     torch = import_torch()
     check_settings(recipe, trainer)
     torch_device(torch, recipe.device)
+    if trainer.name == "scenes":
+        scene_network(recipe.model)
     if task != "classify":
         return recipe
     from streamvision.checkpoints.torchvision_build import published_side_px

@@ -33,6 +33,8 @@ from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
 
 LARGEST_GRADIENT = 10.0
+LEAST_MOMENTUM = 0.1
+"""Share of a batch in the running statistics, torch's own default."""
 
 
 class TorchRun(ABC):
@@ -100,9 +102,10 @@ class TorchRun(ABC):
     def _blocks(self) -> list[Any]:
         """Return what ``freeze`` counts, from the picture on."""
 
-    def _begin(self, network: Any, weights: Path | None, *, head: Collection[str]) -> str:
+    def _begin(self, network: Any, weights: Path | None, *, head: Collection[str], part: str | None = None) -> str:
         """Load the weights that the recipe names; see :func:`begin_from`. Classes of the same name go on."""
-        said = begin_from(network, weights, head=head, partial=self._recipe.partial_weights, trusted=self._trusted)
+        partial, trusted = self._recipe.partial_weights, self._trusted
+        said = begin_from(network, weights, head=head, part=part, partial=partial, trusted=trusted)
         return said if weights is None else said + self._carry_classes(network, weights, head=head)
 
     def _carry_classes(self, network: Any, weights: Path, *, head: Collection[str]) -> str:
@@ -247,7 +250,13 @@ class TorchRun(ABC):
 
 
 def begin_from(
-    model: Any, weights: Path | None, *, head: Collection[str], partial: bool = False, trusted: bool = False
+    model: Any,
+    weights: Path | None,
+    *,
+    head: Collection[str],
+    part: str | None = None,
+    partial: bool = False,
+    trusted: bool = False,
 ) -> str:
     """Load the tensors of a file that fit, by name and shape, and return how the network begins, in words.
 
@@ -255,6 +264,8 @@ def begin_from(
         model: the network.
         weights: the file; ``None`` to begin from nothing.
         head: names of the tensors that differ with the number of classes; those that do not fit begin from nothing.
+        part: attribute of the network whose own weights the file may hold alone, such as an encoder's; what is outside
+            of it then begins from nothing.
         partial: whether others may do so, too.
         trusted: whether the file may run its author's code.
 
@@ -270,11 +281,27 @@ def begin_from(
             "(https://docs.pytorch.org/vision/stable/models.html lists them), or leave --weights out"
         )
     stored = read_tensors(weights, trusted=trusted)
-    fitting, in_words = fitting_tensors(
-        model.state_dict(), stored, in_head=head.__contains__, partial=partial, name=str(weights)
-    )
+    own, alone = model.state_dict(), False
+    if part is not None and not any(key in own for key in stored):
+        stored, alone = {f"{part}.{key}": tensor for key, tensor in stored.items()}, True
+
+    def in_head(key: str) -> bool:
+        return not key.startswith(f"{part}.") if alone else key in head
+
+    fitting, in_words = fitting_tensors(own, stored, in_head=in_head, partial=partial, name=str(weights))
     model.load_state_dict(fitting, strict=False)
-    return f"began from {weights.name} ({in_words})"
+    return f"began from {weights.name} ({in_words}{f', of its {part}' if alone else ''})"
+
+
+def forget_statistics_soon(network: Any) -> None:
+    """Let batch normalisation follow the pictures as fast as torch's own default does.
+
+    MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those of its
+    beginning.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.momentum is not None:
+            module.momentum = max(module.momentum, LEAST_MOMENTUM)
 
 
 def set_frozen(blocks: Sequence[Any], layers: int) -> None:

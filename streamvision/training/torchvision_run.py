@@ -33,10 +33,7 @@ from streamvision.evaluation.predictions import Predictions
 from streamvision.inference.model import Model
 from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
 from streamvision.training.class_loss import class_weights
-from streamvision.training.torch_run import TorchRun, flattened
-
-LEAST_MOMENTUM = 0.1
-"""Share of a batch in the running statistics, torch's own default."""
+from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
 
 class DetectorRun(TorchRun):
@@ -93,11 +90,7 @@ class ClassifierRun(TorchRun):
         network = build_classifier(self._recipe.model, classes=len(self._data.names), side_px=self._recipe.imgsz)
         own = class_tensors(self._recipe.model)
         beginning = self._begin(network, weights, head=own)
-        for module in network.modules():
-            if isinstance(module, torch.nn.BatchNorm2d) and module.momentum is not None:
-                # MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those
-                # of its beginning.
-                module.momentum = max(module.momentum, LEAST_MOMENTUM)
+        forget_statistics_soon(network)
         counts = [self._data.learnt[class_id] for class_id in range(len(self._data.names))]
         weighted = self._recipe.balance == "class-weights"
         self._class_weights = torch.tensor(class_weights(counts), device=self._device) if weighted else None

@@ -17,7 +17,9 @@ BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
 @pytest.mark.parametrize(
     ("model", "family"),
     [
-        ("unet", "unet"),
+        ("unet", "scenes"),
+        ("smp/deeplabv3plus@mobilenet_v2", "scenes"),
+        ("deeplabv3_resnet50", "scenes"),
         ("ssdlite320_mobilenet_v3_large", "detector"),
         ("yolox_nano", "yolox"),
         ("yolov8n.pt", "ultralytics"),
@@ -34,7 +36,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     pytest.importorskip("torchvision")
     monkeypatch.chdir(tmp_path)
     assert trainer_of("resnet18").name == "classifier"
-    assert trainer_of("deeplabv3_resnet50").name == "ultralytics"  # not trained here: its absence will be said
+    assert trainer_of("keypointrcnn_resnet50_fpn").name == "ultralytics"  # not trained here: its absence will be said
     Path("resnet18.pt").touch()
     assert trainer_of("resnet18").name == "ultralytics"
 
@@ -42,18 +44,18 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
 @pytest.mark.parametrize(
     ("family", "given", "said"),
     [
-        ("unet", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
+        ("scenes", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
         ("classifier", {"format": "coco"}, "format works with torchvision's detectors, YOLOX and ultralytics models"),
         (
-            "unet",
+            "scenes",
             {"balance": "class-weights"},
             "class-weights works with classifiers and ultralytics models only",
         ),
-        ("unet", {"augment": {"mixup": 0.2}}, "mixup works with"),
+        ("scenes", {"augment": {"mixup": 0.2}}, "mixup works with"),
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
         ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),
-        ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and classifiers only"),
+        ("detector", {"label_smoothing": 0.1}, "label_smoothing works with networks for scenes and classifiers only"),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],
 )
@@ -64,7 +66,7 @@ def test_a_setting_without_effect_is_refused(family: str, given: dict[str, Any],
     check_settings(load_recipe(None, {"data": ".", "model": "m.pt"}), BY_NAME[family])
 
 
-@pytest.mark.parametrize("family", ["unet", "classifier", "detector"])
+@pytest.mark.parametrize("family", ["scenes", "classifier", "detector"])
 def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family: str) -> None:
     alone = load_recipe(None, {"data": ".", "model": "m.pt", "batch": 1})
     with pytest.raises(ConfigError, match="give --batch 2 or more"):
@@ -75,7 +77,7 @@ def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family:
 @pytest.mark.parametrize("name", ["train-semantic", "train-classify"])
 def test_the_ready_recipes_are_accepted(project_root: Path, name: str) -> None:
     recipe = load_recipe(project_root / "configs" / f"{name}.yaml", {})
-    family: str = "unet" if name == "train-semantic" else "classifier"
+    family: str = "scenes" if name == "train-semantic" else "classifier"
     check_settings(recipe, BY_NAME[family])
     commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
     for key in ("synthetic --task", "streamvision train --config"):

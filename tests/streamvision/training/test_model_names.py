@@ -17,6 +17,7 @@ pytest.importorskip("ultralytics")
 import torch
 
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
 from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError, ModelError
@@ -25,7 +26,7 @@ from streamvision.training.model_names import DETECTORS, architectures, classifi
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
 pytestmark = [pytest.mark.reference]
-NAME = re.compile(r"(?:--model|such as|did you mean) ([\w.-]+)|([\w-]+\.yaml)|\(([\w]+), ")
+NAME = re.compile(r"(?:--model|such as|did you mean) ([\w./-]+)|([\w-]+\.yaml)|\(([\w]+), ")
 
 
 def refusal(model: str) -> str:
@@ -49,7 +50,8 @@ def refusal(model: str) -> str:
         ("yolo11nn.yaml", "did you mean yolo11n.yaml"),
         ("ResNet50", "did you mean resnet50"),
         ("efficientnet-b0", "did you mean efficientnet_b0"),
-        ("deeplabv3_resnet50", "unet is what learns scenes"),
+        ("deeplabv3_resnet5", "did you mean deeplabv3_resnet50"),
+        ("deeplabv3_resnet50-cd0a2569.pth", "--model deeplabv3_resnet50 --weights deeplabv3_resnet50-cd0a2569.pth"),
         ("maskrcnn_resnet50_fpn", "yolo11n-seg.yaml finds masks"),
         ("keypointrcnn_resnet50_fpn", "yolo11n-pose.yaml finds keypoints"),
         ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large is the SSD that is"),
@@ -66,7 +68,7 @@ def test_advice_names_models_that_are_trained(
     monkeypatch.chdir(tmp_path)
     sentence = refusal(model)
     assert said in sentence
-    trained = {"unet", *SCALES, *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
+    trained = {"unet", *SCENES, *SCALES, *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
     for name in named - {model}:
         assert name in trained, (name, sentence)

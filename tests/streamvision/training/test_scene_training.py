@@ -20,6 +20,7 @@ import torch
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_map, read_class_maps
+from streamvision.datasets.dataset import MappedPictures
 from streamvision.datasets.drive import DriveSampling, write_drive_regions
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
@@ -126,6 +127,20 @@ def few(drive: Path, tmp_path: Path) -> Path:
             shutil.copyfile(path, target / path.name)
     shutil.copyfile(drive / "classes.txt", tmp_path / "few" / "classes.txt")
     return tmp_path / "few"
+
+
+def test_a_network_of_another_library_is_trained_by_the_same_loop(few: Path, tmp_path: Path) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    given = recipe(few, model="smp/deeplabv3plus@resnet18", imgsz=64, batch=2, epochs=3, val_share=0.5)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    losses = [row["train_loss"] for row in figures(tmp_path / "run")]
+    assert losses[-1] < losses[0]
+    assert done["onnx_checked"].startswith("equal")
+    with open_model(Path(done["onnx"])) as detector:
+        assert detector.card.input.mean == (0.485, 0.456, 0.406)
+        held_out = prepare_regions(RunFolder(tmp_path / "run"), given)
+        measured = evaluate_semantic(detector, MappedPictures(held_out.names, held_out.val))
+    assert measured.mean_iou == pytest.approx(done["mean_iou"], abs=0.002)
 
 
 def first_mask(data: Path) -> Path:
