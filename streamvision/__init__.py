@@ -13,9 +13,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from streamvision.api.detect import detect
+    from streamvision.api.evaluate import evaluate
     from streamvision.api.find import index_objects
+    from streamvision.api.live_show import SeenLive
     from streamvision.api.result import StreamResult
     from streamvision.api.stream import ResultStream, stream
+    from streamvision.api.train import TrainingRun, open_run, train
     from streamvision.core.detection import Detection
     from streamvision.core.detections import Detections
     from streamvision.core.errors import StreamVisionError
@@ -37,18 +40,23 @@ __all__ = [
     "Outline",
     "Result",
     "ResultStream",
+    "SeenLive",
     "StageEvent",
     "StageOutput",
     "StageView",
     "StreamResult",
     "StreamVisionError",
+    "TrainingRun",
     "__version__",
     "detect",
+    "evaluate",
     "index_objects",
     "load_index",
+    "open_run",
     "save_index",
     "stage",
     "stream",
+    "train",
 ]
 
 _HOME = {
@@ -61,17 +69,22 @@ _HOME = {
     "Outline": "streamvision.core.stage_output",
     "Result": "streamvision.core.frame",
     "ResultStream": "streamvision.api.stream",
+    "SeenLive": "streamvision.api.live_show",
     "StageEvent": "streamvision.core.stage_output",
     "StageOutput": "streamvision.core.stage_output",
     "StageView": "streamvision.core.stage_view",
     "StreamResult": "streamvision.api.result",
     "StreamVisionError": "streamvision.core.errors",
+    "TrainingRun": "streamvision.api.train",
     "detect": "streamvision.api.detect",
+    "evaluate": "streamvision.api.evaluate",
     "index_objects": "streamvision.api.find",
     "load_index": "streamvision.search.index_file",
+    "open_run": "streamvision.api.train",
     "save_index": "streamvision.search.index_file",
     "stage": "streamvision.core.user_stage",
     "stream": "streamvision.api.stream",
+    "train": "streamvision.api.train",
 }
 """Module of each name: it is imported where the name is first used, so that ``import streamvision`` is quick."""
 

@@ -65,7 +65,7 @@ def show_picture(shown: Any, png: bytes) -> None:
         shown: what a notebook displays, by its ``_repr_png_``.
         png: the same as a file.
     """
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import display
 
         display(shown)
@@ -96,7 +96,7 @@ def table_of(found: Iterable[Detection], *, stream: str, frame: int, pts_s: floa
     return pandas.DataFrame(rows, columns=columns).astype(kinds)  # Int64 may be absent, as identities are
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Return whether a notebook's kernel runs this; IPython is not imported for that."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,11 @@ from pipelines.engine import Pipeline
 from pipelines.live_video.live_video import offer_packets
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from pipelines.restream import offer_videos
+from streamvision.api.live_show import SeenLive, show_live
 from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
 from streamvision.api.result_queue import ResultQueue
+from streamvision.api.showing import in_notebook
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.given_picture import is_picture
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from streamvision.web.server import WebServer
 
 POLL_S = 0.2
+LONGEST_WAIT_S = 30.0
+"""For the first frame of what a notebook shows."""
 Pictures = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 """Pictures in memory, as BGR; Pillow's images will do, too."""
 
@@ -145,14 +150,50 @@ class ResultStream(Iterator[StreamResult]):
             StopIteration: when every stream has ended, or after :meth:`close`.
             StreamVisionError: at the end, naming whatever failed for good.
         """
+        while (result := self._next_within(POLL_S)) is None:
+            continue
+        return result
+
+    def show(self, *, seconds: float = 5.0, pictures_per_s: float = 5.0) -> SeenLive:
+        """Show the streams live below a notebook's cell, then end them.
+
+        Args:
+            seconds: how long, from the first frame on; a frame is waited for up to half a minute.
+            pictures_per_s: most pictures of each stream that are sent to the notebook.
+
+        Returns:
+            What went by in that time: frames, their age, and how often each class was found.
+
+        Raises:
+            ConfigError: outside of notebooks.
+            StreamVisionError: when a stream fails for good.
+        """
+        if not in_notebook():
+            raise ConfigError(
+                "show is for notebooks; here give streamvision.stream serve='127.0.0.1:8080' and open its url, or save "
+                "single results"
+            )
+        if not (0 < seconds < math.inf and 0 < pictures_per_s < math.inf):
+            raise ConfigError(
+                f"show got seconds={seconds} and pictures_per_s={pictures_per_s}; give numbers that are more than 0"
+            )
+        with self:
+            return show_live(
+                lambda longest_s: self._next_within(min(longest_s, POLL_S)),
+                seconds=seconds,
+                pictures_per_s=pictures_per_s,
+                longest_wait_s=LONGEST_WAIT_S,
+            )
+
+    def _next_within(self, longest_s: float) -> StreamResult | None:
+        """Return the next result, or ``None`` where none came in that time; raises as :meth:`__next__` does."""
         if not self._finalizer.alive:
             raise StopIteration
         self._start()
-        while True:
-            if (rendered := self._results.take(POLL_S)) is not None:
-                return StreamResult(rendered, self.names)
-            if self._results.finished or self._pipeline.error is not None:
-                break
+        if (rendered := self._results.take(longest_s)) is not None:
+            return StreamResult(rendered, self.names)
+        if not self._results.finished and self._pipeline.error is None:
+            return None
         failures = self._pipeline.failures()
         self.close()
         if failures:

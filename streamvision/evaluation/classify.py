@@ -22,7 +22,7 @@ from streamvision.inference.model import Model
 TOP = 5
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ClassifyEvaluation(Measurement):
     """How good a classifier is on a data set."""
 

@@ -38,7 +38,7 @@ _LABELS: dict[Likeness, str] = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Evaluation(Measurement):
     """How good a model is on a data set."""
 
@@ -127,7 +127,7 @@ def class_json(figures: ClassFigures) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ShapeEvaluation(Measurement):
     """How good a model is on a data set, by shape and by box."""
 

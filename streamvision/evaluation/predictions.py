@@ -17,6 +17,7 @@ from streamvision.core.config.slices import NO_SLICES, SlicesConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
+from streamvision.core.notebook import figures_html
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 from streamvision.evaluation.class_names import ClassMatch, translate
@@ -31,7 +32,7 @@ OnProgress = Callable[[int, int], None]
 """Called with how many pictures are done, and how many there are."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Measurement:
     """What every evaluation says of how it was made."""
 
@@ -53,6 +54,19 @@ class Measurement:
             "notes": list(self.notes),
             "problems": [{"path": str(one.path), "reason": one.reason} for one in self.problems],
         }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values; those that do not exist are ``None``."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Return the figures as tables, for notebooks."""
+        return figures_html(self.to_json(), caption=self.model)
+
+    def __repr__(self) -> str:
+        document = {name: value for name, value in self.to_json().items() if name != "seconds"}
+        figures = (f", {name} {value:.3f}" for name, value in document.items() if isinstance(value, float))
+        return f"{type(self).__name__}({self.model}{''.join(figures)})"
 
 
 def rounded(value: float | None) -> float | None:

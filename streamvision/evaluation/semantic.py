@@ -59,7 +59,7 @@ class RegionFigures:
     """Share of them that got this class, 0..1."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SemanticEvaluation(Measurement):
     """How good a model is on a data set."""
 

@@ -1,0 +1,91 @@
+"""``streamvision.evaluate("best.onnx", "signs")``: the commands ``streamvision eval``, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamvision.core.config.merging import with_aliases
+from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.section import validate
+from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import model_location
+from streamvision.datasets import read_dataset
+from streamvision.datasets.class_csv import read_classes
+from streamvision.datasets.class_labels import read_class_maps
+from streamvision.datasets.dataset import DatasetFormat
+from streamvision.datasets.measured_part import choose_split
+
+if TYPE_CHECKING:
+    from streamvision.evaluation.predictions import Measurement
+    from streamvision.inference.model import Model
+
+OPTIONS = ("backend", "device", "precision", "threads", "side_px", "head", "names", "input", "steps")
+"""How the model is opened, by the names of the configuration."""
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    split: str | None = None,
+    classes: Sequence[str] = (),
+    data_format: DatasetFormat | None = None,
+    trust_checkpoint: bool = False,
+    **options: Any,
+) -> Measurement:
+    """Measure a model on labelled pictures; a notebook shows the figures as tables.
+
+    The model's card says which figures: those of ``streamvision eval detect``, ``segment``, ``pose``, ``obb``,
+    ``semantic`` or ``classify``, as ``docs/evaluation.md`` describes them.
+
+    Args:
+        model: its file or address, a checkpoint (.pt), or the name of one that ships.
+        data: labelled pictures, as the command of the model's task reads them.
+        split: the part to measure: ``train``, ``val``, ``test`` or ``all``; by default val, else test, else all.
+        classes: measure these alone.
+        data_format: of labels that look like two formats.
+        trust_checkpoint: read a checkpoint that asks for more than networks need, which runs its author's code.
+        options: where the model executes, and what its file does not say of it: ``device``, ``backend``, ``imgsz``, ...
+
+    Returns:
+        The evaluation; ``to_json()`` has its figures as plain values.
+
+    Raises:
+        ConfigError: when an argument is not known or not accepted, or a model's task has no figures.
+        StreamVisionError: when the model or the data are refused.
+    """
+    from streamvision.evaluation.model import open_model
+
+    given = with_aliases(options)
+    if unknown := sorted(given.keys() - set(OPTIONS)):
+        raise ConfigError(f"streamvision.evaluate has no option {unknown[0]!r}; it has {', '.join(OPTIONS)}")
+    if "input" in given:
+        given["input"] = validate(ModelInputConfig, given["input"], origin="streamvision.evaluate")
+    with open_model(model_location(model), trust_checkpoint=trust_checkpoint, **given) as detector:
+        measure, pictures = _measure_of(detector, Path(data), data_format)
+        part, notes = choose_split(pictures, split)
+        return measure(detector, part, classes=classes, notes=notes)
+
+
+def _measure_of(
+    detector: Model, data: Path, data_format: DatasetFormat | None
+) -> tuple[Callable[..., Measurement], Any]:
+    """Return what measures models of this task, and the pictures as it takes them."""
+    from streamvision.evaluation.classify import evaluate_classifier
+    from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
+    from streamvision.evaluation.evaluate import evaluate_shapes
+    from streamvision.evaluation.semantic import evaluate_semantic
+
+    task = detector.card.task
+    if task == "detect":
+        return evaluate_boxes, read_dataset(data, format=data_format, option="data_format")
+    if task in ("segment", "pose", "obb"):
+        return partial(evaluate_shapes, task), read_dataset(data, format=data_format, shapes=True, option="data_format")
+    if task == "semantic":
+        return evaluate_semantic, read_class_maps(data)
+    if task == "classify":
+        return evaluate_classifier, read_classes(data)
+    raise ConfigError(f"{detector.describe()} is a model for {task}, for which there are no figures")

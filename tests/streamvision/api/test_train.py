@@ -1,0 +1,108 @@
+"""Training and measuring from Python: what they return, how it shows itself, what is refused."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import streamvision
+from streamvision.core.errors import ConfigError
+from support.tiny_embedder import tiny_embedder
+
+pytest.importorskip("torch", reason="torch is not installed")
+HUES = {"blue": (230, 60, 30), "red": (30, 60, 230)}
+
+
+def draw_classes(folder: Path) -> Path:
+    """Draw pictures of two colours, in parts."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 8), ("val", 3)):
+        for name, colour in HUES.items():
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                noise = rng.integers(-25, 26, (40, 40, 3))
+                picture = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+                cv2.imwrite(str(folder / part / name / f"{number}.png"), picture)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_classes(tmp_path_factory.mktemp("colours"))
+
+
+@pytest.fixture(scope="module")
+def run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> streamvision.TrainingRun:
+    project = tmp_path_factory.mktemp("runs")
+    settings = {"model": "lenet", "imgsz": 32, "epochs": 3, "batch": 4, "lr": 0.003, "flip": 0.5, "precision": "fp32"}
+    return streamvision.train(colours, project=project, name="colours", **settings)
+
+
+@pytest.mark.reference
+def test_a_run_has_its_files_its_figures_and_its_curves(run: streamvision.TrainingRun) -> None:
+    assert run.folder.name == "colours"
+    assert run.checkpoint.is_file() and run.model.suffix == ".onnx" and run.model.is_file()
+    assert [row["epoch"] for row in run.curves()] == [1, 2, 3]
+    assert run.figures["top1"] == 1.0
+    assert "top-1 1.000" in repr(run)
+    assert "streamvision.train(model='lenet'" in (run.folder / "command.txt").read_text(encoding="utf-8")
+    assert "flip: 0.5" in (run.folder / "recipe.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.reference
+def test_a_run_shows_its_figures_and_its_picture(run: streamvision.TrainingRun) -> None:
+    html = run._repr_html_()
+    assert "<th>top-1</th>" in html
+    (data,) = re.findall(r"data:image/png;base64,([^\"]+)", html)
+    assert base64.b64decode(data) == (run.folder / "results.png").read_bytes()
+
+
+@pytest.mark.reference
+def test_a_run_is_opened_again(run: streamvision.TrainingRun, tmp_path: Path) -> None:
+    again = streamvision.open_run(run.folder)
+    assert (again.figures, again.model) == (run.figures, run.model)
+    with pytest.raises(ConfigError, match=r"no summary\.json"):
+        streamvision.open_run(tmp_path)
+
+
+@pytest.mark.reference
+def test_a_model_is_measured_by_the_task_of_its_card(run: streamvision.TrainingRun, colours: Path) -> None:
+    measured = streamvision.evaluate(run.model, colours, split="all")
+    document = measured.to_json()
+    assert document["images"] == 22 and document["top1"] == 1.0
+    html = measured._repr_html_()
+    assert "<td>blue</td>" in html and "<th>top1</th>" in html
+    assert repr(measured).startswith("ClassifyEvaluation(best.onnx") and len(repr(measured)) < 200
+
+
+@pytest.mark.reference
+def test_a_trial_keeps_no_weights_and_says_so(colours: Path, tmp_path: Path) -> None:
+    trial = streamvision.train(colours, model="lenet", imgsz=32, lr=0.01, overfit=4, epochs=2, project=tmp_path)
+    assert trial.summary["overfit"]["passed"] in (True, False)
+    with pytest.raises(ConfigError, match="kept no checkpoint"):
+        _ = trial.checkpoint
+
+
+def test_arguments_that_are_not_known_are_refused(colours: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="epoch"):
+        streamvision.train(colours, model="lenet", epoch=3, project=tmp_path)
+    with pytest.raises(ConfigError, match="one of them"):
+        streamvision.train(colours, model="lenet", find_lr=True, folds=2, project=tmp_path)
+    with pytest.raises(ConfigError, match=r"no option 'score'; it has backend"):
+        streamvision.evaluate("road_signs", colours, score=0.3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_without_figures_is_refused(colours: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a model for embed, for which there are no figures"):
+        streamvision.evaluate(tiny_embedder(tmp_path / "looks.onnx"), colours)
+
+
+def test_showing_is_for_notebooks() -> None:
+    with pytest.raises(ConfigError, match="show is for notebooks; here give"):
+        streamvision.stream("synthetic:drive?frames=2&realtime=0", model="road_signs").show(seconds=1)
