@@ -103,5 +103,18 @@ def read_class_map(path: Path) -> NDArray[np.uint8]:
         raise SourceError(f"{path} {error}; give a PNG whose levels are class ids") from error
 
 
+def has_palette(path: Path) -> bool:
+    """Say whether a map that :func:`read_class_map` reads holds indices of colours, or bits.
+
+    Raises:
+        SourceError: when the file cannot be read.
+    """
+    try:
+        with open_image(path) as image:
+            return bool(image.mode != "L")
+    except (BrokenPictureError, OSError) as error:
+        raise SourceError(f"{path} {error}; give a PNG whose levels are class ids") from error
+
+
 def _key(path: Path, below: Path) -> Path:
     return path.relative_to(below).with_suffix("")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic
 
+import cv2
 import numpy as np
 import yaml
 
@@ -16,7 +17,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_csv import read_classes
-from streamvision.datasets.class_labels import UNKNOWN, read_class_map, read_class_maps
+from streamvision.datasets.class_labels import UNKNOWN, has_palette, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
     Dataset,
     LabelledBox,
@@ -196,6 +197,32 @@ def write_yolo_layout(data: TrainingData[LabelledImage], root: Path) -> Path:
             link = _link(image.path, root / "images" / part / f"{number:06}_{image.path.name}")
             labels = "".join(label_line(box, image) for box in image.boxes if not box.ignore)
             (root / "labels" / part / f"{link.stem}.txt").write_text(labels, encoding="utf-8")
+            lines += [str(link)] * times
+        write_whole(root / f"{part}.txt", "\n".join(lines) + "\n")
+        document[part] = f"{part}.txt"
+    path = root / "data.yaml"
+    write_whole(path, yaml.safe_dump(document, sort_keys=False))
+    return path
+
+
+def write_map_layout(data: TrainingData[MappedPicture], root: Path) -> Path:
+    """Lay pictures and their maps out as ultralytics reads them and return the ``data.yaml``.
+
+    A picture that is shown several times an epoch is listed as often. Maps are links, or where they have a palette,
+    whose colours ultralytics would look at, files of their levels.
+    """
+    document: dict[str, object] = {"path": str(root), "names": dict(enumerate(data.names)), "masks_dir": "masks"}
+    for part, images, repeats in (("train", data.train, data.repeats), ("val", data.val, (1,) * len(data.val))):
+        for kind in ("images", "masks"):
+            (root / kind / part).mkdir(parents=True, exist_ok=True)
+        lines: list[str] = []
+        for number, (image, times) in enumerate(zip(images, repeats, strict=True)):
+            link = _link(image.path, root / "images" / part / f"{number:06}_{image.path.name}")
+            levels = root / "masks" / part / f"{link.stem}.png"
+            if has_palette(image.map_path):
+                cv2.imwrite(str(levels), read_class_map(image.map_path))
+            else:
+                _link(image.map_path, levels)
             lines += [str(link)] * times
         write_whole(root / f"{part}.txt", "\n".join(lines) + "\n")
         document[part] = f"{part}.txt"

@@ -45,7 +45,7 @@ _INSTEAD = (
 )
 """By how the name of a torchvision model begins that is not trained here: what is trained for the same purpose."""
 _TEXT_HEADS = ("World", "YOLOE")
-_OTHER_HEADS = {"SemanticSegment": "scenes are learnt by --model unet", "Depth": "nothing that measures depth is"}
+_OTHER_HEADS = {"Depth": "nothing that measures depth is"}
 
 
 def classifiers() -> list[str]:

@@ -20,6 +20,8 @@ from streamvision.training.data import (
     link_class_folders,
     prepare_classes,
     prepare_objects,
+    prepare_regions,
+    write_map_layout,
     write_yolo_layout,
 )
 from streamvision.training.families import check_settings, trainer_of
@@ -221,6 +223,9 @@ def _ultralytics_run(
     if architecture.task == "classify":
         data = prepare_classes(folder, recipe)
         laid_out = link_class_folders(data, folder.data)
+    elif architecture.task == "semantic":
+        data = prepare_regions(folder, recipe)
+        laid_out = write_map_layout(data, folder.data)
     elif architecture.task == "detect":
         data = prepare_objects(folder, recipe)
         laid_out = write_yolo_layout(data, folder.data)
@@ -256,7 +261,7 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
                 f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
             )
         for setting in ("fold", "overfit"):
-            if getattr(recipe, setting) is not None and task not in ("detect", "classify"):
+            if getattr(recipe, setting) is not None and task not in ("detect", "semantic", "classify"):
                 raise ConfigError(
                     f"{setting} chooses pictures by their boxes or classes; leave it out for {recipe.model}, a model "
                     f"for {task}"

@@ -33,7 +33,7 @@ _REFUSALS = (RuntimeError, ValueError, KeyError, TypeError, AssertionError, Synt
 
 QUERIES_HEAD = "RTDETRDecoder"
 """Last layer of RT-DETR, which has a trainer of its own."""
-TASKS = ("detect", "segment", "pose", "obb", "classify")
+TASKS = ("detect", "segment", "pose", "obb", "semantic", "classify")
 """What networks of ultralytics are trained for here."""
 
 

@@ -34,12 +34,21 @@ BASES = {
     "segment": yolo.segment.SegmentationTrainer,
     "pose": yolo.pose.PoseTrainer,
     "obb": yolo.obb.OBBTrainer,
+    "semantic": yolo.semantic.SemanticSegmentationTrainer,
     "classify": yolo.classify.ClassificationTrainer,
 }
-CHOSEN_BY = {"segment": "map50_95_mask", "pose": "map50_95_keypoints", "classify": "top1"}
+CHOSEN_BY = {
+    "segment": "map50_95_mask",
+    "pose": "map50_95_keypoints",
+    "semantic": "mean_iou",
+    "classify": "top1",
+}
 """The figure by which the best epoch of a task is chosen; ``map50_95`` for the others."""
 
-FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"}
+FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"} | {
+    "mIoU": "mean_iou",
+    "pixel_acc": "pixel_accuracy",
+}
 """Ultralytics' names of figures -> ours."""
 
 

@@ -19,6 +19,7 @@ _HEADS: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "segment": ("Segment", ["nc", 32, 16], {}),
     "pose": ("Pose", ["nc", "kpt_shape"], {"kpt_shape": [17, 3]}),
     "obb": ("OBB26", ["nc", 1], {"end2end": True, "reg_max": 1}),
+    "semantic": ("SemanticSegment", ["nc"], {}),
     "rtdetr": ("RTDETRDecoder", ["nc", 32, 20, 4, 4, 2, 64], {}),
 }
 """By task: the last layer, what it takes, and keys of the file."""
@@ -27,7 +28,8 @@ _HEADS: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
 def tiny_architecture(folder: Path, task: str) -> Path:
     """Write the file of a network for 80 classes; ``rtdetr`` finds objects, too."""
     layer, arguments, keys = _HEADS[task]
-    document = {"nc": 80, **keys, "backbone": _BACKBONE, "head": [[[3, 4, 5], 1, layer, arguments]]}
+    scales = [3, 4] if task == "semantic" else [3, 4, 5]
+    document = {"nc": 80, **keys, "backbone": _BACKBONE, "head": [[scales, 1, layer, arguments]]}
     path = folder / f"tiny-{task}.yaml"
     path.write_text(json.dumps(document), encoding="utf-8")
     return path

@@ -57,7 +57,7 @@ def refusal(model: str) -> str:
         ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large is the SSD that is"),
         ("yolov8s-worldv2.yaml", "such as yolo11n.yaml"),
         ("yoloe-11s", "such as yolo11n.yaml"),
-        ("yolo26n-sem.yaml", "scenes are learnt by --model unet"),
+        ("yolo26n-sem", "begin from nothing with --model yolo26n-sem.yaml"),
         ("yolo26n-depth", "nothing that measures depth is"),
         ("gibberish", "neither a file nor the name of a model"),
     ],
@@ -84,6 +84,7 @@ def test_advice_names_models_that_are_trained(
         ("yolov9c-seg.yaml", "segment"),
         ("yolo11n-pose.yaml", "pose"),
         ("yolo26n-obb.yaml", "obb"),
+        ("yolo26n-sem.yaml", "semantic"),
         ("yolo11x-cls.yaml", "classify"),
     ],
 )

@@ -15,8 +15,12 @@ pytest.importorskip("torchvision")
 pytest.importorskip("ultralytics")
 
 import torch
+from PIL import Image
 
 from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.datasets.class_labels import read_class_maps
+from streamvision.evaluation.model import open_model
+from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.training import onnx_export
 from streamvision.training.recipe import load_recipe
 from streamvision.training.report import CurveFile
@@ -73,6 +77,43 @@ def test_labels_that_ultralytics_reads_are_counted(task: str, keys: dict[str, An
     assert "| square | 4 | 4 |" in card
     assert len(json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))["val"]) == 4
     assert "download" not in (tmp_path / "run" / "data" / "data.yaml").read_text(encoding="utf-8")
+
+
+def draw_scenes(folder: Path) -> Path:
+    """Draw red squares on a background with maps of both, of which every other has a palette of greys."""
+    rng = np.random.default_rng(4)
+    for part in ("train", "val"):
+        for kind in ("images", "masks"):
+            (folder / kind / part).mkdir(parents=True)
+        for number in range(4):
+            image, levels = rng.integers(90, 160, (64, 64, 3), dtype=np.uint8), np.zeros((64, 64), np.uint8)
+            left, top = (int(value) for value in rng.integers(6, 30, 2))
+            image[top : top + 28, left : left + 28] = 20, 20, 220
+            levels[top : top + 28, left : left + 28] = 1
+            levels[:2] = 255
+            cv2.imwrite(str(folder / "images" / part / f"{number}.png"), image)
+            marked = Image.fromarray(levels, "P" if number % 2 else "L")
+            if number % 2:
+                marked.putpalette([value for level in range(256) for value in (255 - level,) * 3])
+            marked.save(folder / "masks" / part / f"{number}.png")
+    (folder / "classes.txt").write_text("ground\nsquare\n", encoding="utf-8")
+    return folder
+
+
+def test_scenes_are_learnt_from_maps_of_classes(tmp_path: Path) -> None:
+    data = draw_scenes(tmp_path / "data")
+    given = recipe(data, str(tiny_architecture(tmp_path, "semantic")), epochs=12, lr=0.02, warmup=1)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert done["task"] == "semantic"
+    assert done["onnx_checked"].startswith("equal")
+    assert "| square | 4 | 4 |" in (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    rows = CurveFile(tmp_path / "run" / "curves.csv").rows()
+    assert done["mean_iou"] == pytest.approx(max(row["mean_iou"] for row in rows), abs=1e-5)
+    # Naming every pixel after the commoner class has 0.4; a wrong reading of the palettes would stay below this.
+    assert done["mean_iou"] > 0.5
+    with open_model(Path(done["onnx"])) as detector:
+        measured = evaluate_semantic(detector, read_class_maps(data).part("val"))
+    assert measured.mean_iou == pytest.approx(done["mean_iou"], abs=0.02)
 
 
 def test_rtdetr_learns(tmp_path: Path) -> None:
