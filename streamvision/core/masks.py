@@ -83,6 +83,20 @@ def encode_rle(mask: BoxMask, *, width_px: int, height_px: int) -> dict[str, Any
     return {"size": [height_px, width_px], "counts": _text(_run_lengths(mask, width_px, height_px))}
 
 
+def decode_rle(counts: str | Sequence[int], *, width_px: int, height_px: int) -> NDArray[np.bool_]:
+    """Return (height, width) bool of COCO's run lengths, compressed to a text or as numbers.
+
+    Raises:
+        ValueError: when they are no run lengths of a picture of this size.
+    """
+    lengths = _lengths_of(counts) if isinstance(counts, str) else [int(length) for length in counts]
+    if min(lengths, default=0) < 0 or sum(lengths) != width_px * height_px:
+        raise ValueError(f"these run lengths are not those of a picture of {width_px}x{height_px} px")
+    values = np.arange(len(lengths)) % 2 == 1
+    bits: NDArray[np.bool_] = np.repeat(values, lengths).reshape(width_px, height_px).T
+    return bits
+
+
 def outlines(mask: BoxMask, *, tolerance_px: float) -> list[list[int]]:
     """Return the outlines of a mask and of its holes, each as x and y of one point after the other.
 
@@ -113,6 +127,26 @@ def _run_lengths(mask: BoxMask, width_px: int, height_px: int) -> NDArray[np.int
     lengths = np.diff(edges, prepend=0, append=width_px * height_px)
     # The picture may end with a run of ones; its beginning always counts as one of zeros.
     return lengths[:-1] if lengths[-1] == 0 and len(lengths) > 1 else lengths
+
+
+def _lengths_of(text: str) -> list[int]:
+    lengths: list[int] = []
+    value = group = 0
+    for character in text:
+        bits = ord(character) - _ASCII_ZERO
+        if not 0 <= bits < 64 or group >= _MOST_GROUPS:
+            raise ValueError(f"{character!r} is not of compressed run lengths")
+        value |= (bits & 0x1F) << (5 * group)
+        group += 1
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << (5 * group)
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+        value = group = 0
+    if group:
+        raise ValueError("compressed run lengths end within one of them")
+    return lengths
 
 
 def _text(lengths: NDArray[np.int64]) -> str:

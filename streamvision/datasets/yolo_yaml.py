@@ -55,6 +55,10 @@ class DataYaml:
     """What the classes are called."""
     keypoints: tuple[int, int] | None
     """Keypoints of an object and values of each, 2 or 3; ``None`` for boxes and outlines."""
+    mirrored: tuple[int, ...] | None
+    """For each keypoint the one that it is in a mirror (``flip_idx``); ``None`` where that is not said."""
+    keypoint_names: tuple[str, ...] | None
+    """What the keypoints are called (``kpt_names``), those of the first class that has as many as there are."""
     root: str
     """Folder that the entries count from, as written."""
     entries: dict[Split, list[str]]
@@ -121,7 +125,9 @@ def read_data_yaml(path: Path) -> DataYaml:
             raise ConfigError(f"{path}: {split} is {_in_words(given)}; give a folder, a text file or a list of these")
     root = document.get("path")
     root = root if isinstance(root, str) and _is_given(root) else "."
-    return DataYaml(path, ClassList(path, _class_names(document, path)), _keypoint_count(document, path), root, entries)
+    classes, keypoints = ClassList(path, _class_names(document, path)), _keypoint_count(document, path)
+    mirrored = _mirrored(document, keypoints, path)
+    return DataYaml(path, classes, keypoints, mirrored, _keypoint_names(document, keypoints), root, entries)
 
 
 def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[tuple[Path, Split | None]]:
@@ -316,6 +322,34 @@ def _keypoint_count(document: dict[Any, Any], path: Path) -> tuple[int, int] | N
     if shape[1] not in (2, 3):
         raise ConfigError(f"{path}: kpt_shape gives a keypoint {shape[1]} values; it has 2 (x, y) or 3 (visibility)")
     return shape[0], shape[1]
+
+
+def _mirrored(document: dict[Any, Any], keypoints: tuple[int, int] | None, path: Path) -> tuple[int, ...] | None:
+    """Return which keypoint each becomes in a mirror; ``None`` without.
+
+    Raises:
+        ConfigError: when ``flip_idx`` does not name each keypoint once.
+    """
+    given = document.get("flip_idx")
+    if keypoints is None or not _is_given(given):
+        return None
+    indices = [_number(value) for value in given] if isinstance(given, list) else []
+    numbers = tuple(index for index in indices if index is not None)
+    if sorted(numbers) != list(range(keypoints[0])) or len(numbers) != len(indices):
+        raise ConfigError(
+            f"{path}: flip_idx is {_in_words(given)}; name each of the {keypoints[0]} keypoints once, by the one that "
+            "it is in a mirror"
+        )
+    return numbers
+
+
+def _keypoint_names(document: dict[Any, Any], keypoints: tuple[int, int] | None) -> tuple[str, ...] | None:
+    given = document.get("kpt_names")
+    lists = list(given.values()) if isinstance(given, dict) else [given]
+    for names in lists if keypoints else ():
+        if isinstance(names, list) and len(names) == (keypoints or (0,))[0] and all(isinstance(n, str) for n in names):
+            return tuple(names)
+    return None
 
 
 def _in_words(value: Any) -> str:

@@ -29,7 +29,7 @@ from streamvision.inference.model import Model
 SETTINGS = {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
 """The thresholds that every model is measured with."""
 ShapeTask = Literal["segment", "pose", "obb"]
-LIKENESS: dict[ShapeTask, Likeness] = {"segment": "mask", "pose": "keypoints", "obb": "oriented"}
+LIKENESS: dict[str, Likeness] = {"segment": "mask", "pose": "keypoints", "obb": "oriented"}
 """What of two objects is compared, by the model's task."""
 _LABELS: dict[Likeness, str] = {
     "mask": "outlines (YOLO polygons, or COCO's instances_*.json)",
@@ -178,7 +178,7 @@ def evaluate_shapes(
         ModelError: when the model fails.
     """
     by = LIKENESS[task]
-    unmarked = _unmarked(dataset, by)
+    unmarked = check_marked(dataset, by)
     require_task(detector, task)
     sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
     match = match_classes(dataset, detector.names, only=classes)
@@ -196,8 +196,12 @@ def evaluate_shapes(
     )
 
 
-def _unmarked(dataset: Dataset, by: Likeness) -> tuple[str, ...]:
-    """Return a note on objects that lack what is compared."""
+def check_marked(dataset: Dataset, by: Likeness) -> tuple[str, ...]:
+    """Return a note on objects that lack what is compared, or learnt.
+
+    Raises:
+        ConfigError: when all of them do.
+    """
     marked = [is_marked(box, by) for _, box in dataset.boxes()]
     if not any(marked):
         raise ConfigError(f"no object of the data set has {by}; give labels with {_LABELS[by]}")

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic
 
-import cv2
 import numpy as np
-import yaml
 
 from streamvision.core.errors import ConfigError, SourceError
-from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_csv import read_classes
-from streamvision.datasets.class_labels import UNKNOWN, has_palette, read_class_map, read_class_maps
+from streamvision.datasets.class_labels import UNKNOWN, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
     Dataset,
     LabelledBox,
@@ -30,12 +27,19 @@ from streamvision.datasets.dataset import (
     Problem,
 )
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
+from streamvision.datasets.keypoints import KeypointLayout, read_keypoint_layout
 from streamvision.datasets.picture_files import BrokenPictureError, read_picture
-from streamvision.datasets.yolo_txt import label_line
+from streamvision.evaluation.coco_shapes import Likeness, is_marked
+from streamvision.evaluation.evaluate import check_marked
 from streamvision.training.additions import Addition, problems_of, read_addition, sentences
 from streamvision.training.parts import deal_parts
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
+
+NOT_MIRRORED = (
+    "No picture is mirrored, since nothing says which keypoints change places then: flip_idx in data.yaml, or names "
+    "with left and right."
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,9 @@ class TrainingData(Generic[Picture]):
     unproven: tuple[str, ...] = field(default=(), kw_only=True)
     """Classes of added pictures that no held-out picture of the data set shows."""
     notes: tuple[str, ...] = field(default=(), kw_only=True)
-    """What became of added pictures, in sentences."""
+    """What became of added pictures, and of objects that lack what is learnt, in sentences."""
+    keypoints: KeypointLayout | None = field(default=None, kw_only=True)
+    """What the keypoints are, where these are learnt."""
 
     def describe(self) -> list[str]:
         """Return what will be learnt from, and what was wrong with it, in sentences."""
@@ -94,15 +100,28 @@ class TrainingData(Generic[Picture]):
         return lines
 
 
-def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledImage]:
+def prepare_objects(folder: RunFolder, recipe: Recipe, *, by: Likeness = "box") -> TrainingData[LabelledImage]:
     """Read pictures with marked objects; the pictures that the recipe generates are added to those to learn from.
 
-    The split is written to ``split.json``; where that file is there already (a resumed run), it decides.
+    The split is written to ``split.json``; where that file is there already (a resumed run), it decides. Objects
+    without the outline that is to be learnt are ignored like crowds; keypoints may be missing.
+
+    Args:
+        folder: of the run.
+        recipe: what to do.
+        by: what is learnt of an object beyond its class.
 
     Raises:
         ConfigError: when there is nothing to learn from.
     """
-    dataset = read_dataset(recipe.data, format=recipe.format)
+    dataset = read_dataset(recipe.data, format=recipe.format, shapes=by != "box")
+    lacking: tuple[str, ...] = ()
+    if by != "box":
+        lacking = check_marked(dataset, by)
+        dataset = dataset if by == "keypoints" else _only_outlined(dataset, by)
+    layout = read_keypoint_layout(recipe.data, dataset) if by == "keypoints" else None
+    if layout is not None and layout.mirrored is None and recipe.augmentation().flip:
+        lacking = (*lacking, NOT_MIRRORED)
     additions = [read_addition(path) for path in recipe.add]
     parts = deal_parts(dataset, additions, folder, recipe)
     train, val, repeats = parts.train, parts.val, parts.repeats
@@ -126,7 +145,8 @@ def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledI
         *counts,
         held_out_added=parts.added.val,
         unproven=parts.unproven(counts[1]),
-        notes=tuple(sentences(additions, parts.added, dataset.names, parts.names)),
+        notes=(*sentences(additions, parts.added, dataset.names, parts.names), *lacking),
+        keypoints=layout,
     )
 
 
@@ -181,65 +201,13 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
     return prepared
 
 
-def write_yolo_layout(data: TrainingData[LabelledImage], root: Path) -> Path:
-    """Lay pictures out as ultralytics reads them, as links, and return the ``data.yaml``.
-
-    A picture that is shown several times an epoch is listed as often. Objects marked as crowds or difficult teach
-    nothing and are left out.
-    """
-    document: dict[str, object] = {"path": str(root), "names": dict(enumerate(data.names))}
-    for part, images, repeats in (("train", data.train, data.repeats), ("val", data.val, (1,) * len(data.val))):
-        for kind in ("images", "labels"):
-            (root / kind / part).mkdir(parents=True, exist_ok=True)
-        lines: list[str] = []
-        for number, (image, times) in enumerate(zip(images, repeats, strict=True)):
-            # Two folders may hold pictures of one name.
-            link = _link(image.path, root / "images" / part / f"{number:06}_{image.path.name}")
-            labels = "".join(label_line(box, image) for box in image.boxes if not box.ignore)
-            (root / "labels" / part / f"{link.stem}.txt").write_text(labels, encoding="utf-8")
-            lines += [str(link)] * times
-        write_whole(root / f"{part}.txt", "\n".join(lines) + "\n")
-        document[part] = f"{part}.txt"
-    path = root / "data.yaml"
-    write_whole(path, yaml.safe_dump(document, sort_keys=False))
-    return path
-
-
-def write_map_layout(data: TrainingData[MappedPicture], root: Path) -> Path:
-    """Lay pictures and their maps out as ultralytics reads them and return the ``data.yaml``.
-
-    A picture that is shown several times an epoch is listed as often. Maps are links, or where they have a palette,
-    whose colours ultralytics would look at, files of their levels.
-    """
-    document: dict[str, object] = {"path": str(root), "names": dict(enumerate(data.names)), "masks_dir": "masks"}
-    for part, images, repeats in (("train", data.train, data.repeats), ("val", data.val, (1,) * len(data.val))):
-        for kind in ("images", "masks"):
-            (root / kind / part).mkdir(parents=True, exist_ok=True)
-        lines: list[str] = []
-        for number, (image, times) in enumerate(zip(images, repeats, strict=True)):
-            link = _link(image.path, root / "images" / part / f"{number:06}_{image.path.name}")
-            levels = root / "masks" / part / f"{link.stem}.png"
-            if has_palette(image.map_path):
-                cv2.imwrite(str(levels), read_class_map(image.map_path))
-            else:
-                _link(image.map_path, levels)
-            lines += [str(link)] * times
-        write_whole(root / f"{part}.txt", "\n".join(lines) + "\n")
-        document[part] = f"{part}.txt"
-    path = root / "data.yaml"
-    write_whole(path, yaml.safe_dump(document, sort_keys=False))
-    return path
-
-
-def link_class_folders(data: TrainingData[NamedPicture], root: Path) -> Path:
-    """Lay pictures out as ultralytics reads them, ``train/CLASS/picture`` and so on, as links; return the folder."""
-    for part, images, repeats in (("train", data.train, data.repeats), ("val", data.val, (1,) * len(data.val))):
-        for name in data.names:
-            (root / part / name).mkdir(parents=True, exist_ok=True)
-        for number, (image, times) in enumerate(zip(images, repeats, strict=True)):
-            for again in range(times):
-                _link(image.path, root / part / data.names[image.class_id] / f"{number:06}_{again}_{image.path.name}")
-    return root
+def _only_outlined(dataset: Dataset, by: Likeness) -> Dataset:
+    """Return a data set whose objects without an outline teach nothing."""
+    images = tuple(
+        replace(image, boxes=tuple(box if is_marked(box, by) else replace(box, ignore=True) for box in image.boxes))
+        for image in dataset.images
+    )
+    return Dataset(dataset.names, images, dataset.problems)
 
 
 def _as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]]) -> Dataset:
@@ -323,9 +291,3 @@ def _classes_on(image: MappedPicture, names: tuple[str, ...]) -> list[int]:
             f"its name there, or mark what does not count with {UNKNOWN}"
         )
     return used
-
-
-def _link(picture: Path, link: Path) -> Path:
-    link.unlink(missing_ok=True)
-    link.symlink_to(picture.resolve())
-    return link

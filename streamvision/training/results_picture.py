@@ -58,6 +58,9 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
             if isinstance(image, LabelledImage):
                 for box in image.boxes:
                     _draw_box(axis, box.box_xyxy_px, MARKED)
+                    points = [(x, y) for x, y, visible in (box.shape.keypoints if box.shape else ()) if visible]
+                    if points:
+                        axis.scatter(*zip(*points, strict=True), s=6, color=MARKED)
             _draw_objects(axis, found.detections, data.names)
             if found.image_result is not None:
                 _draw_whole(axis, image, found.image_result, data.names, bgr.shape[:2])

@@ -14,22 +14,15 @@ from streamvision.checkpoints.scene_networks import scene_network
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
+from streamvision.evaluation.evaluate import LIKENESS
 from streamvision.training.comparing import compare_with_earlier, measure_added
-from streamvision.training.data import (
-    TrainingData,
-    link_class_folders,
-    prepare_classes,
-    prepare_objects,
-    prepare_regions,
-    write_map_layout,
-    write_yolo_layout,
-)
+from streamvision.training.data import TrainingData, prepare_classes, prepare_objects, prepare_regions
 from streamvision.training.families import check_settings, trainer_of
 from streamvision.training.figures import in_words, shown
+from streamvision.training.layouts import link_class_folders, write_map_layout, write_yolo_layout
 from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
 from streamvision.training.overfitting import judge, overfit_recipe, write_notice
-from streamvision.training.own_labels import prepare_own_labels
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile, write_card
@@ -219,20 +212,18 @@ def _ultralytics_run(
     architecture = _architecture(str(folder.last) if resume else recipe.model, trusted=trusted)
     from streamvision.training.ultralytics_run import UltralyticsRun
 
-    data: TrainingData[Any] | None = None
+    data: TrainingData[Any]
     if architecture.task == "classify":
         data = prepare_classes(folder, recipe)
         laid_out = link_class_folders(data, folder.data)
     elif architecture.task == "semantic":
         data = prepare_regions(folder, recipe)
         laid_out = write_map_layout(data, folder.data)
-    elif architecture.task == "detect":
-        data = prepare_objects(folder, recipe)
-        laid_out = write_yolo_layout(data, folder.data)
-    else:  # masks, key points and oriented boxes are not in the vocabulary of our data sets
-        laid_out = prepare_own_labels(recipe.data, folder, task=architecture.task)
-    if data is not None:
-        _describe(data, progress)
+    else:
+        by = LIKENESS.get(architecture.task, "box")
+        data = prepare_objects(folder, recipe, by=by)
+        laid_out = write_yolo_layout(data, folder.data, by=by)
+    _describe(data, progress)
     return UltralyticsRun(recipe, architecture, laid_out, data, folder, progress, resume=resume, trusted=trusted)
 
 
@@ -252,20 +243,18 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     task = trainer.task
     if task is None:
         task = _architecture(recipe.model, trusted=trusted).task
-        if recipe.format and task != "detect":
-            raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
+        if recipe.format and task == "classify":
+            raise ConfigError(
+                f"format says how objects are marked; leave it out for {recipe.model}, a model for {task}"
+            )
+        if recipe.generated and task != "detect":
+            raise ConfigError(f"generated draws boxes alone; leave it out for {recipe.model}, a model for {task}")
         if recipe.dropout is not None and task != "classify":
             raise ConfigError(f"dropout is for classifiers; leave it out for {recipe.model}, a model for {task}")
         if recipe.add and task not in ("detect", "classify"):
             raise ConfigError(
                 f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
             )
-        for setting in ("fold", "overfit"):
-            if getattr(recipe, setting) is not None and task not in ("detect", "semantic", "classify"):
-                raise ConfigError(
-                    f"{setting} chooses pictures by their boxes or classes; leave it out for {recipe.model}, a model "
-                    f"for {task}"
-                )
     if recipe.overfit:
         recipe = overfit_recipe(recipe)
     torch = import_torch()

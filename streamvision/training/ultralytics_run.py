@@ -20,7 +20,6 @@ from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
 from streamvision.training.data import TrainingData
 from streamvision.training.learning_rate import LrSweep
 from streamvision.training.model_names import architectures, refusal_of_head, refuse_missing, refuse_own_run
-from streamvision.training.own_labels import as_training_data
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
@@ -54,7 +53,7 @@ class UltralyticsRun:
         recipe: what to do.
         architecture: what the model is, as :func:`architecture_of` says it.
         laid_out: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
-        data: what is learnt from; ``None`` where ultralytics reads the labels itself.
+        data: what is learnt from.
         folder: where everything goes.
         progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
@@ -70,7 +69,7 @@ class UltralyticsRun:
         recipe: Recipe,
         architecture: Architecture,
         laid_out: Path,
-        data: TrainingData[Any] | None,
+        data: TrainingData[Any],
         folder: RunFolder,
         progress: TrainingProgress,
         *,
@@ -100,7 +99,7 @@ class UltralyticsRun:
                 "save_dir": str(folder.root),
                 "resume": str(folder.last) if resume else False,
             }
-            self.figure = LAST_EPOCH if data is not None and data.unproven else CHOSEN_BY.get(self.task, "map50_95")
+            self.figure = LAST_EPOCH if data.unproven else CHOSEN_BY.get(self.task, "map50_95")
             """The figure by which the best epoch is chosen; larger is better."""
             with self._refusals():
                 self._trainer = make_trainer(
@@ -122,11 +121,8 @@ class UltralyticsRun:
         self.beginning += f" ({self._trainer.fit})" if self._trainer.fit else ""
 
     def data(self) -> TrainingData[Any]:
-        """Return what was learnt from; of labels that ultralytics reads itself, once it has trained."""
-        if self._data is not None:
-            return self._data
-        learnt, held_out = self._trainer.train_loader.dataset, self._trainer.test_loader.dataset
-        return as_training_data(self._trainer.data["names"], learnt.labels, held_out.labels, self._folder)
+        """Return what is learnt from."""
+        return self._data
 
     def find_lr(self) -> LrSweep:
         """Raise the learning rate step by step and watch the loss."""

@@ -11,7 +11,8 @@ import pytest
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
-from streamvision.training.data import TrainingData, prepare_objects, write_yolo_layout
+from streamvision.training.data import TrainingData, prepare_objects
+from streamvision.training.layouts import write_yolo_layout
 from streamvision.training.parts import repeats_for_rare_classes
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder

@@ -63,19 +63,26 @@ def recipe(data: Path, model: str, **more: Any) -> Any:
     return load_recipe(None, given | more)
 
 
-@pytest.mark.parametrize(("task", "keys"), [("segment", {}), ("pose", {"kpt_shape": [4, 3]}), ("obb", {})])
-def test_labels_that_ultralytics_reads_are_counted(task: str, keys: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "keys", "fold"), [("segment", {}, None), ("pose", {"kpt_shape": [4, 3]}, None), ("obb", {}, "1/2")]
+)
+def test_labels_that_ultralytics_reads_are_counted(
+    task: str, keys: dict[str, Any], fold: str | None, tmp_path: Path
+) -> None:
     # What the data set's author would have executed where a picture is missing must not come along.
     data = draw_shapes(tmp_path / "data", task, download="import os; os.abort()", **keys)
     model = tiny_architecture(tmp_path, task)
-    done = start_training(recipe(data, str(model)), project=tmp_path, name="run", command="train")
+    done = start_training(recipe(data, str(model), fold=fold), project=tmp_path, name="run", command="train")
     assert done["task"] == task
     assert done["beginning"] == f"began from nothing as {model.name}"
     assert Path(done["onnx"]).stat().st_size > 0
     card = (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "to learn from (4 pictures) | held out (4 pictures)" in card
     assert "| square | 4 | 4 |" in card
-    assert len(json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))["val"]) == 4
+    held_out = json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))["val"]
+    assert len(held_out) == 4
+    # The set's own part, or one of two that are dealt anew.
+    assert (fold is None) == all(Path(name).parent.name == "val" for name in held_out)
     assert "download" not in (tmp_path / "run" / "data" / "data.yaml").read_text(encoding="utf-8")
 
 
@@ -114,6 +121,22 @@ def test_scenes_are_learnt_from_maps_of_classes(tmp_path: Path) -> None:
     with open_model(Path(done["onnx"])) as detector:
         measured = evaluate_semantic(detector, read_class_maps(data).part("val"))
     assert measured.mean_iou == pytest.approx(done["mean_iou"], abs=0.02)
+
+
+def test_whether_keypoints_can_be_learnt_by_heart_goes_by_the_keypoints(tmp_path: Path) -> None:
+    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3])
+    given = recipe(data, str(tiny_architecture(tmp_path, "pose")), overfit=2)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert not done["overfit"]["passed"]
+    assert "mAP50 of keypoints 0.000 on 2 pictures that it was trained on" in done["overfit"]["sentence"]
+
+
+@pytest.mark.parametrize("setting", [{"generated": 4}, {"add": ["more"]}, {"dropout": 0.5}])
+def test_what_is_for_boxes_or_classes_is_refused_for_keypoints(setting: dict[str, Any], tmp_path: Path) -> None:
+    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3])
+    given = recipe(data, str(tiny_architecture(tmp_path, "pose")), **setting)
+    with pytest.raises(ConfigError, match=f"^{next(iter(setting))} .*leave it out for .*, a model for pose"):
+        start_training(given, project=tmp_path / "runs", name="run", command="train")
 
 
 def test_rtdetr_learns(tmp_path: Path) -> None:
@@ -174,10 +197,9 @@ def test_the_published_epoch_is_the_one_whose_weights_are_kept(
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"train": "images/none", "kpt_shape": [4, 3]}, "is not there"),
-        ({"names": [], "kpt_shape": [4, 3]}, "does not say names"),
         ({"kpt_shape": [4]}, "kpt_shape is 4; give the number of keypoints"),
-        ({}, "does not say kpt_shape"),
+        ({"kpt_shape": [4, 3], "flip_idx": [0, 1, 1, 2]}, "name each of the 4 keypoints once"),
+        ({}, "no object of the data set has keypoints; give labels with keypoints"),
     ],
 )
 def test_a_data_set_that_cannot_be_used_is_one_sentence_and_no_folder(
@@ -190,7 +212,8 @@ def test_a_data_set_that_cannot_be_used_is_one_sentence_and_no_folder(
 
 
 def test_what_ultralytics_refuses_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
-    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3], flip_idx=[0])
+    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3])
+    given = recipe(data, "yolo11n-pose.yaml", lr=10.0)
     with pytest.raises(ConfigError, match=r"ultralytics cannot train yolo11n-pose\.yaml"):
-        start_training(recipe(data, "yolo11n-pose.yaml"), project=tmp_path / "runs", name="run", command="train")
+        start_training(given, project=tmp_path / "runs", name="run", command="train")
     assert not (tmp_path / "runs").exists()
