@@ -52,7 +52,7 @@ def class_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str
         for class_id in np.argsort(-image_result.class_score, kind="stable")[:SHOWN_CLASSES].tolist():
             text = f"{class_name(class_id, names)} {image_result.class_score[class_id]:.2f}"
             texts.append((text, color_of(class_id)))
-    texts += [(f"{name} {value:.4g}", BLACK) for name, value in (image_result.values or {}).items()]
+    texts += [(text, BLACK) for text in image_result.number_texts()]
     return [drawing.text(text, background=color) for text, color in texts]
 
 
@@ -100,8 +100,7 @@ def _key_frame_words(key_frame: KeyFrame) -> Iterator[str]:
     if image_result.class_score is not None:
         best = int(image_result.class_score.argmax())
         yield f"{class_name(best, key_frame.names)} {image_result.class_score[best]:.2f}"
-    for name, value in (image_result.values or {}).items():
-        yield f"{name} {value:.4g}"
+    yield from image_result.number_texts()
 
 
 def _inset(canvas: Canvas, left_px: int, top_px: int, width_px: int, height_px: int) -> Canvas:

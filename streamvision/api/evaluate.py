@@ -13,6 +13,7 @@ from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import model_location
 from streamvision.datasets import read_dataset
+from streamvision.datasets.answer_table import is_answer_table, read_answers
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
@@ -39,7 +40,7 @@ def evaluate(
     """Measure a model on labelled pictures; a notebook shows the figures as tables.
 
     The model's card says which figures: those of ``streamvision eval detect``, ``segment``, ``pose``, ``obb``,
-    ``semantic`` or ``classify``, as ``docs/evaluation.md`` describes them.
+    ``semantic``, ``classify`` or (of a table with several) ``answers``, as ``docs/evaluation.md`` describes them.
 
     Args:
         model: its file or address, a checkpoint (.pt), or the name of one that ships.
@@ -74,6 +75,7 @@ def _measure_of(
     detector: Model, data: Path, data_format: DatasetFormat | None
 ) -> tuple[Callable[..., Measurement], Any]:
     """Return what measures models of this task, and the pictures as it takes them."""
+    from streamvision.evaluation.answers import evaluate_answers
     from streamvision.evaluation.classify import evaluate_classifier
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
     from streamvision.evaluation.evaluate import evaluate_shapes
@@ -86,6 +88,8 @@ def _measure_of(
         return partial(evaluate_shapes, task), read_dataset(data, format=data_format, shapes=True, option="data_format")
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
+    if task == "classify" and is_answer_table(data):
+        return evaluate_answers, read_answers(data)
     if task == "classify":
         return evaluate_classifier, read_classes(data)
     raise ConfigError(f"{detector.describe()} is a model for {task}, for which there are no figures")

@@ -10,7 +10,7 @@ from typing import Any
 from streamvision.core.errors import ConfigError
 from streamvision.core.notebook import picture_html, table_html
 from streamvision.core.reading import MIB, UnreadableError, read_json
-from streamvision.training.figures import TITLES, shown
+from streamvision.training.figures import shown, title
 from streamvision.training.recipe import Augmentation, load_recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
@@ -69,11 +69,11 @@ class TrainingRun:
         if not self.figures:
             return picture
         figures = self.figures
-        head = tuple(TITLES[key] for key in figures)
+        head = tuple(title(key) for key in figures)
         return table_html([head, tuple(figures.values())], caption=f"{self.folder.name}, held-out pictures") + picture
 
     def __repr__(self) -> str:
-        figures = "".join(f", {TITLES[key]} {value:.3f}" for key, value in self.figures.items())
+        figures = "".join(f", {title(key)} {value:.3f}" for key, value in self.figures.items())
         return f"TrainingRun({self.folder.name}{figures})"
 
 

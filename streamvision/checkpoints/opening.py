@@ -122,6 +122,10 @@ def _of_run(
         return SceneSource.of_run(stored, path=path, names=names, size_px=size_px)
     if stored["architecture"] in SCALES:
         return YoloxSource.of_run(stored, path=path, names=names, size_px=size_px)
+    if "answers" in stored:  # of any classifier
+        from streamvision.checkpoints.answers import AnswersSource
+
+        return AnswersSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
     return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
 
 

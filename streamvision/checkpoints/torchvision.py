@@ -72,7 +72,7 @@ class TorchvisionSource(TorchSource):
             task=described.kind,
             head=head,
             names=chosen_names(described.names, names, path),
-            input=_input(described),
+            input=input_card(described),
             keypoints=_keypoints(described) if described.kind == "pose" else None,
             nms_inside=head == "rows",
             source=f"{described.title}, {described.beginning}",
@@ -104,7 +104,8 @@ class TorchvisionSource(TorchSource):
         return as_network(self._described)
 
 
-def _input(described: TorchvisionNetwork) -> InputCard:
+def input_card(described: TorchvisionNetwork) -> InputCard:
+    """Return how a network is fed."""
     size: dict[str, Any] = {"width_px": described.side_px, "height_px": described.side_px}
     if described.kind == "classify":
         return InputCard(

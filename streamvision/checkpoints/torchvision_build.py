@@ -101,13 +101,14 @@ def build_named(name: str, *, weights: Path | None, seed: int | None, trusted: b
     return _described(name, network, published, names=_known_names(name, published), beginning=beginning)
 
 
-def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False) -> TorchvisionNetwork:
+def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False, besides: int = 0) -> TorchvisionNetwork:
     """Return the model of a run of ``streamvision train``.
 
     Args:
         stored: as :func:`~streamvision.checkpoints.checkpoint_file.read_run` returns it.
         path: where it was read from, for messages.
         trusted: whether an architecture that is code of the user's, which the file names, may be imported and run.
+        besides: results that a classifier has beside its classes.
 
     Raises:
         ModelError: when the tensors are not those of the architecture.
@@ -123,7 +124,7 @@ def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False) -> T
     beginning = f"trained, epoch {stored.get('epoch', '?')}"
     classifier = _kind(name) == "classify"
     sizes = input_sizes(name, side_px) if classifier else {}
-    network = create(name, classes=len(names) if classifier else len(names) + 1, **sizes)
+    network = create(name, classes=len(names) + (besides if classifier else 1), **sizes)
     _load(network, stored["model"], path, name)
     if classifier:
         return as_classifier(name, network, names=names, side_px=side_px, beginning=beginning)

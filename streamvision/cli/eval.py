@@ -23,10 +23,12 @@ from streamvision.core.model_location import ModelLocation
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
+from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
 from streamvision.datasets.measured_part import choose_split
+from streamvision.evaluation.answers import AnswersEvaluation, evaluate_answers
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model
@@ -222,6 +224,33 @@ def classify(
     _print(result, len(result.place), class_rows(result), as_json=as_json)
 
 
+@evaluation.command(short_help="Accuracy and errors of several answers at once.")
+@measured_options(labels=False)
+@click.option(
+    "--answers", "columns", multiple=True, metavar="COLUMN", help="Measure these columns; default: as in training."
+)
+def answers(
+    model: ModelLocation, data: Path, split: str | None, columns: tuple[str, ...], as_json: bool, **given: Any
+) -> None:
+    """Measure how well MODEL tells a class and numbers of each picture.
+
+    --data is a CSV table with a row for each picture: filename, the part where there are several (split), and the
+    answers under names of their own, a number's unit in brackets: filename,weather,distance [m]. Cells that are empty
+    count neither way. Beside each figure stands that of the naive answer, which is always the same: the commonest
+    class, or the mean. The skill is the share of its error that is gone, over all answers on average.
+
+    \b
+    Examples:
+      streamvision eval answers best.onnx --data drive/answers.csv
+      streamvision eval answers faces.onnx --data faces.csv --answers gender --answers age --json
+    """
+    pictures = read_answers(data, only=columns)
+    result, _ = _measure(evaluate_answers, model, pictures, split, given)
+    skill = "-" if result.skill is None else f"{result.skill:.3f}"
+    remark = f"Skill over the naive answers: {skill} (1 is without error)."
+    _print(result, result.images, answer_rows(result), remark, as_json=as_json)
+
+
 def _measure(
     evaluate: Callable[..., Any], model: ModelLocation, pictures: Any, split: str | None, given: dict[str, Any]
 ) -> tuple[Any, Any]:
@@ -310,6 +339,19 @@ def pixel_rows(result: SemanticEvaluation) -> Rows:
             if not np.isnan(iou[class_id])
         ),
     ]
+
+
+def answer_rows(result: AnswersEvaluation) -> Rows:
+    """Return the table of the figures of several answers; what is naive is an accuracy, or a mean absolute error."""
+    rows: Rows = [("answer", "accuracy", "F1", "MAE", "RMSE", "R2", "naive", "skill", "pictures")]
+    if (one := result.of_class) is not None:
+        figures = cells(one.accuracy, one.f1, None, None, None, one.naive_accuracy, one.skill)
+        rows.append((one.name, *figures, f"{one.pictures}"))
+    for number in result.numbers:
+        name = f"{number.card.name} [{number.card.unit}]" if number.card.unit else number.card.name
+        figures = cells(None, None, number.mae, number.rmse, number.r2, number.naive_mae, number.skill)
+        rows.append((name, *figures, f"{len(number.truth)}"))
+    return rows
 
 
 def class_rows(result: ClassifyEvaluation) -> Rows:

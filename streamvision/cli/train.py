@@ -19,11 +19,12 @@ from streamvision.cli.sections import together
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Augmentation, Recipe, load_recipe
 
-NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
+NOT_OPTIONS = {"answer_weights", "augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
 _CHOICES: dict[str, dict[str, Any]] = {
     "format": {"type": FORMAT_NAMES},
     "add": {"multiple": True, "metavar": "DIR"},
+    "answers": {"multiple": True, "metavar": "COLUMN"},
     "split": {"metavar": "FILE.json"},
 }
 """What options take that is not said by the field."""
@@ -82,7 +83,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a model on labelled pictures: objects, scenes (unet, smp/...) or classes of whole pictures.
+    """Train a model on labelled pictures: objects, scenes (unet, smp/...), classes of pictures, or a class and numbers.
 
     Nothing is downloaded: weights to begin from are files that you give.
 
@@ -100,6 +101,7 @@ def train(
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
       streamvision train --data sign-crops/ --model small_xception --rand-augment 1 --balance class-weights
       streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64
+      streamvision train --data faces.csv --model resnet18 --answers gender --answers age
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
         --unfreeze-layers 2 --balance class-weights --mixup 0.3 --cutmix 0.3
     """

@@ -32,6 +32,8 @@ class ImageResult:
     """The picture that the network made; it goes on in place of the one that came in."""
     values: dict[str, float] | None = None
     """Numbers by name, for networks that give several answers at once."""
+    units: dict[str, str] | None = None
+    """Unit of each of these numbers that has one."""
     text: str | None = None
     """The line of text on the picture; empty where there is none."""
     text_score: float | None = None
@@ -63,9 +65,16 @@ class ImageResult:
             summary["embedding"] = self.embedding.astype(np.float64).round(5).tolist()
         if self.values is not None:
             summary["values"] = {name: value if math.isfinite(value) else None for name, value in self.values.items()}
+        if self.units:
+            summary["units"] = dict(self.units)
         if self.text is not None:
             summary["text"] = {"text": self.text, "score": round(self.text_score or 0.0, 4)}
         return summary
+
+    def number_texts(self) -> list[str]:
+        """Return the numbers by name as people read them, such as ``distance 34.2 m``."""
+        units = self.units or {}
+        return [f"{name} {value:.4g} {units.get(name, '')}".rstrip() for name, value in (self.values or {}).items()]
 
     def __repr__(self) -> str:
         return f"ImageResult({', '.join(f.name for f in fields(self) if getattr(self, f.name) is not None)})"

@@ -22,7 +22,8 @@ from streamvision.datasets.tf_csv import is_tf_csv
 PICTURE_COLUMNS = ("filename", "file", "image", "path", "image_path", "image_id")
 CLASS_COLUMNS = ("class", "label", "category", "class_name")
 SPLIT_COLUMNS = ("split", "set", "subset")
-_HEAD_BYTES = 4096
+HEAD_BYTES = 4096
+"""Of a table, in which its first line ends."""
 
 
 def read_classes(path: Path) -> NamedPictures:
@@ -52,7 +53,7 @@ def is_class_table(path: Path) -> bool:
     """Whether the first line of a file names a column for pictures and one for classes, and none for boxes."""
     if path.suffix.lower() != ".csv" or is_tf_csv(path):
         return False
-    first = head_of(path, _HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
+    first = head_of(path, HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
     columns = {cell.strip().strip('"').lower() for cell in first.split(",")}
     return bool(columns & {*PICTURE_COLUMNS}) and bool(columns & {*CLASS_COLUMNS})
 

@@ -107,6 +107,20 @@ class MappedPicture:
 
 
 @dataclass(frozen=True)
+class AnsweredPicture:
+    """A picture and what is known of it: a class, and numbers."""
+
+    path: Path
+    """Where it lies."""
+    class_id: int | None
+    """Index into the set's names; ``None`` where it is not known."""
+    numbers: tuple[float | None, ...]
+    """The set's numbers in their order; ``None`` for those that are not known."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something wrong with a file; nothing is dropped or mended in silence."""
 
@@ -118,7 +132,7 @@ class Problem:
     """What sort of problem it is."""
 
 
-Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture)
+Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture)
 Pictures = TypeVar("Pictures", bound="PictureSet[Any]")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ _SMALLEST_WINDOW = 0.3
 _KEPT_SHARE = 0.4
 """Of a box that a window's edge cuts, at least this share must be left."""
 JPEG_QUALITY = (60, 95)
+_LEAST_SEEN = 0.5
+"""Of a vehicle whose distance is given, at least this share must be seen."""
 _PURE_MOOD = 0.9
 """Pictures in which the weather is about to change have no one name."""
 
@@ -169,6 +173,32 @@ def write_drive_moods(
         mood, _ = moment.scene.mood_at(moment.index)
         _write_picture(output.make_folder(f"{moment.split or ''}/{mood}".lstrip("/")), moment)
         progress("pictures rendered", done, sampling.total)
+
+
+def write_drive_answers(
+    folder: Path, sampling: DriveSampling, *, force: bool = False, progress: Progress = no_progress
+) -> None:
+    """Render random moments of random drives into ``images/``, and what each shows into ``answers.csv``.
+
+    The weather is a class, and the distance to the next vehicle ahead in the same lane a number. Weather that is about
+    to change has no name, and a vehicle of which less than half is seen no distance: such cells are empty.
+
+    Raises:
+        OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
+    """
+    output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
+    rows = io.StringIO(newline="")
+    table = csv.writer(rows, lineterminator="\n")
+    table.writerow(("filename", "split", "weather", "distance [m]"))
+    for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
+        _write_picture(output.make_folder("images"), moment)
+        mood = moment.scene.mood_at(moment.index)[0] if _is_pure(moment.scene, moment.index) else ""
+        ahead = moment.scene.vehicle_ahead_at(moment.index)
+        seen = 0.0 if ahead is None else (1 - ahead.hidden_share) * (1 - ahead.truncated_share)
+        distance = f"{ahead.distance_m:.2f}" if ahead is not None and seen >= _LEAST_SEEN else ""
+        table.writerow((f"images/{moment.name}.jpg", moment.split or "", mood, distance))
+        progress("pictures rendered", done, sampling.total)
+    output.write_text("answers.csv", rows.getvalue())
 
 
 def _pictures(sampling: DriveSampling) -> Iterator[tuple[DriveMoment, Any, tuple[LabelledBox, ...], int]]:

@@ -63,17 +63,7 @@ class ClassifyEvaluation(Measurement):
     def by_class(self) -> dict[str, tuple[float | None, float | None, float]]:
         """Precision, recall and F1 of each class that a picture has or was said to have; ``None`` where nothing is
         counted."""
-        hits, marked = np.diag(self.confusion), self.confusion.sum(axis=1)
-        said = self.confusion.sum(axis=0)[: len(self.names)]
-        return {
-            name: (
-                _share(hits[at], said[at]),
-                _share(hits[at], marked[at]),
-                float(2 * hits[at] / (said[at] + marked[at])),
-            )
-            for at, name in enumerate(self.names)
-            if said[at] + marked[at]
-        }
+        return figures_by_class(self.confusion, self.names)
 
     @property
     def f1(self) -> float | None:
@@ -143,12 +133,40 @@ def evaluate_classifier(
         said_score=said_score,
         right_score=right_score,
         model_names=detector.names,
-        confusion=_confusion(truth, match.data_id.filled(len(match.names))[said], len(match.names)),
+        confusion=confused(truth, match.data_id.filled(len(match.names))[said], len(match.names)),
         calibration=calibrated(score_bins(said_score, place == 0)),
         seconds=time.monotonic() - begin_s,
         notes=(*notes, *match.notes, *detector.card.assumed),
         problems=pictures.problems,
     )
+
+
+def figures_by_class(
+    confusion: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, tuple[float | None, float | None, float]]:
+    """Return precision, recall and F1 of each class that a picture has or was said to have.
+
+    Args:
+        confusion: (C, C + 1) as :attr:`ClassifyEvaluation.confusion`.
+        names: (C,) names of the classes.
+
+    Returns:
+        By name; ``None`` where nothing is counted.
+    """
+    hits, marked = np.diag(confusion), confusion.sum(axis=1)
+    said = confusion.sum(axis=0)[: len(names)]
+    return {
+        name: (_share(hits[at], said[at]), _share(hits[at], marked[at]), float(2 * hits[at] / (said[at] + marked[at])))
+        for at, name in enumerate(names)
+        if said[at] + marked[at]
+    }
+
+
+def confused(truth: NDArray[np.intp], said: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Return (C, C + 1) how often pictures of a class (rows) were said to be of another; the last column is others."""
+    counts = np.zeros((classes, classes + 1), np.int64)
+    np.add.at(counts, (truth, said), 1)
+    return counts
 
 
 def _answer(class_score: NDArray[np.float32], right: int) -> tuple[int, int, float, float]:
@@ -160,9 +178,3 @@ def _answer(class_score: NDArray[np.float32], right: int) -> tuple[int, int, flo
 
 def _share(part: int, of: int) -> float | None:
     return float(part / of) if of else None
-
-
-def _confusion(truth: NDArray[np.intp], said: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    counts = np.zeros((classes, classes + 1), np.int64)
-    np.add.at(counts, (truth, said), 1)
-    return counts

@@ -90,6 +90,15 @@ class KeypointCard(BaseModel):
     )
 
 
+class NumberCard(BaseModel):
+    """A number that a network says of a picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="What it is called.")
+    unit: str | None = Field(None, description="What it is counted in, such as m.")
+
+
 class ModelCard(BaseModel):
     """Everything the runtime must know about a model, so that its file alone is enough to run it."""
 
@@ -103,6 +112,9 @@ class ModelCard(BaseModel):
         "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
     )
     keypoints: KeypointCard | None = Field(None, description="For pose: the keypoints of an object.")
+    numbers: tuple[NumberCard, ...] = Field(
+        (), description="For several: the numbers, in the order of the outputs; empty: known by the outputs' names."
+    )
     nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
     licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
     source: str | None = Field(None, description="What the model was made from.")

@@ -94,16 +94,8 @@ class DetectionSamples(Samples[LabelledImage]):
         return [to_tensor(sample.image) for sample in samples], targets
 
 
-class ClassSamples(Samples[NamedPicture]):
-    """Pictures with a class each, their shorter side scaled; a square is cut out of the middle.
-
-    A batch is (N, 3, S, S) float32 pictures of 0..1 and (N,) int64 classes, or where pictures are blended (N, classes)
-    float32 shares of each class.
-    """
-
-    def __init__(self, images: Sequence[NamedPicture], *, side_px: int, classes: int) -> None:
-        super().__init__(images, side_px=side_px)
-        self._classes = classes
+class SquareSamples(Samples[Picture]):
+    """Pictures whose shorter side is scaled; a square is cut out of the middle."""
 
     def _load(self, index: int) -> Sample:
         image = read_rgb(self._images[index].path)
@@ -113,6 +105,18 @@ class ClassSamples(Samples[NamedPicture]):
     def _augmented(self, index: int, settings: Augmentation, mixing: bool, rng: np.random.Generator) -> Sample:
         size = (self._side_px, self._side_px)
         return augment_centre(self.load(index), size, settings, rng, border=cv2.BORDER_REFLECT_101, moving=True)
+
+
+class ClassSamples(SquareSamples[NamedPicture]):
+    """Pictures with a class each.
+
+    A batch is (N, 3, S, S) float32 pictures of 0..1 and (N,) int64 classes, or where pictures are blended (N, classes)
+    float32 shares of each class.
+    """
+
+    def __init__(self, images: Sequence[NamedPicture], *, side_px: int, classes: int) -> None:
+        super().__init__(images, side_px=side_px)
+        self._classes = classes
 
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         classes = [self._images[int(index)].class_id for index in indices]

@@ -163,12 +163,12 @@ def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPict
             "folder of pictures for each of two classes or more"
         )
 
-    def as_boxed(pictures: NamedPictures) -> Dataset:
-        return _as_boxed(pictures, lambda image: [image.class_id])
+    def boxed(pictures: NamedPictures) -> Dataset:
+        return as_boxed(pictures, lambda image: [image.class_id])
 
-    additions = [Addition(path, as_boxed(read_classes(path))) for path in recipe.add]
-    dataset = as_boxed(pictures)
-    return _prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
+    additions = [Addition(path, boxed(read_classes(path))) for path in recipe.add]
+    dataset = boxed(pictures)
+    return prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
 
 
 def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPicture]:
@@ -191,14 +191,14 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
             "not of it needs a name too, such as background"
         )
     by_path = {image.path: image for image in pictures.images}
-    dataset = _as_boxed(pictures, lambda image: _classes_on(image, names))
-    prepared = _prepared(dataset, (), folder, recipe, lambda one: by_path[one.path])
-    if len(prepared.learnt) < 2:
-        shown = ", ".join(names[class_id] for class_id in prepared.learnt) or "none"
+    dataset = as_boxed(pictures, lambda image: _classes_on(image, names))
+    regions = prepared(dataset, (), folder, recipe, lambda one: by_path[one.path])
+    if len(regions.learnt) < 2:
+        shown = ", ".join(names[class_id] for class_id in regions.learnt) or "none"
         raise ConfigError(
             f"the maps to learn from in {data} show too few classes ({shown}); mark at least two, each in its level"
         )
-    return prepared
+    return regions
 
 
 def _only_outlined(dataset: Dataset, by: Likeness) -> Dataset:
@@ -210,7 +210,7 @@ def _only_outlined(dataset: Dataset, by: Likeness) -> Dataset:
     return Dataset(dataset.names, images, dataset.problems)
 
 
-def _as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]]) -> Dataset:
+def as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]]) -> Dataset:
     """Return the pictures that can be read, each with a box over all of it for every class: what splits see."""
     labelled: list[LabelledImage] = []
     broken: list[Problem] = []
@@ -226,14 +226,14 @@ def _as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], lis
     return Dataset(pictures.names, tuple(labelled), (*pictures.problems, *broken))
 
 
-def _prepared(
+def prepared(
     dataset: Dataset,
     additions: Sequence[Addition],
     folder: RunFolder,
     recipe: Recipe,
     unboxed: Callable[[LabelledImage], Picture],
 ) -> TrainingData[Picture]:
-    """Split pictures that :func:`_as_boxed` returned; ``unboxed`` turns each back."""
+    """Split pictures that :func:`as_boxed` returned; ``unboxed`` turns each back."""
     parts = deal_parts(dataset, additions, folder, recipe)
     counts = [Counter(box.class_id for image in part for box in image.boxes) for part in (parts.train, parts.val)]
     train, val, added = (tuple(map(unboxed, part)) for part in (parts.train, parts.val, parts.added.val))

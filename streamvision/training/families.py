@@ -11,6 +11,7 @@ from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
+from streamvision.datasets.answer_table import is_answer_table
 from streamvision.training.model_names import DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
@@ -55,6 +56,13 @@ def _classifier() -> Parts:
     return prepare_classes, ClassifierRun
 
 
+def _answers() -> Parts:
+    from streamvision.training.answers.data import prepare_answers
+    from streamvision.training.answers.run import AnswersRun
+
+    return prepare_answers, AnswersRun
+
+
 def _detector() -> Parts:
     from streamvision.training.data import prepare_objects
     from streamvision.training.torchvision_run import DetectorRun
@@ -69,6 +77,7 @@ def _yolox() -> Parts:
     return prepare_objects, YoloxRun
 
 
+ANSWERS = "answers"
 _OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix")
 _OF_CLASSES = ("balance: class-weights", "dropout")
 TRAINERS: tuple[Trainer, ...] = (
@@ -87,6 +96,14 @@ TRAINERS: tuple[Trainer, ...] = (
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _classifier,
         frozenset((*_OF_CLASSES, "add", "label_smoothing", "mixup", "cutmix", "unfreeze_lr")),
+    ),
+    Trainer(
+        ANSWERS,  # the same networks, for a table with several answers
+        "classifiers that learn numbers too",
+        "classify",
+        f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
+        _answers,
+        frozenset(("answers", "answer_weights", "dropout", "unfreeze_lr")),
     ),
     Trainer(
         "detector",
@@ -121,6 +138,8 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "label_smoothing": lambda recipe: bool(recipe.label_smoothing),
     "dropout": lambda recipe: recipe.dropout is not None,
     "unfreeze_lr": lambda recipe: recipe.unfreeze_lr is not None,
+    "answers": lambda recipe: bool(recipe.answers),
+    "answer_weights": lambda recipe: bool(recipe.answer_weights),
     "average_epochs": lambda recipe: recipe.average_epochs is not None,
     # A preset may bring these along for whom they are for; asked for by name they must do something.
     "mosaic": lambda recipe: bool(recipe.augment.get("mosaic")),
@@ -128,6 +147,18 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "cutmix": lambda recipe: bool(recipe.augment.get("cutmix")),
 }
 """Settings that only some trainers know, with whether a recipe gives them."""
+
+
+def trainer_for(recipe: Recipe) -> Trainer:
+    """Return who trains what a recipe asks for: its model, and for classifiers the columns of its table.
+
+    Raises:
+        MissingDependencyError: as :func:`trainer_of` does.
+    """
+    trainer = trainer_of(recipe.model)
+    if trainer.name == "classifier" and (recipe.answers or is_answer_table(recipe.data)):
+        return next(trainer for trainer in TRAINERS if trainer.name == ANSWERS)
+    return trainer
 
 
 def trainer_of(model: str) -> Trainer:

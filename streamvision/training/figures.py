@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+MAE, R2 = "mae_", "r2_"
+"""How figures of a number begin whose name follows: mean absolute error, and coefficient of determination."""
 TITLES = {
+    "skill": "skill",
     "map50": "mAP50",
     "map50_95": "mAP50-95",
     "map50_mask": "mAP50 of masks",
@@ -22,12 +25,25 @@ TITLES = {
 
 def shown(figures: Mapping[str, float]) -> list[str]:
     """Return the names of those figures of an epoch that are shown to people."""
-    return [key for key in TITLES if key in figures]
+    return [*(key for key in TITLES if key in figures), *(key for key in figures if key.startswith((MAE, R2)))]
+
+
+def title(key: str) -> str:
+    """Return what a figure is called."""
+    for beginning, words in ((MAE, "MAE of"), (R2, "R2 of")):
+        if key.startswith(beginning):
+            return f"{words} {key.removeprefix(beginning)}"
+    return TITLES.get(key, key)
+
+
+def best_of(key: str, values: Iterable[float]) -> float:
+    """Return the best of several values of a figure: the largest, but the smallest error."""
+    return min(values) if key.startswith(MAE) else max(values)
 
 
 def in_words(figures: Mapping[str, float], *, between: str = ", ") -> str:
     """Return them as text, such as ``mAP50 0.512, mAP50-95 0.301``."""
-    return between.join(f"{TITLES[key]} {figures[key]:.3f}" for key in shown(figures))
+    return between.join(f"{title(key)} {figures[key]:.3f}" for key in shown(figures))
 
 
 def as_written(value: float) -> float:

@@ -14,7 +14,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.reading import MIB, UnreadableError, read_json
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
-from streamvision.training.figures import TITLES, shown
+from streamvision.training.figures import shown, title
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile
@@ -154,8 +154,8 @@ def _summary(folder: RunFolder, results: list[FoldFigures]) -> dict[str, Any]:
 
 def _rows(results: list[FoldFigures]) -> list[tuple[str, ...]]:
     keys = list(results[0].last)
-    titles = [TITLES[key] for key in keys]
-    rows: list[tuple[str, ...]] = [("fold", "epochs", *titles, *(f"best {title}" for title in titles))]
+    titles = [title(key) for key in keys]
+    rows: list[tuple[str, ...]] = [("fold", "epochs", *titles, *(f"best {one}" for one in titles))]
     for one in results:
         values = [*(one.last[key] for key in keys), *(one.best[key] for key in keys)]
         rows.append((f"{one.fold}", f"{one.epochs}", *(f"{value:.3f}" for value in values)))
@@ -169,7 +169,7 @@ def _sentence(results: list[FoldFigures]) -> str:
     said = []
     for key in results[0].last:
         values = [one.last[key] for one in results]
-        said.append(f"{TITLES[key]} {fmean(values):.3f} (sd {stdev(values):.3f})")
+        said.append(f"{title(key)} {fmean(values):.3f} (sd {stdev(values):.3f})")
     return (
         f"Over {counted(len(results), 'folds')}, after the last epoch: {', '.join(said)}; sd between folds. "
         "The best epochs were chosen by the same pictures and promise too much."
@@ -191,7 +191,7 @@ def _draw(path: Path, results: list[FoldFigures]) -> None:
         axis.axhline(mean, color="black", linewidth=1)
         axis.axhspan(mean - spread, mean + spread, color="black", alpha=0.08)
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set(title=f"{TITLES[key]}: {mean:.3f}, sd {spread:.3f}", xlabel="epoch")
+        axis.set(title=f"{title(key)}: {mean:.3f}, sd {spread:.3f}", xlabel="epoch")
         axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     figure.savefig(path, dpi=110)

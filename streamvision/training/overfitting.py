@@ -18,11 +18,11 @@ from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.training.data import TrainingData
-from streamvision.training.figures import TITLES
+from streamvision.training.figures import title
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
-ENOUGH = {"map50_mask": 0.9, "map50_keypoints": 0.9, "map50": 0.9, "top1": 0.99, "mean_iou": 0.8}
+ENOUGH = {"skill": 0.9, "map50_mask": 0.9, "map50_keypoints": 0.9, "map50": 0.9, "top1": 0.99, "mean_iou": 0.8}
 """From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel. Of several
 the first that a network has decides."""
 EPOCHS = 40
@@ -89,7 +89,7 @@ def judge(rows: Sequence[Mapping[str, float]], recipe: Recipe, data: TrainingDat
     best = max(row[key] for row in rows)
     first, last = (_loss(row) for row in (rows[0], rows[-1]))
     about = (
-        f"{TITLES[key]} {best:.3f} on {counted(len(data.train), 'pictures')} that it was trained on for "
+        f"{title(key)} {best:.3f} on {counted(len(data.train), 'pictures')} that it was trained on for "
         f"{counted(len(rows), 'epochs')} (loss {first:.3g} in the first, {last:.3g} in the last)"
     )
     if best >= ENOUGH[key]:

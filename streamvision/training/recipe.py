@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +90,8 @@ class Recipe(Section):
 
     data: Path = Field(
         description="Folder of labelled pictures in any format, or a data.yaml; for scenes one with images/ and "
-        "masks/, for classifiers one with a folder for each class, or a CSV table (filename,class)."
+        "masks/, for classifiers one with a folder for each class, or a CSV table (filename,class), or of several "
+        "answers each (filename,weather,distance [m])."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -162,6 +164,15 @@ class Recipe(Section):
         "root of their rarity (classifiers and ultralytics models).",
     )
     oversample_most: int = Field(4, ge=1, le=16, description="Most times that a picture is shown in an epoch.")
+    answers: tuple[str, ...] = Field(
+        (),
+        description="Column of the CSV table that one network learns with others: one of classes at most, and one of "
+        "numbers at least; default: all of a table whose columns have names of their own.",
+    )
+    answer_weights: dict[str, float] = Field(
+        default_factory=dict,
+        description="Weight of each answer's loss, by column, others 1; default: learnt (Kendall et al. 2018).",
+    )
     init_classes: dict[str, str] = Field(
         default_factory=dict,
         description="Class of the data set -> class of the weights whose detector it begins from.",
@@ -207,6 +218,8 @@ class Recipe(Section):
             raise ValueError("overfit learns a few pictures of the data set by heart; leave generated out")
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
+        if any(not math.isfinite(weight) or weight < 0 for weight in self.answer_weights.values()):
+            raise ValueError("answer_weights are factors of losses; give numbers from 0")
         if self.fold is not None and not (
             re.fullmatch(r"[1-9][0-9]?/[1-9][0-9]?", self.fold)
             and self.fold_numbers()[0] <= self.fold_numbers()[1] >= 2

@@ -13,8 +13,8 @@ from typing import Any
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.training.data import TrainingData
-from streamvision.training.families import trainer_of
-from streamvision.training.figures import TITLES, shown
+from streamvision.training.families import trainer_for
+from streamvision.training.figures import TITLES, shown, title
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -75,14 +75,14 @@ class CurveFile:
             "held-out pictures": [key for key in PLOTTED if any(key in row for row in rows)],
             "learning rate": ["lr"],
         }
-        drawn = {title: columns for title, columns in groups.items() if columns}  # some trainers have no held-out loss
+        drawn = {group: columns for group, columns in groups.items() if columns}  # some trainers have no held-out loss
         axes = figure.subplots(1, len(drawn), squeeze=False)[0]
-        for axis, (title, columns) in zip(axes, drawn.items(), strict=True):
+        for axis, (group, columns) in zip(axes, drawn.items(), strict=True):
             for column in columns:
                 values = [row.get(column, float("nan")) for row in rows]
                 label = column.replace("train_loss_", "").replace("val_loss_", "")
                 axis.plot(epochs, values, marker=".", label=label)
-            axis.set(title=title, xlabel="epoch")
+            axis.set(title=group, xlabel="epoch")
             axis.grid(alpha=0.3)
             if len(columns) > 1:
                 axis.legend(fontsize=8)
@@ -96,7 +96,7 @@ def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summa
 def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
     figures = shown(last)
-    seen = "squares whose side" if summary["task"] == "classify" else "pictures whose longer side"
+    seen = "squares whose side" if summary["task"] in ("classify", "answers") else "pictures whose longer side"
     lines = [
         f"# {Path(recipe.model).stem}, trained on {recipe.data.name}",
         "",
@@ -105,7 +105,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
         f"minutes, preset {recipe.preset!r}, seed {recipe.seed}.",
         *(f"- {sentence}" for sentence in _choices(recipe, epochs=summary["epochs"])),
-        f"- Licence of the weights: {trainer_of(recipe.model).licence}",
+        f"- Licence of the weights: {trainer_for(recipe).licence}",
     ]
     if "onnx" in summary:
         size = summary["onnx_bytes"] / 1e6
@@ -114,7 +114,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         "",
         "## Figures on the held-out pictures",
         "",
-        f"| epoch | {' | '.join(TITLES[key] for key in figures)} |",
+        f"| epoch | {' | '.join(title(key) for key in figures)} |",
         "| --- |" + " --- |" * len(figures),
         f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary[key]:.3f}' for key in figures)} |",
         f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",

@@ -11,7 +11,7 @@ import numpy as np
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.dataset import LabelledImage, NamedPicture
+from streamvision.datasets.dataset import AnsweredPicture, LabelledImage, NamedPicture
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.data import TrainingData
@@ -92,7 +92,18 @@ def _draw_objects(axis: Any, found: Detections, names: tuple[str, ...]) -> None:
 
 def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...], size: tuple[int, int]) -> None:
     """Write the class of a picture, or lay the classes of its pixels over it."""
-    if found.class_score is not None:
+    if isinstance(image, AnsweredPicture):
+        known = dict(zip(found.values or {}, image.numbers, strict=False))
+        marked = [f"{value:.4g}" for value in known.values() if value is not None]
+        said = found.number_texts()
+        right = True
+        if found.class_score is not None and image.class_id is not None:
+            best = int(found.class_score.argmax())
+            right, said, marked = best == image.class_id, [names[best], *said], [names[image.class_id], *marked]
+        axis.set_title(
+            f"{', '.join(said)}\nis {', '.join(marked) or 'not known'}", color=MARKED if right else FOUND, fontsize=8
+        )
+    elif found.class_score is not None:
         best = int(found.class_score.argmax())
         right = isinstance(image, NamedPicture) and image.class_id == best
         wrong = f", is {names[image.class_id]}" if isinstance(image, NamedPicture) and not right else ""

@@ -17,8 +17,8 @@ from streamvision.core.files import write_whole
 from streamvision.evaluation.evaluate import LIKENESS
 from streamvision.training.comparing import compare_with_earlier, measure_added
 from streamvision.training.data import TrainingData, prepare_classes, prepare_objects, prepare_regions
-from streamvision.training.families import check_settings, trainer_of
-from streamvision.training.figures import in_words, shown
+from streamvision.training.families import check_settings, trainer_for
+from streamvision.training.figures import best_of, in_words, shown
 from streamvision.training.layouts import link_class_folders, write_map_layout, write_yolo_layout
 from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
@@ -63,7 +63,7 @@ def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) 
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     if folder.summary.exists():
         weights = f"--model {folder.best}"
-        if trainer_of(recipe.model).load is not None:
+        if trainer_for(recipe).load is not None:
             weights = f"--model {recipe.model} --weights {folder.best}"
         raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with {weights}")
     return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
@@ -167,7 +167,7 @@ def _judge_overfit(
     verdict = judge(rows, recipe, data)
     _draw(folder, curves, data, progress, trusted=trusted)
     shutil.rmtree(folder.last.parent)
-    figures = {key: max(row[key] for row in rows) for key in shown(rows[-1])}
+    figures = {key: best_of(key, (row[key] for row in rows)) for key in shown(rows[-1])}
     summary: dict[str, Any] = {"task": task, "run": str(folder.root), "epochs": len(rows), **figures}
     summary |= {"pictures": len(data.train), "training_s": round(rows[-1].get("time_s", 0.0), 1)}
     summary["overfit"] = verdict.to_json()
@@ -195,7 +195,7 @@ def make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
 ) -> TorchRun | UltralyticsRun:
     """Read the data and build the network."""
-    trainer = trainer_of(recipe.model)
+    trainer = trainer_for(recipe)
     progress.say("Checking pictures and labels.")
     if trainer.load is None:
         return _ultralytics_run(recipe, folder, progress, resume=resume, trusted=trusted)
@@ -239,7 +239,7 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
 
     Fails before anything is written where there are no weights to begin from, or settings are for other models.
     """
-    trainer = trainer_of(recipe.model)
+    trainer = trainer_for(recipe)
     task = trainer.task
     if task is None:
         task = _architecture(recipe.model, trusted=trusted).task
@@ -267,9 +267,9 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     from streamvision.checkpoints.torchvision_build import published_side_px
     from streamvision.training.torchvision_run import check_side
 
-    own_px = published_side_px(recipe.model) if trainer.name == "classifier" else CLASSIFIER_SIDE_PX
+    own_px = published_side_px(recipe.model) if trainer.load is not None else CLASSIFIER_SIDE_PX
     side_px = recipe.imgsz if "imgsz" in recipe.model_fields_set else own_px
-    if trainer.name == "classifier":
+    if trainer.load is not None:
         check_side(recipe.model, side_px)
     return recipe.model_copy(update={"imgsz": side_px})
 

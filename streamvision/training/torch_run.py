@@ -129,6 +129,10 @@ class TorchRun(ABC):
     def _validate(self) -> dict[str, float]:
         """Return the figures on the held-out pictures, :attr:`figure` among them."""
 
+    def _about(self) -> dict[str, Any]:
+        """Return what checkpoints say of the network beside its tensors, as plain values and tensors."""
+        return {}
+
     def train(self) -> None:
         """Train to the end of the recipe, or until nothing gets better."""
         recipe = self._recipe
@@ -226,6 +230,7 @@ class TorchRun(ABC):
             "imgsz": self._recipe.imgsz,
             "size_px": list(self._samples.size_px),
             "epoch": self._epochs_done,
+            **self._about(),
         }
         state = {"model": self._average.network.state_dict() if self._average else self._model.state_dict(), **about}
         if better:

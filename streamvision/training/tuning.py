@@ -26,8 +26,8 @@ from streamvision.core.words import counted
 from streamvision.datasets.dataset import LabelledImage, NamedPicture
 from streamvision.datasets.splitting import split_pictures
 from streamvision.training.data import TrainingData
-from streamvision.training.families import trainer_of
-from streamvision.training.figures import TITLES
+from streamvision.training.families import trainer_for
+from streamvision.training.figures import title
 from streamvision.training.parts import MAX_RECORD_BYTES
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
@@ -134,7 +134,7 @@ def tune(
         del run
         counts = [count for count in data.learnt.values() if count]
         choices = choices_of(
-            given, trainer_of(recipe.model), is_unbalanced=bool(counts) and max(counts) > UNBALANCED * min(counts)
+            given, trainer_for(recipe), is_unbalanced=bool(counts) and max(counts) > UNBALANCED * min(counts)
         )
         learnt, measured = _write_parts(folder, recipe, data)
         shutil.rmtree(folder.data, ignore_errors=True)
@@ -301,12 +301,12 @@ def _finish(
     recipe_file = folder.root / "best.yaml"
     write_recipe(_with(recipe, chosen, split=folder.split), recipe_file)
     matters = importances(study)
-    draw_search(folder.root / "search.png", study, matters, title=TITLES.get(figure, figure))
+    draw_search(folder.root / "search.png", study, matters, title=title(figure))
     first = study.trials[0]
     own = float(first.value) if first.state.name == "COMPLETE" else None
     values = [float(trial.value) for trial in study.trials if trial.state.name == "COMPLETE"]
     sentence = found_in_words(
-        TITLES.get(figure, figure), values, given_up=states.count("PRUNED"), own=own, pictures=state["measured"]
+        title(figure), values, given_up=states.count("PRUNED"), own=own, pictures=state["measured"]
     )
     summary = {
         "run": str(folder.root),

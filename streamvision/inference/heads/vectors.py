@@ -82,7 +82,7 @@ class SeveralHead(PictureHead):
     """Probabilities of classes, where there is such an output, and numbers by name (age, steering angle, quality).
 
     The only output (batch, classes) whose size is the number of class names holds probabilities; every output (batch,
-    1) or (batch,) is a number, known by the output's name.
+    1) or (batch,) is a number: those of the card in their order, or known by the output's name.
     """
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
@@ -93,7 +93,13 @@ class SeveralHead(PictureHead):
             wanted = f"numbers (batch, 1), by name, and at most one output (batch, {classes}) of probabilities"
             reads = f"with {classes} classes reads {wanted}"
             raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
+        if card.numbers:
+            if len(card.numbers) != len(numbers):
+                named = ", ".join(number.name for number in card.numbers)
+                raise unknown_outputs(card, outputs, f"with the numbers {named} reads as many outputs (batch, 1)")
+            numbers = {at: number.name for at, number in zip(numbers, card.numbers, strict=True)}
         self._numbers, self._scores = numbers, scores[0] if scores else None
+        self._units = {number.name: number.unit for number in card.numbers if number.unit} or None
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the answers for each picture.
@@ -107,6 +113,7 @@ class SeveralHead(PictureHead):
             ImageResult(
                 class_score=None if self._scores is None else outputs[self._scores][index].astype(np.float32),
                 values={name: float(outputs[at][index].reshape(-1)[0]) for at, name in self._numbers.items()},
+                units=self._units,
             )
             for index in range(len(letterboxes))
         ]

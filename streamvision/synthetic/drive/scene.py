@@ -22,7 +22,16 @@ from streamvision.synthetic.drive.sky import Backdrop
 from streamvision.synthetic.drive.truth import objects_in_view
 from streamvision.synthetic.drive.vehicle_truth import VehicleInView, place_in_view
 from streamvision.synthetic.drive.vehicles import Traffic, Vehicle, draw_vehicle, painted_extent_px
-from streamvision.synthetic.drive.view import LAP_M, Camera, Course, Moment, create_camera, moment_at
+from streamvision.synthetic.drive.view import (
+    EGO_LANE_X_M,
+    LANE_M,
+    LAP_M,
+    Camera,
+    Course,
+    Moment,
+    create_camera,
+    moment_at,
+)
 from streamvision.synthetic.drive.weather import MOODS
 
 _NEAREST_M = 1.2
@@ -98,6 +107,16 @@ class DriveScene:
             if hidden_share is not None:
                 placed.append(place_in_view(moment.camera, vehicle, hidden_share=hidden_share))
         return tuple(sorted(filter(None, placed), key=lambda vehicle: vehicle.distance_m))
+
+    def vehicle_ahead_at(self, index: int) -> VehicleInView | None:
+        """Return the nearest vehicle that a frame shows ahead in the car's own lane; ``None`` where there is none."""
+        moment = self._moment(index)
+        for vehicle in self.vehicles_at(index):
+            x_m, _, z_m = vehicle.center_m
+            in_lane = abs(x_m - moment.road_to_camera_m(EGO_LANE_X_M, z_m)) < LANE_M / 2
+            if in_lane and z_m > 0 and not vehicle.is_oncoming:
+                return vehicle
+        return None
 
     def camera_at(self, index: int) -> Camera:
         """Return the pinhole through which a frame is seen."""

@@ -1,6 +1,7 @@
 """What holds for the whole picture, as it is drawn."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,8 @@ def test_likely_classes_and_numbers_are_written_at_the_left():
     rows, columns = np.nonzero(canvas.y != 60)
     assert columns.max() < 160 and 40 < rows.max() < 80
     assert (draw(image_result, config=PLAIN).y == 60).all()
+    with_unit = draw(replace(image_result, units={"angle": "deg"}), config=WORDS)
+    assert np.count_nonzero(with_unit.y != 60) > len(rows)
 
 
 def test_a_picture_that_a_network_made_goes_on_in_place_of_the_frame():

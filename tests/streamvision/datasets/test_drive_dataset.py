@@ -10,8 +10,10 @@ import pytest
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets import read_dataset
+from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
-from streamvision.datasets.drive import DriveSampling, write_drive_dataset
+from streamvision.datasets.drive import DriveSampling, drive_moments, write_drive_dataset
+from streamvision.inference.model_card import NumberCard
 from support.command_line import called
 
 
@@ -87,6 +89,29 @@ def test_the_command_draws_moods_and_boxes(tmp_path: Path) -> None:
     assert len(moods.part("val").images) == 6
     boxes = read_dataset(tmp_path / "detect")
     assert [len(boxes.part(part).images) for part in ("train", "val")] == [12, 6]
+
+
+def test_the_command_writes_the_weather_and_the_distance_ahead(tmp_path: Path) -> None:
+    size = ("--images", "12", "--val-images", "6", "--size", "160x90", "--seed", "4")
+    done = called("data", "synthetic", "--task", "answers", *size, "--output", tmp_path / "answers")
+    assert done.code == 0, done.stderr
+    found = read_answers(tmp_path / "answers" / "answers.csv")
+    assert not found.problems
+    assert (found.class_column, found.numbers) == ("weather", (NumberCard(name="distance", unit="m"),))
+    assert set(found.names) <= {"day", "dusk", "rain"}
+    assert [len(found.part(part).images) for part in ("train", "val")] == [12, 6]
+    moments = drive_moments(DriveSampling(12, 4, 160, 90, val_images=6), np.random.default_rng(4))
+    for image, moment in zip(found.images, moments, strict=True):
+        mood, share = moment.scene.mood_at(moment.index)
+        assert (image.class_id is None) == (share < 0.9)
+        assert image.class_id is None or found.names[image.class_id] == mood
+        ahead = moment.scene.vehicle_ahead_at(moment.index)
+        assert ahead is not None
+        assert not ahead.is_oncoming
+        left, _, right, _ = ahead.box_xyxy_px
+        assert 0.2 * 160 < (left + right) / 2 < 0.8 * 160  # straight ahead, give or take a bend
+        (distance_m,) = image.numbers
+        assert distance_m is None or distance_m == pytest.approx(ahead.distance_m, abs=0.01)
 
 
 def test_a_size_that_is_none_is_one_sentence(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamvision.datasets.dataset import NamedPicture
-from streamvision.evaluation.classify import ClassifyEvaluation, _confusion
+from streamvision.evaluation.classify import ClassifyEvaluation, confused
 from streamvision.evaluation.scores import calibrated, score_bins
 
 NAMES = ("crosswalk", "speedlimit", "stop", "trafficlight")
@@ -30,7 +30,7 @@ def evaluation(truth: list[int], said: list[int]) -> ClassifyEvaluation:
         said_score=score,
         right_score=score,
         model_names=NAMES,
-        confusion=_confusion(right, answers, len(NAMES)),
+        confusion=confused(right, answers, len(NAMES)),
         calibration=calibrated(score_bins(score, right == answers)),
     )
 

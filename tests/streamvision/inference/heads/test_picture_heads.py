@@ -6,6 +6,7 @@ import pytest
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.model_card import NumberCard
 from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
@@ -175,6 +176,18 @@ class TestSeveral:
         first, second = head.read(outputs, [place, place])
         assert first.values == {"angle": 0.5, "speed": 7} and second.values == {"angle": 0.25, "speed": 8}
         assert second.class_score.tolist() == [0, 1, 0]
+
+    def test_numbers_of_the_card_have_its_names_and_units(self):
+        numbers = (NumberCard(name="steering angle", unit="deg"), NumberCard(name="speed"))
+        card = make_card("several").model_copy(update={"numbers": numbers})
+        head = create_head(card, [spec(1, 1, name="o1"), spec(1, 3), spec(1, 1, name="o2")])
+        place = Letterbox.fit(80, 40, card.input)
+        (found,) = head.read([np.array([[-7.5]]), np.eye(3, dtype=np.float32)[:1], np.array([[3]])], [place])
+        assert (found.values, found.units) == ({"steering angle": -7.5, "speed": 3}, {"steering angle": "deg"})
+        assert found.number_texts() == ["steering angle -7.5 deg", "speed 3"]
+        assert found.summary(("a", "b", "c"))["units"] == {"steering angle": "deg"}
+        with pytest.raises(UnknownHeadError, match="with the numbers steering angle, speed reads as many"):
+            create_head(card, [spec(1, 1), spec(1, 3)])
 
     @pytest.mark.parametrize("specs", [[spec(1, 3)], [spec(1, 1), spec(1, 5)], [spec(1, 3), spec(1, 3), spec(1, 1)]])
     def test_what_has_no_meaning_is_refused(self, specs):

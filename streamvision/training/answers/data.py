@@ -1,0 +1,63 @@
+"""What a network with several answers learns from: the rows of a table, split, and the numbers' means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from streamvision.checkpoints.answers import Answers
+from streamvision.core.words import counted
+from streamvision.datasets.answer_table import AnsweredPictures, read_answers
+from streamvision.datasets.dataset import AnsweredPicture
+from streamvision.training.data import TrainingData, as_boxed, prepared
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class AnswersData(TrainingData[AnsweredPicture]):
+    """What the trainer sees, and what there is to answer."""
+
+    answers: Answers = field(kw_only=True)
+    """The answers; numbers with mean and standard deviation of the pictures to learn from."""
+
+    def as_set(self, images: tuple[AnsweredPicture, ...]) -> AnsweredPictures:
+        """Return pictures as a data set, to be measured."""
+        answers = self.answers
+        return AnsweredPictures(answers.names, images, class_column=answers.class_column, numbers=answers.numbers)
+
+
+def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
+    """Read a table; the split is stratified by class, as for classifiers.
+
+    Raises:
+        ConfigError: when there is nothing to learn from.
+    """
+    pictures = read_answers(recipe.data, only=recipe.answers)
+    by_path = {image.path: image for image in pictures.images}
+    boxed = as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
+    parts = prepared(boxed, (), folder, recipe, lambda one: by_path[one.path])
+    answers, notes = _answers(pictures, parts)
+    kept: dict[str, Any] = {one.name: getattr(parts, one.name) for one in fields(parts)}
+    return AnswersData(**kept | {"notes": (*parts.notes, *notes)}, answers=answers)
+
+
+def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -> tuple[Answers, list[str]]:
+    means, deviations, notes = [], [], []
+    for at, card in enumerate(pictures.numbers):
+        learnt, held_out = (
+            np.array([number for image in part if (number := image.numbers[at]) is not None], np.float64)
+            for part in (parts.train, parts.val)
+        )
+        mean, deviation = (float(learnt.mean()), float(learnt.std())) if len(learnt) else (0.0, 0.0)
+        means.append(mean)
+        deviations.append(deviation or 1.0)  # a number that is always the same
+        unit = f" {card.unit}" if card.unit else ""
+        notes.append(
+            f"{card.name}: {counted(len(learnt), 'numbers')} to learn from, mean {mean:.4g}{unit}, standard deviation "
+            f"{deviation:.4g}{unit}; {len(held_out)} held out."
+        )
+    answers = Answers(pictures.names, pictures.class_column, pictures.numbers, tuple(means), tuple(deviations))
+    return answers, notes
