@@ -30,6 +30,7 @@ from streamvision.datasets.dataset import DatasetFormat, PictureSet
 from streamvision.datasets.measured_part import choose_split
 from streamvision.evaluation.answers import AnswersEvaluation, evaluate_answers
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
+from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import SemanticEvaluation, evaluate_semantic
@@ -43,7 +44,8 @@ SHAPES: dict[ShapeTask, tuple[str, str]] = {
         """Measure how well MODEL finds objects to the pixel.
 
         Labels are YOLO polygons or COCO's instances_*.json. The figures are COCO's, by the overlap of masks, and beside
-        them those by box. Objects that are marked by a box alone count neither way.
+        them those by the edges of masks (boundary IoU, Cheng et al. 2021) and by box. Objects that are marked by a box
+        alone count neither way.
 
         \b
         Examples:
@@ -168,7 +170,7 @@ def semantic(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Measure how well MODEL names the pixels of pictures.
+    """Measure how well MODEL names the pixels of pictures: intersection over union of areas and of their edges.
 
     DIR has images/ and masks/, a PNG of the same name for each picture whose grey levels or palette indices are class
     ids; 255 counts neither way. Class names stand in classes.txt, a line each; without it they are the model's.
@@ -314,13 +316,18 @@ def box_rows(result: Evaluation) -> Rows:
 
 def shape_rows(result: ShapeEvaluation) -> Rows:
     """Return the table of a model's figures whose objects have masks, keypoints or angles."""
-    figures, boxes = result.figures, result.box_figures
+    figures = result.figures
+    others = [(word, of) for word, of in (("boundary", result.boundary_figures), ("box", result.box_figures)) if of]
     objects = sum(one.objects for one in figures.per_class.values())
+
+    def row(name: str, one: CocoFigures | ClassFigures, beside: list[float | None], count: int) -> tuple[str, ...]:
+        return (name, *cells(one.map50_95, one.map50, one.map75, *beside), f"{count}")
+
     return [
-        ("class", f"{result.by} mAP50-95", "mAP50", "mAP75", "box mAP50-95", "objects"),
-        ("all", *cells(figures.map50_95, figures.map50, figures.map75, boxes.map50_95), f"{objects}"),
+        ("class", f"{result.by} mAP50-95", "mAP50", "mAP75", *(f"{word} mAP50-95" for word, _ in others), "objects"),
+        row("all", figures, [of.map50_95 for _, of in others], objects),
         *(
-            (name, *cells(one.map50_95, one.map50, one.map75, boxes.per_class[name].map50_95), f"{one.objects}")
+            row(name, one, [of.per_class[name].map50_95 for _, of in others], one.objects)
             for name, one in figures.per_class.items()
             if one.objects
         ),
@@ -329,12 +336,16 @@ def shape_rows(result: ShapeEvaluation) -> Rows:
 
 def pixel_rows(result: SemanticEvaluation) -> Rows:
     """Return the table of a model's figures that names pixels."""
-    iou, marked = result.iou(), result.confusion.sum(axis=1)
+    iou, boundary_iou, marked = result.iou(), result.boundary_iou(), result.confusion.sum(axis=1)
     return [
-        ("class", "IoU", "of all pixels"),
-        ("all", *cells(result.mean_iou), "100 %"),
+        ("class", "IoU", "boundary IoU", "of all pixels"),
+        ("all", *cells(result.mean_iou, result.mean_boundary_iou), "100 %"),
         *(
-            (result.names[class_id], *cells(iou[class_id]), f"{marked[class_id] / marked.sum():.1%}")
+            (
+                result.names[class_id],
+                *cells(iou[class_id], boundary_iou[class_id]),
+                f"{marked[class_id] / marked.sum():.1%}",
+            )
             for class_id in result.measured
             if not np.isnan(iou[class_id])
         ),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, MissingDependencyError
 from streamvision.core.install import install_command
+from streamvision.evaluation.boundaries import BAND_SHARE
 from streamvision.evaluation.coco_shapes import (
     Likeness,
     is_marked,
@@ -28,7 +29,13 @@ from streamvision.evaluation.predictions import Predictions, Truth
 INSTALL = install_command("eval")
 RECALL_LEVELS: NDArray[np.float64] = np.linspace(0, 1, 101)
 """The recall levels at which precision is read off."""
-_LIBRARY_WORDS: dict[Likeness, str] = {"box": "bbox", "mask": "segm", "keypoints": "keypoints", "oriented": "bbox"}
+_LIBRARY_WORDS: dict[Likeness, str] = {
+    "box": "bbox",
+    "mask": "segm",
+    "boundary": "boundary",
+    "keypoints": "keypoints",
+    "oriented": "bbox",
+}
 _ALL_SIZES, _MOST_OBJECTS, _IOU_50, _IOU_75 = 0, -1, 0, 5
 
 
@@ -127,7 +134,9 @@ def _evaluate(predictions: Predictions, given: dict[str, Any], by: Likeness, sig
         for row in of_image
     ]
     evaluator = oriented_evaluator(library) if by == "oriented" else library.COCOeval_faster
-    more = {"kpt_oks_sigmas": list(sigmas)} if by == "keypoints" else {}
+    more: dict[str, Any] = {"kpt_oks_sigmas": list(sigmas)} if by == "keypoints" else {}
+    if by == "boundary":
+        more = {"boundary_dilation_ratio": BAND_SHARE}
     evaluation = evaluator(truth, truth.loadRes(rows), iouType=_LIBRARY_WORDS[by], **more)
     evaluation.params.catIds = list(range(len(predictions.names)))  # for keypoints it would leave out some
     evaluation.evaluate()

@@ -20,8 +20,11 @@ from streamvision.core.masks import encode_rle
 from streamvision.datasets.dataset import LabelledBox, LabelledImage, LabelledShape
 from streamvision.evaluation.predictions import Predictions
 
-Likeness = Literal["box", "mask", "keypoints", "oriented"]
-"""What of two objects is compared: the overlap of boxes, masks or oriented boxes, or the likeness of keypoints."""
+Likeness = Literal["box", "mask", "boundary", "keypoints", "oriented"]
+"""What of two objects is compared: the overlap of boxes, masks or oriented boxes, the likeness of keypoints, or for
+``boundary`` the smaller of two overlaps, of masks and of the bands along their edges
+(:mod:`streamvision.evaluation.boundaries`)."""
+OF_MASKS = ("mask", "boundary")
 
 BOX_SHARE = 0.53
 """Share of its box that a person fills, where the labels state no area, as ultralytics has it."""
@@ -31,7 +34,7 @@ DECIMALS = 3
 def is_marked(box: LabelledBox, by: Likeness) -> bool:
     """Say whether what is to be compared is marked on an object."""
     shape = box.shape or LabelledShape()
-    if by == "mask":
+    if by in OF_MASKS:
         return bool(shape.polygons_px) or shape.rle_counts is not None
     if by == "keypoints":
         return any(visible for *_, visible in shape.keypoints)
@@ -86,7 +89,7 @@ def shaped_results(predictions: Predictions, by: Likeness) -> list[list[dict[str
         return results
     for rows, found, image in zip(results, predictions.found, predictions.images, strict=True):
         for row, shape in zip(rows, _shapes(found, image, by), strict=True):
-            if by in ("mask", "keypoints"):
+            if by in (*OF_MASKS, "keypoints"):
                 del row["bbox"]
             row.update(shape)
     return results
@@ -113,7 +116,7 @@ def oriented_evaluator(library: Any) -> type[Any]:
 def _shapes(found: Detections, image: LabelledImage, by: Likeness) -> list[dict[str, Any]]:
     if not len(found):
         return []
-    if by == "mask" and found.mask is not None:
+    if by in OF_MASKS and found.mask is not None:
         size = {"width_px": image.width_px, "height_px": image.height_px}
         return [{"segmentation": encode_rle(mask, **size)} for mask in found.mask]
     if by == "keypoints" and found.keypoint_xy_px is not None and found.keypoint_score is not None:

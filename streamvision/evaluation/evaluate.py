@@ -139,6 +139,8 @@ class ShapeEvaluation(Measurement):
     """COCO's figures by mask, keypoints or oriented box."""
     box_figures: CocoFigures
     """COCO's figures of the same objects by their upright boxes."""
+    boundary_figures: CocoFigures | None = None
+    """For masks: COCO's figures by their edges, too."""
 
     def save_predictions(self, path: Path) -> None:
         """Write all that was found in COCO's results form.
@@ -152,6 +154,7 @@ class ShapeEvaluation(Measurement):
         """Return the figures as plain values; those that do not exist are ``None``."""
         return {
             self.by: _figures_json(self.figures),
+            **({"boundary": _figures_json(self.boundary_figures)} if self.boundary_figures else {}),
             "box": _figures_json(self.box_figures),
             "images": len(self.predictions.images),
             "settings": SETTINGS,
@@ -191,6 +194,7 @@ def evaluate_shapes(
         predictions=predictions,
         figures=coco_figures(predictions, by=by, sigmas=sigmas),
         box_figures=coco_figures(predictions),
+        boundary_figures=coco_figures(predictions, by="boundary") if by == "mask" else None,
         notes=(*notes, *unmarked, *match.notes, *assumed, *detector.card.assumed),
         problems=dataset.problems,
     )

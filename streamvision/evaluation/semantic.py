@@ -1,4 +1,4 @@
-"""How well a model classifies pixels: the intersection over union of each class, from a confusion matrix."""
+"""How well a model classifies pixels: the intersection over union of each class, of its area and of its edges."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.dataset import MappedPicture, MappedPictures
+from streamvision.evaluation.boundaries import count_boundaries
 from streamvision.evaluation.class_names import ClassMatch, match_names
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
@@ -70,6 +71,9 @@ class SemanticEvaluation(Measurement):
     confusion: NDArray[np.int64]
     """(C, C + 1) pixels by their class and the class that the model gave; the last column is for classes of the model
     that the data set does not have."""
+    boundaries: NDArray[np.int64]
+    """(C, 2) pixels along the edges of each class that are such on both maps, and on either; see
+    :mod:`streamvision.evaluation.boundaries`."""
     images: int
     """How many pictures were measured."""
     calibration: Calibration
@@ -87,10 +91,24 @@ class SemanticEvaluation(Measurement):
         iou: NDArray[np.float64] = np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
         return iou
 
+    def boundary_iou(self) -> NDArray[np.float64]:
+        """Return (C,) the boundary IoU of each class; NaN where it is neither marked nor found."""
+        both, either = self.boundaries.T
+        iou: NDArray[np.float64] = np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+        return iou
+
     @property
     def mean_iou(self) -> float | None:
         """Mean over the measured classes that are marked or found."""
-        values = self.iou()[list(self.measured)]
+        return self._mean(self.iou())
+
+    @property
+    def mean_boundary_iou(self) -> float | None:
+        """Mean of the boundary IoU over the same classes."""
+        return self._mean(self.boundary_iou())
+
+    def _mean(self, of_class: NDArray[np.float64]) -> float | None:
+        values = of_class[list(self.measured)]
         return None if np.isnan(values).all() else float(np.nanmean(values))
 
     @property
@@ -100,12 +118,17 @@ class SemanticEvaluation(Measurement):
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values; those that do not exist are ``None``."""
-        iou, marked = self.iou(), self.confusion.sum(axis=1)
+        iou, boundary_iou, marked = self.iou(), self.boundary_iou(), self.confusion.sum(axis=1)
         return {
             "mean_iou": rounded(self.mean_iou),
+            "mean_boundary_iou": rounded(self.mean_boundary_iou),
             "pixel_accuracy": rounded(self.pixel_accuracy),
             "per_class": {
-                self.names[n]: {"iou": rounded(float(iou[n])), "pixels": int(marked[n])}
+                self.names[n]: {
+                    "iou": rounded(float(iou[n])),
+                    "boundary_iou": rounded(float(boundary_iou[n])),
+                    "pixels": int(marked[n]),
+                }
                 for n in self.measured
                 if not np.isnan(iou[n])
             },
@@ -159,6 +182,7 @@ def evaluate_semantic(
         names=names,
         measured=match.measured,
         confusion=scenes.confusion,
+        boundaries=scenes.boundaries,
         images=len(pictures.images),
         calibration=calibrated(scenes.bins),
         regions=tuple(one for one in scenes.regions if one.class_id in match.measured),
@@ -204,6 +228,7 @@ class _Scenes:
     def __init__(self, classes: int) -> None:
         self._classes = classes
         self.confusion = np.zeros((classes, classes + 1), np.int64)
+        self.boundaries = np.zeros((classes, 2), np.int64)
         self.bins = score_bins(np.empty(0), np.empty(0, bool))
         self.regions: list[RegionFigures] = []
         self._worst: list[WorstScene] = []
@@ -221,6 +246,9 @@ class _Scenes:
         known = marked != UNKNOWN
         counts = self._count(marked[known], said[known])
         self.confusion += counts
+        for class_id, pixels in count_boundaries(marked, said, known).items():
+            if class_id < self._classes:
+                self.boundaries[class_id] += pixels
         if confidence is not None:
             self.bins += score_bins(_stretched(confidence, width, height)[known], (marked == said)[known])
         total, hits = max(int(counts.sum()), 1), np.diag(counts)

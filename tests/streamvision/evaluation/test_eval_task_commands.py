@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import distance_transform_cdt
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
@@ -74,12 +75,14 @@ def test_masks(segment, tmp_path):
     # Half of the picture is marked and found to within a pixel; its box is twice as wide as the marked one.
     assert report["mask"]["map50"] == 1.0
     assert report["mask"]["map50_95"] > 0.8
+    assert 0.8 < report["boundary"]["map50_95"] <= report["mask"]["map50_95"]
     assert report["box"]["map50_95"] == pytest.approx(0.1)
     assert report["mask"]["per_class"]["thing"]["objects"] == 2
     saved = json.loads((tmp_path / "found.json").read_text())
     assert {len(row["segmentation"]["counts"]) > 4 for row in saved} == {True}
     done = called("eval", "segment", model, "--data", data, "--threads", "1")
     assert "mask mAP50-95" in done.stdout
+    assert "boundary mAP50-95" in done.stdout
 
 
 def test_a_model_for_another_task_is_refused(segment):
@@ -156,6 +159,29 @@ def scenes(tmp_path_factory):
     return model, folder, np.array(marked), np.array(painted)
 
 
+def edge_overlap(marked, painted, known):
+    """Boundary IoU of a class over all pictures, by distances to what is not of it."""
+    both = either = 0
+    for maps in zip(marked, painted, known, strict=True):
+        bands = []
+        for bits in (maps[0] & maps[2], maps[1] & maps[2]):
+            steps = distance_transform_cdt(np.pad(bits, 1), metric="chessboard")[1:-1, 1:-1]
+            bands.append(bits & (steps <= max(1, round(0.02 * math.hypot(*bits.shape)))))
+        both += (bands[0] & bands[1]).sum()
+        either += (bands[0] | bands[1]).sum()
+    return both / either
+
+
+def test_mean_iou_equals_torchmetrics(scenes):
+    torch = pytest.importorskip("torch")
+    classification = pytest.importorskip("torchmetrics.classification")
+    model, folder, marked, painted = scenes
+    theirs = classification.MulticlassJaccardIndex(3, ignore_index=255)
+    theirs.update(torch.from_numpy(painted.astype(np.int64)), torch.from_numpy(marked.astype(np.int64)))
+    report = measured("semantic", model, folder)
+    assert report["mean_iou"] == pytest.approx(float(theirs.compute()), abs=1e-4)
+
+
 def test_scenes(scenes):
     model, folder, marked, painted = scenes
     report = measured("semantic", model, folder)
@@ -168,6 +194,10 @@ def test_scenes(scenes):
     assert report["mean_iou"] == pytest.approx(np.mean(list(expected.values())), abs=1e-4)
     assert report["pixel_accuracy"] == pytest.approx((marked == painted)[known].mean(), abs=1e-4)
     assert any("'bus-lane' was taken for" in note for note in report["notes"])
+    edges = {name: edge_overlap(marked == n, (painted == n), known) for n, name in enumerate(expected)}
+    assert {name: one["boundary_iou"] for name, one in report["per_class"].items()} == pytest.approx(edges, abs=1e-4)
+    assert report["mean_boundary_iou"] == pytest.approx(np.mean(list(edges.values())), abs=1e-4)
+    assert report["mean_boundary_iou"] != pytest.approx(report["mean_iou"], abs=0.01)
     one = measured("semantic", model, folder, "--class", "sky")
     assert one["mean_iou"] == pytest.approx(expected["sky"], abs=1e-4)
 
