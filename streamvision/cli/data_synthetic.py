@@ -30,10 +30,10 @@ _OF_TRIPS = (
 @click.command(short_help="Draw a labelled data set, or a dashcam's card, of the synthetic drive.")
 @click.option(
     "--task",
-    type=click.Choice(("detect", "semantic", "classify", "answers")),
-    help="detect: boxes of signs and lights, as YOLO; semantic: the class of every pixel, as images/ and masks/; "
-    "classify: a folder each for day, dusk and rain; answers: a table of the weather and the distance to the next "
-    "vehicle ahead.",
+    type=click.Choice(("detect", "segment", "semantic", "classify", "answers")),
+    help="detect: boxes of signs and lights, as YOLO; segment: masks of vehicles, as COCO; semantic: the class of "
+    "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
+    "weather and the distance to the next vehicle ahead.",
 )
 @click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
 @click.option(
@@ -121,7 +121,7 @@ def synthetic(
       streamvision data synthetic --trip --minutes 3 --size 640x360 --fps 10 --output card
     """
     if trip == (task is not None):
-        raise ConfigError("give either --task detect, semantic, classify or answers, or --trip")
+        raise ConfigError("give either --task detect, segment, semantic, classify or answers, or --trip")
     _check_given(ctx, _OF_PICTURES if trip else _OF_TRIPS, "with --trip" if trip else "without --trip")
     if trip:
         _write_cards(output, parse_size(size), as_json=as_json, **given)
@@ -145,6 +145,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         write_drive_moods,
         write_drive_regions,
     )
+    from streamvision.datasets.drive_masks import write_drive_masks
 
     seed = given["seed"]
     sampling = DriveSampling(
@@ -152,6 +153,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
     )
     writers: dict[str, Callable[..., object]] = {
         "detect": write_drive_dataset,
+        "segment": write_drive_masks,
         "semantic": write_drive_regions,
         "classify": write_drive_moods,
         "answers": write_drive_answers,

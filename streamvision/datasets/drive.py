@@ -153,7 +153,7 @@ def write_drive_regions(
     output.write_classes(PIXEL_CLASSES)
     for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
         part = moment.split or ""
-        _write_picture(output.make_folder(f"images/{part}"), moment)
+        write_moment(output.make_folder(f"images/{part}"), moment)
         mask = output.make_folder(f"masks/{part}") / f"{moment.name}.png"
         cv2.imwrite(str(mask), moment.scene.class_map_at(moment.index))
         progress("pictures rendered", done, sampling.total)
@@ -171,7 +171,7 @@ def write_drive_moods(
     moments = drive_moments(sampling, np.random.default_rng(sampling.seed), accept=_is_pure)
     for done, moment in enumerate(moments, 1):
         mood, _ = moment.scene.mood_at(moment.index)
-        _write_picture(output.make_folder(f"{moment.split or ''}/{mood}".lstrip("/")), moment)
+        write_moment(output.make_folder(f"{moment.split or ''}/{mood}".lstrip("/")), moment)
         progress("pictures rendered", done, sampling.total)
 
 
@@ -191,7 +191,7 @@ def write_drive_answers(
     table = csv.writer(rows, lineterminator="\n")
     table.writerow(("filename", "split", "weather", "distance [m]"))
     for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
-        _write_picture(output.make_folder("images"), moment)
+        write_moment(output.make_folder("images"), moment)
         mood = moment.scene.mood_at(moment.index)[0] if _is_pure(moment.scene, moment.index) else ""
         ahead = moment.scene.vehicle_ahead_at(moment.index)
         seen = 0.0 if ahead is None else (1 - ahead.hidden_share) * (1 - ahead.truncated_share)
@@ -255,6 +255,7 @@ def _is_pure(scene: DriveScene, index: int) -> bool:
     return scene.mood_at(index)[1] >= _PURE_MOOD
 
 
-def _write_picture(folder: Path, moment: DriveMoment) -> None:
+def write_moment(folder: Path, moment: DriveMoment) -> None:
+    """Render a moment into a JPEG of its name."""
     bgr = moment.scene.picture_at(moment.index).to_bgr()
     cv2.imwrite(str(folder / f"{moment.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY[1]])

@@ -118,6 +118,16 @@ class DriveScene:
                 return vehicle
         return None
 
+    def vehicle_masks_at(self, index: int) -> dict[int, NDArray[np.bool_]]:
+        """Return (H, W) which pixels of a frame show each vehicle, by identity; vehicles without any are left out."""
+        moment = self._moment(index)
+        vehicles = self._traffic.at(moment.time_s, moment.s_m)
+        if not vehicles:
+            return {}
+        numbers = self._numbered(moment, vehicles).class_map[: self._height_px, : self._width_px]
+        masks = {vehicle.identity: numbers == number for number, vehicle in enumerate(vehicles, 1)}
+        return {identity: mask for identity, mask in masks.items() if mask.any()}
+
     def camera_at(self, index: int) -> Camera:
         """Return the pinhole through which a frame is seen."""
         return self._moment(index).camera
@@ -191,12 +201,17 @@ class DriveScene:
         for vehicle in vehicles:
             draw_vehicle(planes, moment, vehicle)
             alone.append(planes.taken_off(painted_extent_px(moment.camera, vehicle)))
+        shown = self._numbered(moment, vehicles).counts()[1:].tolist()
+        return [1 - left / full if full else None for left, full in zip(shown, alone, strict=True)]
+
+    def _numbered(self, moment: Moment, vehicles: Sequence[Vehicle]) -> NumberPlanes:
+        """Return which of the vehicles, counted from 1, each pixel shows; 0 for all else."""
+        numbers = {vehicle.identity: number for number, vehicle in enumerate(vehicles, 1)}
         planes = NumberPlanes(self._width_px, self._height_px, numbers)
         self._draw_things(planes, moment, within_m=max(vehicle.z_m for vehicle in vehicles))
         planes.paints("ego")
         self._lens.draw_bonnet(planes, moment.weather)
-        shown = planes.counts()[1:].tolist()
-        return [1 - left / full if full else None for left, full in zip(shown, alone, strict=True)]
+        return planes
 
     def _in_view(
         self, planes: Painting, moment: Moment, hidden: frozenset[int], vehicles: Sequence[Vehicle]

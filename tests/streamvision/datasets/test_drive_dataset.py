@@ -7,13 +7,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.masks import decode_rle
 from streamvision.datasets import read_dataset
 from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
+from streamvision.datasets.dataset import LabelledImage
 from streamvision.datasets.drive import DriveSampling, drive_moments, write_drive_dataset
+from streamvision.datasets.drive_masks import shows_vehicle
 from streamvision.inference.model_card import NumberCard
+from streamvision.synthetic.drive.class_planes import PIXEL_CLASSES
 from support.command_line import called
 
 
@@ -112,6 +117,38 @@ def test_the_command_writes_the_weather_and_the_distance_ahead(tmp_path: Path) -
         assert 0.2 * 160 < (left + right) / 2 < 0.8 * 160  # straight ahead, give or take a bend
         (distance_m,) = image.numbers
         assert distance_m is None or distance_m == pytest.approx(ahead.distance_m, abs=0.01)
+
+
+def test_the_command_writes_masks_of_vehicles(tmp_path: Path) -> None:
+    size = ("--images", "2", "--val-images", "1", "--size", "160x90", "--seed", "4")
+    done = called("data", "synthetic", "--task", "segment", *size, "--output", tmp_path / "vehicles")
+    assert done.code == 0, done.stderr
+    found = read_dataset(tmp_path / "vehicles", shapes=True)
+    assert not found.problems
+    assert found.names == ("car", "van", "truck")
+    assert [len(found.part(part).images) for part in ("train", "val")] == [2, 1]
+    sampling = DriveSampling(2, 4, 160, 90)
+    moments = list(drive_moments(sampling, np.random.default_rng(4), accept=shows_vehicle))
+    for image, moment in zip(found.part("train").images, moments, strict=True):
+        levels = decode_class_map(image)
+        assert levels.max() > 0  # each picture shows a vehicle
+        # Nothing else than vehicles is in a mask, and all of them are in one.
+        assert np.array_equal(levels > 0, moment.scene.class_map_at(moment.index) == PIXEL_CLASSES.index("vehicle"))
+
+
+def decode_class_map(image: LabelledImage) -> NDArray[np.int64]:
+    """Return (H, W) which object each pixel is of, counted from 1; no pixel is of two."""
+    levels = np.zeros((image.height_px, image.width_px), np.int64)
+    for number, box in enumerate(image.boxes, 1):
+        assert box.shape is not None
+        assert box.shape.rle_counts is not None
+        mask = decode_rle(box.shape.rle_counts, width_px=image.width_px, height_px=image.height_px)
+        rows, columns = np.nonzero(mask)
+        edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        assert box.box_xyxy_px == edges
+        assert not levels[mask].any()
+        levels[mask] = number
+    return levels
 
 
 def test_a_size_that_is_none_is_one_sentence(tmp_path: Path) -> None:
