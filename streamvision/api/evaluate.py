@@ -18,6 +18,7 @@ from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
 from streamvision.datasets.measured_part import choose_split
+from streamvision.datasets.picture_pairs import read_pairs
 
 if TYPE_CHECKING:
     from streamvision.evaluation.predictions import Measurement
@@ -40,7 +41,8 @@ def evaluate(
     """Measure a model on labelled pictures; a notebook shows the figures as tables.
 
     The model's card says which figures: those of ``streamvision eval detect``, ``segment``, ``pose``, ``obb``,
-    ``semantic``, ``classify`` or (of a table with several) ``answers``, as ``docs/evaluation.md`` describes them.
+    ``semantic``, ``image`` (of pairs), ``classify`` or (of a table with several) ``answers``, as
+    ``docs/evaluation.md`` describes them.
 
     Args:
         model: its file or address, a checkpoint (.pt), or the name of one that ships.
@@ -79,6 +81,7 @@ def _measure_of(
     from streamvision.evaluation.classify import evaluate_classifier
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
     from streamvision.evaluation.evaluate import evaluate_shapes
+    from streamvision.evaluation.images import evaluate_images
     from streamvision.evaluation.semantic import evaluate_semantic
 
     task = detector.card.task
@@ -88,6 +91,8 @@ def _measure_of(
         return partial(evaluate_shapes, task), read_dataset(data, format=data_format, shapes=True, option="data_format")
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
+    if task == "image":
+        return evaluate_images, read_pairs(data)
     if task == "classify" and is_answer_table(data):
         return evaluate_answers, read_answers(data)
     if task == "classify":

@@ -9,6 +9,7 @@ from typing import Any
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.other_classifiers import is_other_classifier
+from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import TORCHVISION, is_scene_network
 from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.checkpoints.yolox_scales import SCALES
@@ -126,6 +127,10 @@ def _of_run(
         from streamvision.checkpoints.answers import AnswersSource
 
         return AnswersSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
+    if stored["architecture"] in PICTURE_NETWORKS:
+        from streamvision.checkpoints.pictures import PictureSource
+
+        return PictureSource.of_run(stored, path=path, names=names, size_px=size_px)
     return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
 
 

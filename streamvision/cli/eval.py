@@ -13,6 +13,7 @@ import numpy as np
 
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_compare import compare_models
+from streamvision.cli.eval_image import image
 from streamvision.cli.eval_options import cells, chosen_options, measured_options, report_options
 from streamvision.cli.eval_thresholds import thresholds
 from streamvision.cli.eval_track import track
@@ -92,6 +93,7 @@ def evaluation() -> None:
 evaluation.add_command(track)
 evaluation.add_command(compare_models)
 evaluation.add_command(thresholds)
+evaluation.add_command(image)
 
 
 @evaluation.command(short_help="Average precision of a detector, and why it is wrong.")

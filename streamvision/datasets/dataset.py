@@ -121,6 +121,22 @@ class AnsweredPicture:
 
 
 @dataclass(frozen=True)
+class PairedPicture:
+    """A picture that is to become another one: two files, or one whose copy is made worse."""
+
+    path: Path
+    """What the network is given; where :attr:`target_path` is ``None``, what it is to give back."""
+    target_path: Path | None = None
+    """What it is to become; ``None`` where the network is given :attr:`path` made worse."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+    noise: float = 0.0
+    """Standard deviation, in levels of 0..255, of the noise that makes it worse."""
+    shrink: int = 1
+    """How many times smaller the network is given it."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something wrong with a file; nothing is dropped or mended in silence."""
 
@@ -132,7 +148,7 @@ class Problem:
     """What sort of problem it is."""
 
 
-Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture)
+Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture, PairedPicture)
 Pictures = TypeVar("Pictures", bound="PictureSet[Any]")
 
 
@@ -156,6 +172,8 @@ NamedPictures = PictureSet[NamedPicture]
 """Pictures for classification."""
 MappedPictures = PictureSet[MappedPicture]
 """Pictures for semantic segmentation."""
+PairedPictures = PictureSet[PairedPicture]
+"""Pictures that become others."""
 
 
 class Dataset(PictureSet[LabelledImage]):

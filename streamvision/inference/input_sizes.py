@@ -171,4 +171,4 @@ def with_side(card: ModelCard, tensor: TensorSpec, path: ModelLocation, side_px:
             f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
             "leave out --imgsz, or export it with that size"
         )
-    return card.with_input(width_px=side_px, height_px=side_px)
+    return card.with_input(width_px=side_px, height_px=side_px, own_size=False)

@@ -18,6 +18,8 @@ from streamvision.inference.model_card import InputCard
 
 BY_ASPECT = ("letterbox_center", "letterbox_top_left")
 """Resize rules under which a free size follows the picture's aspect."""
+LARGEST_OWN_PX = 4096
+"""Longer side of the pictures that are given in their own size; longer ones are made as small as this."""
 
 
 def sized_input(card: InputCard, picture_width_px: int, picture_height_px: int) -> InputCard:
@@ -25,13 +27,13 @@ def sized_input(card: InputCard, picture_width_px: int, picture_height_px: int) 
 
     The picture's longer side becomes the larger of the card's two sides, the shorter one is rounded up to the stride.
     That is ultralytics' rectangular input (``LetterBox`` with ``auto``), which a 16:9 camera passes in 0.65 of the
-    time of a square.
+    time of a square. Networks that make pictures of pictures may ask for the picture's own size.
     """
     if not card.dynamic_size or card.resize not in BY_ASPECT:
         return card
-    stride_px = card.stride_px
+    stride_px, picture_px = card.stride_px, max(picture_width_px, picture_height_px)
     longer_px = rounded_up(max(card.width_px, card.height_px), stride_px)
-    ratio = longer_px / max(picture_width_px, picture_height_px)
+    ratio = min(LARGEST_OWN_PX / picture_px, 1.0) if card.own_size else longer_px / picture_px
     rounded = round if card.resize == "letterbox_center" else int
     width_px, height_px = (
         rounded_up(max(rounded(side_px * ratio), 1), stride_px) for side_px in (picture_width_px, picture_height_px)
@@ -93,6 +95,8 @@ class Letterbox:
         if card.dynamic_size:
             # The shorter side may have been rounded down to the stride by a fraction, which is no reason to shrink.
             free = max(card.width_px, card.height_px) / max(picture_width_px, picture_height_px)
+            if card.own_size:
+                free = min(free, 1.0)
             fits = rounded(picture_width_px * free) <= card.width_px
             ratio = free if fits and rounded(picture_height_px * free) <= card.height_px else ratio
         width, height = (max(rounded(side_px * ratio), 1) for side_px in (picture_width_px, picture_height_px))

@@ -68,6 +68,11 @@ class InputCard(BaseModel):
     dynamic_size: bool = Field(
         False, description="Whether width and height are free; the larger of the two above is then the longer side."
     )
+    own_size: bool = Field(
+        False,
+        description="With a free size: whether a picture keeps its own, rounded up to the stride, in place of one "
+        "whose longer side is that above.",
+    )
     stride_px: int = Field(32, gt=0, description="Sides of a free size must be multiples of this.")
     dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")

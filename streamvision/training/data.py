@@ -22,6 +22,7 @@ from streamvision.datasets.dataset import (
     MappedPicture,
     NamedPicture,
     NamedPictures,
+    PairedPicture,
     Picture,
     PictureSet,
     Problem,
@@ -82,12 +83,14 @@ class TrainingData(Generic[Picture]):
                 "trial whether they can be learnt by heart.",
                 f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
             ]
-        more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(self.train) else ""
+        why = "parts of each" if isinstance(self.train[0], PairedPicture) else "rare classes more often"
+        more = f" (shown {shown} times an epoch, {why})" if shown > len(self.train) else ""
         lines = [
             f"{counted(len(self.train), 'pictures')} to learn from{more}, {len(self.val)} held out; the split is "
-            f"{self.split_origin}.",
-            f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
+            f"{self.split_origin}."
         ]
+        if not isinstance(self.train[0], PairedPicture):
+            lines.append(f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.")
         lines += self.notes
         if self.unproven:
             lines.append(

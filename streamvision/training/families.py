@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.other_classifiers import is_other_classifier
+from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
@@ -49,6 +50,13 @@ def _scenes() -> Parts:
     return prepare_regions, SemanticRun
 
 
+def _pictures() -> Parts:
+    from streamvision.training.pictures.data import prepare_pictures
+    from streamvision.training.pictures.run import PictureRun
+
+    return prepare_pictures, PictureRun
+
+
 def _classifier() -> Parts:
     from streamvision.training.data import prepare_classes
     from streamvision.training.torchvision_run import ClassifierRun
@@ -88,6 +96,14 @@ TRAINERS: tuple[Trainer, ...] = (
         f"{_YOURS} (torchvision is BSD-3-Clause, segmentation-models-pytorch MIT).",
         _scenes,
         frozenset(("label_smoothing", "unfreeze_lr")),
+    ),
+    Trainer(
+        "pictures",
+        "networks that make pictures of pictures",
+        "image",
+        f"{_YOURS}.",
+        _pictures,
+        frozenset(("noise", "reverse", "unfreeze_lr")),
     ),
     Trainer(
         "classifier",  # ours, torchvision's, timm's, the user's
@@ -140,6 +156,8 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "unfreeze_lr": lambda recipe: recipe.unfreeze_lr is not None,
     "answers": lambda recipe: bool(recipe.answers),
     "answer_weights": lambda recipe: bool(recipe.answer_weights),
+    "noise": lambda recipe: recipe.noise is not None,
+    "reverse": lambda recipe: recipe.reverse,
     "average_epochs": lambda recipe: recipe.average_epochs is not None,
     # A preset may bring these along for whom they are for; asked for by name they must do something.
     "mosaic": lambda recipe: bool(recipe.augment.get("mosaic")),
@@ -174,6 +192,8 @@ def trainer_of(model: str) -> Trainer:
 def _name_of(model: str) -> str:
     if is_scene_network(model):
         return "scenes"
+    if model in PICTURE_NETWORKS:
+        return "pictures"
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:

@@ -19,6 +19,10 @@ TITLES = {
     "top1": "top-1",
     "top5": "top-5",
     "f1": "F1",
+    "psnr_db": "PSNR (dB)",
+    "psnr_gain_db": "PSNR above the plain input's (dB)",
+    "ssim": "SSIM",
+    "ssim_gain": "SSIM above the plain input's",
 }
 """By the names in ``curves.csv``, in the order in which they are shown."""
 

@@ -12,6 +12,7 @@ import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.other_classifiers import SMALL
+from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
 from streamvision.checkpoints.scene_networks import UNET
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
@@ -33,10 +34,10 @@ RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
-    "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), YOLOX "
-    "(yolox_nano, yolox_s), classifiers (lenet, small_xception, torchvision's resnet18, timm/NAME, your "
-    "package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large), and "
-    "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+    "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
+    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), YOLOX (yolox_nano, yolox_s), classifiers (lenet, "
+    "small_xception, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's detectors "
+    "(ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
     ("mask", "yolo11n-seg.yaml finds masks"),
@@ -133,7 +134,7 @@ def _unknown_name(model: str, path: Path) -> ConfigError:
         return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = [UNET, *SCENES, *SCALES, *classifiers(), *DETECTORS]
+    own = [UNET, *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *DETECTORS]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -90,8 +90,8 @@ def export_run(
 
 
 def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:
-    """Return the size that the network was trained with: a square, but a picture's own shape for scenes."""
-    if card.task == "semantic":
+    """Return the size that the network was trained with: a square, but what its card says where it sees another."""
+    if card.task in ("semantic", "image"):
         return card.input.width_px, card.input.height_px
     side_px = rounded_up(recipe.imgsz, card.input.stride_px)
     return side_px, side_px

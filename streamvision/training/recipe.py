@@ -90,8 +90,8 @@ class Recipe(Section):
 
     data: Path = Field(
         description="Folder of labelled pictures in any format, or a data.yaml; for scenes one with images/ and "
-        "masks/, for classifiers one with a folder for each class, or a CSV table (filename,class), or of several "
-        "answers each (filename,weather,distance [m])."
+        "masks/, for pictures of pictures any, or inputs/ and targets/, for classifiers one with a folder for each "
+        "class, or a CSV table (filename,class), or of several answers each (filename,weather,distance [m])."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -103,9 +103,10 @@ class Recipe(Section):
         None, description="split.json of an earlier run: what it held out stays held out; default: that of --model's."
     )
     model: str = Field(
-        description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, yolox_nano "
-        "(tiny, s, m, l), one of torchvision's, a small classifier (lenet, small_xception), timm/NAME, or your own "
-        "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
+        description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
+        "edsr_x2 (x4), yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier (lenet, small_xception), "
+        "timm/NAME, or your own package.module:function, which is imported, called with the number of classes and "
+        "returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -180,6 +181,15 @@ class Recipe(Section):
     generated: int = Field(
         0, ge=0, le=100_000, description="Pictures of the synthetic drive that are added to those to learn from."
     )
+    noise: float | None = Field(
+        None,
+        ge=0,
+        le=255,
+        description="Standard deviation, in levels of 0..255, of the noise that a denoiser or another network that "
+        "makes pictures of pictures learns to remove: each part of a picture gets up to so much, held-out pictures all "
+        "of it; default: 25 for denoiser, 0 for others.",
+    )
+    reverse: bool = Field(False, description="Learn to make pictures of inputs/ of those of targets/.")
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
     fold: str | None = Field(
         None,

@@ -72,7 +72,12 @@ class CurveFile:
         groups = {
             "loss, training": [k for k in rows[0] if k.startswith("train_loss")] if rows else [],
             "loss, held out": [k for k in rows[0] if k.startswith("val_loss")] if rows else [],
-            "held-out pictures": [key for key in PLOTTED if any(key in row for row in rows)],
+            "held-out pictures, dB": [
+                key for key in PLOTTED if key.endswith("_db") and any(key in row for row in rows)
+            ],
+            "held-out pictures": [
+                key for key in PLOTTED if not key.endswith("_db") and any(key in row for row in rows)
+            ],
             "learning rate": ["lr"],
         }
         drawn = {group: columns for group, columns in groups.items() if columns}  # some trainers have no held-out loss
@@ -96,12 +101,13 @@ def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summa
 def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
     figures = shown(last)
-    seen = "squares whose side" if summary["task"] in ("classify", "answers") else "pictures whose longer side"
+    squares = summary["task"] in ("classify", "answers", "image")
+    seen = "squares whose side" if squares else "pictures whose longer side"
     lines = [
         f"# {Path(recipe.model).stem}, trained on {recipe.data.name}",
         "",
         f"- Beginning: {summary['beginning']}.",
-        f"- Input: {seen} is {recipe.imgsz} px.",
+        f"- {'Learnt from' if summary['task'] == 'image' else 'Input'}: {seen} is {recipe.imgsz} px.",
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
         f"minutes, preset {recipe.preset!r}, seed {recipe.seed}.",
         *(f"- {sentence}" for sentence in _choices(recipe, epochs=summary["epochs"])),

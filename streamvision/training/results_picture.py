@@ -11,9 +11,12 @@ import numpy as np
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.dataset import AnsweredPicture, LabelledImage, NamedPicture
+from streamvision.datasets.dataset import AnsweredPicture, LabelledImage, NamedPicture, PairedPicture
+from streamvision.evaluation.images import made_of
 from streamvision.evaluation.model import open_model
+from streamvision.evaluation.picture_pairs import read_pair, resized
 from streamvision.evaluation.predictions import read_bgr
+from streamvision.inference.model import Model
 from streamvision.training.data import TrainingData
 from streamvision.training.report import CurveFile
 
@@ -27,6 +30,7 @@ MARKED, FOUND = "#2ca02c", "#d62728"
 def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights: Path, *, trusted: bool) -> None:
     """Draw the curves, and below them held-out pictures with what is marked (green) and what was found (red).
 
+    Pictures that become others are shown in threes: what the network is given, what it makes of it, and the truth.
     Where the same pictures are learnt and held out, which is a trial, these are shown.
 
     Args:
@@ -46,12 +50,17 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
     above, below = parts
     curves.draw_on(above)
     kind = "Learnt" if data.train == data.val else "Held-out"
-    below.suptitle(f"{kind} pictures: marked in green, found by the best epoch in red", fontsize=10)
+    pairs = isinstance(shown[0], PairedPicture)
+    said = "given, made by the best epoch, truth" if pairs else "marked in green, found by the best epoch in red"
+    below.suptitle(f"{kind} pictures: {said}", fontsize=10)
     axes = below.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.axis("off")
     with open_model(weights, trust_checkpoint=trusted) as model:
         for axis, image in zip(axes, shown, strict=False):
+            if isinstance(image, PairedPicture):
+                axis.imshow(_triple(model, image))
+                continue
             bgr = read_bgr(image.path)
             axis.imshow(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
             (found,) = model.find([BgrPicture(bgr)])
@@ -65,6 +74,14 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
             if found.image_result is not None:
                 _draw_whole(axis, image, found.image_result, data.names, bgr.shape[:2])
     figure.savefig(path, dpi=90)
+
+
+def _triple(model: Model, image: PairedPicture) -> Any:
+    """Return (H, W, 3) RGB what the network is given, what it makes of it, and the truth, one above the other."""
+    given, truth = read_pair(image)
+    size_px = (truth.shape[1], truth.shape[0])
+    three = [resized(given, size_px), resized(made_of(model, given), size_px), truth]
+    return cv2.cvtColor(np.concatenate(three), cv2.COLOR_BGR2RGB)
 
 
 def _draw_objects(axis: Any, found: Detections, names: tuple[str, ...]) -> None:

@@ -22,6 +22,8 @@ BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
         ("deeplabv3_resnet50", "scenes"),
         ("ssdlite320_mobilenet_v3_large", "detector"),
         ("yolox_nano", "yolox"),
+        ("denoiser", "pictures"),
+        ("edsr_x4", "pictures"),
         ("yolov8n.pt", "ultralytics"),
         ("yolo11n-cls.yaml", "ultralytics"),
     ],

@@ -17,6 +17,7 @@ pytest.importorskip("ultralytics")
 import torch
 
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
 from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
@@ -68,7 +69,15 @@ def test_advice_names_models_that_are_trained(
     monkeypatch.chdir(tmp_path)
     sentence = refusal(model)
     assert said in sentence
-    trained = {"unet", *SCENES, *SCALES, *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
+    trained = {
+        "unet",
+        *SCENES,
+        *PICTURE_NETWORKS,
+        *SCALES,
+        *classifiers(),
+        *DETECTORS,
+        *(f"{name}.yaml" for name in architectures()),
+    }
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
     for name in named - {model}:
         assert name in trained, (name, sentence)

@@ -1,0 +1,95 @@
+"""Checkpoints of networks that make pictures of pictures, as ``streamvision train`` leaves them.
+
+Output, for head ``image``: ``picture`` (B, 3, H, W) float32 RGB of 0..1, as large as the network makes it. This file
+imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
+from streamvision.checkpoints.picture_networks import picture_network
+from streamvision.checkpoints.torch_runtime import TorchBackend
+from streamvision.core.errors import ModelError
+from streamvision.inference.letterbox import rounded_up
+from streamvision.inference.model_card import InputCard, ModelCard
+
+
+class PictureSource(TorchSource):
+    """A trained network that makes pictures of pictures.
+
+    Args:
+        network: the network.
+        name: what it is called.
+        path: where its weights are from.
+        size_px: (width, height) of the input where its size is not free.
+        beginning: where its weights are from, in words.
+    """
+
+    def __init__(
+        self, network: Any, *, name: str, path: Path, size_px: tuple[int, int], beginning: str, names: tuple[str, ...]
+    ) -> None:
+        self._network = network
+        stride_px = network.stride_px
+        width_px, height_px = (rounded_up(side_px, stride_px) for side_px in size_px)
+        size = InputCard(width_px=width_px, height_px=height_px, stride_px=stride_px, own_size=True)
+        card = ModelCard(task="image", head="image", names=names, input=size, source=f"{name}, {beginning}")
+        super().__init__(path=path, card=card, output_names=("picture",), size_px=None)
+
+    @classmethod
+    def of_run(
+        cls,
+        stored: dict[str, Any],
+        *,
+        path: Path,
+        names: tuple[str, ...] | None = None,
+        size_px: tuple[int, int] | None = None,
+    ) -> PictureSource:
+        """Open what a ``best.pt`` or ``last.pt`` holds; without a size, in the one that it was trained with.
+
+        Raises:
+            ConfigError: when there is not one name.
+            ModelError: when the tensors are not those of the network that it names.
+        """
+        name = stored["architecture"]
+        network = picture_network(name).eval()
+        try:
+            network.load_state_dict(stored["model"])
+        except RuntimeError as error:
+            raise ModelError(f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1]})") from error
+        return cls(
+            network,
+            name=name,
+            path=path,
+            size_px=size_px or tuple(stored["size_px"]),
+            beginning=f"trained, epoch {stored.get('epoch', '?')}",
+            names=chosen_names(stored["names"], names, path),
+        )
+
+    def module(self, *, dynamic_size: bool = False) -> nn.Module:
+        """Return a fresh module; it takes any size either way."""
+        return _AsTuple(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
+        """Return the network in torch in fp32, which takes pictures of any size in their own."""
+        return TorchBackend(
+            self.module(),
+            path=self.path,
+            card=with_size(self.card, size_px).with_input(dynamic_size=True),
+            output_names=self.output_names,
+            device=device,
+        )
+
+
+class _AsTuple(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        return (self.network(pictures),)

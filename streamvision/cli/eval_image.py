@@ -1,0 +1,103 @@
+"""``streamvision eval image``: how good a network is that makes pictures of pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streamvision.cli.eval_options import SPLITS, cells, chosen_options, runtime_options
+from streamvision.cli.finite_range import FiniteRange
+from streamvision.cli.progress import StepProgress
+from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import ModelLocation, model_location
+from streamvision.core.terminal import table
+from streamvision.core.words import counted
+from streamvision.datasets.dataset import PairedPictures
+from streamvision.datasets.measured_part import choose_split
+from streamvision.datasets.picture_pairs import has_pairs, read_made_worse, read_pairs
+from streamvision.evaluation.images import evaluate_images
+from streamvision.evaluation.model import open_model
+
+
+@click.command("image", short_help="PSNR and SSIM of a network that makes pictures of pictures.")
+@click.argument("model", type=model_location)
+@click.option(
+    "--data",
+    type=Path,
+    required=True,
+    metavar="DIR",
+    help="Pictures, with --noise or --shrink; or inputs/, what the network is given, and targets/, what it is to make.",
+)
+@click.option(
+    "--split", type=click.Choice(SPLITS), help="Part to measure; default: val, else test, else all where there is none."
+)
+@click.option(
+    "--noise",
+    type=FiniteRange(0, 255, min_open=True),
+    metavar="LEVELS",
+    help="Give the network the pictures with noise of this standard deviation, in levels of 0..255.",
+)
+@click.option(
+    "--shrink",
+    type=click.IntRange(2, 8),
+    metavar="N",
+    help="Give it the pictures N times smaller (bicubic, antialiased).",
+)
+@click.option("--reverse", is_flag=True, help="Give it those of targets/; it is to make those of inputs/.")
+@runtime_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
+def image(
+    model: ModelLocation,
+    data: Path,
+    split: str | None,
+    noise: float | None,
+    shrink: int | None,
+    reverse: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Measure how like the pictures that MODEL makes are to those that it should make.
+
+    PSNR and SSIM stand beside those of the plain input: the noisy picture, or the small one enlarged (bicubic). The
+    noise of a file is the same each time.
+
+    \b
+    Examples:
+      streamvision eval image denoiser.onnx --data photos --noise 25
+      streamvision eval image edsr_x2.onnx --data photos --shrink 2 --json
+      streamvision eval image pix2pix.onnx --data pairs --split val
+    """
+    pictures, notes = choose_split(_read(data, noise, shrink, reverse=reverse), split)
+    with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
+        result = evaluate_images(detector, pictures, notes=notes, on_progress=progress.show)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+        return
+    rows = [
+        ("pictures", "PSNR (dB)", "SSIM"),
+        ("made", *cells(result.mean("psnr_db"), result.mean("ssim"))),
+        ("plain input", *cells(result.mean("plain_psnr_db"), result.mean("plain_ssim"))),
+    ]
+    measured = counted(len(result.pictures), "pictures")
+    lines = [f"{result.model} on {measured}, {result.seconds:.1f} s", *table(rows)]
+    lines.append(f"{result.better} of {measured} have a higher PSNR than the plain input.")
+    click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
+
+
+def _read(data: Path, noise: float | None, shrink: int | None, *, reverse: bool) -> PairedPictures:
+    """Return what is to be measured, by what was given.
+
+    Raises:
+        ConfigError: when options do not fit the folder.
+    """
+    if has_pairs(data):
+        if noise is not None or shrink is not None:
+            option = "--noise" if noise is not None else "--shrink"
+            raise ConfigError(f"{option} makes pictures worse, and {data} has inputs/ and targets/; leave it out")
+        return read_pairs(data, reverse=reverse)
+    if reverse or (noise is None and shrink is None):
+        return read_pairs(data)  # which says what is missing
+    return read_made_worse(data, noise=noise or 0.0, shrink=shrink or 1)

@@ -1,0 +1,173 @@
+"""How like the pictures that a network makes are to those that it should make: PSNR and SSIM, beside the plain input's.
+
+PSNR is 10 lg(255² / mean squared difference), over all pixels and the three colours of a picture. SSIM follows Wang,
+Bovik, Sheikh and Simoncelli ("Image Quality Assessment: From Error Visibility to Structural Similarity", 2004):
+a Gaussian window of 1.5 pixels, 11 wide, K1 = 0.01, K2 = 0.03, the mean over the windows of all pixels, the picture
+mirrored at its edges as by torchmetrics, and over the three colours. Both are the mean over the pictures. The plain
+input is what the network is given, enlarged by Keys' cubic where the truth is larger.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.picture import BgrPicture
+from streamvision.core.words import counted
+from streamvision.datasets.dataset import PairedPicture, PairedPictures
+from streamvision.evaluation.model import require_task
+from streamvision.evaluation.picture_pairs import LEVELS, read_pair, resized
+from streamvision.evaluation.predictions import Measurement, OnProgress, rounded
+from streamvision.inference.model import Model
+
+U8 = NDArray[np.uint8]
+EQUAL_DB = 100.0
+"""PSNR of pictures that are equal to the last level, which would be infinite."""
+WINDOW_PX, SIGMA_PX = 11, 1.5
+"""Of SSIM."""
+_K1, _K2 = 0.01, 0.03
+
+
+@dataclass(frozen=True)
+class PictureFigures:
+    """How like one picture is to what it should be."""
+
+    image: PairedPicture
+    """The picture."""
+    psnr_db: float
+    """PSNR of what the network made of it."""
+    ssim: float
+    """SSIM of what the network made of it."""
+    plain_psnr_db: float
+    """PSNR of the plain input."""
+    plain_ssim: float
+    """SSIM of the plain input."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ImageEvaluation(Measurement):
+    """How good a network is that makes pictures of pictures."""
+
+    pictures: tuple[PictureFigures, ...]
+    """Figures of each picture; at least one."""
+
+    def mean(self, figure: str) -> float:
+        """Return the mean of one of the figures, by its name in :class:`PictureFigures`, over the pictures."""
+        return float(np.mean([getattr(one, figure) for one in self.pictures]))
+
+    @property
+    def better(self) -> int:
+        """On how many pictures the PSNR is above the plain input's."""
+        return sum(one.psnr_db > one.plain_psnr_db for one in self.pictures)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        figures = ("psnr_db", "ssim", "plain_psnr_db", "plain_ssim")
+        return {
+            **{figure: rounded(self.mean(figure)) for figure in figures},
+            "better_than_plain": self.better,
+            "images": len(self.pictures),
+            "per_picture": [
+                {"path": str(one.image.path), **{figure: rounded(getattr(one, figure)) for figure in figures}}
+                for one in self.pictures
+            ],
+            **self.about_json(()),
+        }
+
+
+def evaluate_images(
+    detector: Model,
+    pictures: PairedPictures,
+    *,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> ImageEvaluation:
+    """Run a network over pictures and compare what it makes of them with what it should make.
+
+    Pictures that come in another size than the truth's, as from a network of one size, are brought to that.
+
+    Raises:
+        ConfigError: when the model is for another task, classes are given, or a picture is too small.
+        SourceError: when a picture cannot be read.
+        ModelError: when the model fails.
+    """
+    require_task(detector, "image")
+    if classes:
+        raise ConfigError("pictures that become others have no classes; leave --class out")
+    begin_s = time.monotonic()
+    found: list[PictureFigures] = []
+    resized_count = 0
+    for image in pictures.images:
+        given, truth = read_pair(image)
+        if min(truth.shape[:2]) < WINDOW_PX:
+            raise ConfigError(
+                f"{image.target_path or image.path} is smaller than the window of SSIM, {WINDOW_PX} px; take it out"
+            )
+        made = made_of(detector, given)
+        size_px = (truth.shape[1], truth.shape[0])
+        resized_count += made.shape != truth.shape
+        figures = (value for picture in (made, given) for value in _figures(resized(picture, size_px), truth))
+        found.append(PictureFigures(image, *figures))
+        on_progress(len(found), len(pictures.images))
+    if resized_count:
+        notes = (
+            *notes,
+            f"{counted(resized_count, 'pictures')} came in another size than the truth's, and were brought to that.",
+        )
+    return ImageEvaluation(
+        model=detector.describe(),
+        pictures=tuple(found),
+        seconds=time.monotonic() - begin_s,
+        notes=(*notes, *detector.card.assumed),
+        problems=pictures.problems,
+    )
+
+
+def made_of(detector: Model, bgr: U8) -> U8:
+    """Return (h, w, 3) BGR what a network makes of a picture.
+
+    Raises:
+        ModelError: when it makes none.
+    """
+    (found,) = detector.find([BgrPicture(bgr)])
+    if found.image_result is None or found.image_result.picture is None:
+        raise ModelError(f"{detector.describe()} made no picture; check its card")
+    return found.image_result.picture.to_bgr()
+
+
+def psnr_db(made: U8, truth: U8) -> float:
+    """Return the peak signal-to-noise ratio of (H, W, 3) levels in dB, at most :data:`EQUAL_DB`."""
+    mean = float(np.mean(np.square(made.astype(np.float64) - truth)))
+    return min(10 * math.log10(LEVELS**2 / mean), EQUAL_DB) if mean else EQUAL_DB
+
+
+def ssim(made: U8, truth: U8) -> float:
+    """Return the structural similarity of (H, W, 3) levels, whose sides are at least :data:`WINDOW_PX`."""
+    a, b = made.astype(np.float64), truth.astype(np.float64)
+    mean_a, mean_b = _windowed(a), _windowed(b)
+    spread_a = _windowed(a * a) - mean_a**2
+    spread_b = _windowed(b * b) - mean_b**2
+    both = _windowed(a * b) - mean_a * mean_b
+    c1, c2 = (_K1 * LEVELS) ** 2, (_K2 * LEVELS) ** 2
+    like = (2 * mean_a * mean_b + c1) * (2 * both + c2)
+    return float(np.mean(like / ((mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2))))
+
+
+def _figures(made: U8, truth: U8) -> tuple[float, float]:
+    return psnr_db(made, truth), ssim(made, truth)
+
+
+def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted mean around each pixel."""
+    kernel = cv2.getGaussianKernel(WINDOW_PX, SIGMA_PX, cv2.CV_64F)
+    mean: Any = cv2.sepFilter2D(values, cv2.CV_64F, kernel, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(mean, np.float64)

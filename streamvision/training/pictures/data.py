@@ -1,0 +1,90 @@
+"""Pictures to learn from that become others, and those held out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streamvision.checkpoints.picture_names import DENOISER, enlarges
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, PairedPicture, PairedPictures, Problem
+from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
+from streamvision.datasets.picture_pairs import NAMES, has_pairs, read_made_worse, read_pairs
+from streamvision.training.data import TrainingData
+from streamvision.training.parts import deal_parts
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+NOISE_LEVELS = 25.0
+"""Of denoisers, unless the recipe says otherwise."""
+MOST_CROPS = 16
+"""Parts that are cut out of one picture in an epoch."""
+
+
+def prepare_pictures(folder: RunFolder, recipe: Recipe) -> TrainingData[PairedPicture]:
+    """Read pictures and what becomes of them; the split as for objects, by picture.
+
+    A folder with ``inputs/`` and ``targets/`` says it itself; the pictures of another are made worse as the model wants
+    it. Each picture is shown as often as parts of the training size fit into it, at most :data:`MOST_CROPS` times.
+
+    Raises:
+        ConfigError: when there is nothing to learn from, or a pair has sizes that the model does not make.
+    """
+    pictures = _read(recipe)
+    readable, broken = [], []
+    by_path: dict[str, tuple[PairedPicture, PictureFile]] = {}
+    for image in pictures.images:
+        try:
+            files = [read_picture(path) for path in (image.path, image.target_path) if path is not None]
+        except BrokenPictureError as error:
+            broken.append(Problem(image.path, str(error), "broken_picture"))
+            continue
+        _check_sizes(image, files, enlarges(recipe.model), recipe.model)
+        size = files[0].width_px, files[0].height_px
+        box = LabelledBox(0, (0.0, 0.0, float(size[0]), float(size[1])))
+        readable.append(LabelledImage(image.path, *size, (box,), image.split))
+        by_path[str(image.path)] = image, files[0]
+    parts = deal_parts(Dataset(NAMES, tuple(readable), tuple(broken)), (), folder, recipe)
+    train, val = (tuple(by_path[str(one.path)][0] for one in part) for part in (parts.train, parts.val))
+    crops = [_crops(by_path[str(image.path)][1], image, recipe) for image in train]
+    return TrainingData(
+        NAMES,
+        train,
+        tuple(times * many for times, many in zip(parts.repeats, crops, strict=True)),
+        val,
+        parts.origin,
+        (*pictures.problems, *broken),
+        "pictures",
+        Counter({0: len(train)}),
+        Counter({0: len(val)}),
+    )
+
+
+def _read(recipe: Recipe) -> PairedPictures:
+    if has_pairs(recipe.data):
+        if recipe.noise is not None:
+            raise ConfigError(
+                f"noise makes pictures worse, and {recipe.data} says itself what its pictures become; leave it out"
+            )
+        return read_pairs(recipe.data, reverse=recipe.reverse)
+    if recipe.reverse:
+        raise ConfigError(f"reverse is for folders with inputs/ and targets/, and {recipe.data} is none; leave it out")
+    usual = NOISE_LEVELS if recipe.model == DENOISER else 0.0
+    noise = usual if recipe.noise is None else recipe.noise
+    return read_made_worse(recipe.data, noise=noise, shrink=enlarges(recipe.model))
+
+
+def _check_sizes(image: PairedPicture, files: list[PictureFile], scale: int, model: str) -> None:
+    """Refuse pairs of which one is not as many times larger as the model makes it."""
+    sizes = [(file.width_px, file.height_px) for file in files]
+    if len(sizes) == 2 and sizes[1] != (scale * sizes[0][0], scale * sizes[0][1]):
+        (a, b), (c, d) = sizes
+        raise ConfigError(
+            f"{image.path} is {a}x{b} px and {image.target_path} {c}x{d} px, but {model} makes {scale * a}x{scale * b} "
+            "px of it; give pairs of such sizes"
+        )
+
+
+def _crops(file: PictureFile, image: PairedPicture, recipe: Recipe) -> int:
+    """Return how many parts of the training size are cut out of a picture in an epoch."""
+    side_px = recipe.imgsz if image.target_path is None else recipe.imgsz // enlarges(recipe.model)
+    return min(max(file.width_px * file.height_px // side_px**2, 1), MOST_CROPS)

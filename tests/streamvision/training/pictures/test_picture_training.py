@@ -1,0 +1,191 @@
+"""``streamvision train`` for pictures that become others: it learns, goes on after a kill, says what does not fit."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+import torch
+
+from streamvision.checkpoints.picture_networks import picture_network
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.picture_pairs import read_made_worse
+from streamvision.evaluation.images import evaluate_images
+from streamvision.evaluation.model import open_model
+from streamvision.training.pictures.data import prepare_pictures
+from streamvision.training.pictures.samples import PairSamples
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import load_recipe
+from streamvision.training.run_folder import RunFolder
+from streamvision.training.session import resume_training, start_training
+from support.command_line import called
+
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
+NOISE = 50.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def recipe(data: Path, **more: Any) -> Any:
+    given = {"data": data, "imgsz": 32, "batch": 8, "warmup": 0.3, "threads": 1, "precision": "fp32"}
+    return load_recipe(None, given | more)
+
+
+def smooth(width: int, height: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (max(height // 12, 2), max(width // 12, 2), 3), np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures, three of which are held out."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(12):
+        part = folder / "images" / ("val" if number % 4 == 0 else "train")
+        part.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(part / f"{number}.png"), smooth(128, 96, number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A denoiser that was killed after its fourth epoch, and went on to the eighth."""
+    project = tmp_path_factory.mktemp("runs")
+
+    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
+        if epoch == 4:
+            raise KeyboardInterrupt
+
+    settings = recipe(photos, model="denoiser", noise=NOISE, epochs=8, lr=3e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
+        with pytest.raises(KeyboardInterrupt):
+            start_training(settings, project=project, name="run", command="train")
+    assert [row["epoch"] for row in figures(project / "run")] == [1, 2, 3, 4]
+    done = resume_training(project / "run", command="train --resume")
+    assert done["beginning"] == "began from nothing, went on after epoch 4"
+    return project / "run"
+
+
+def figures(run: Path) -> list[dict[str, float]]:
+    with (run / "curves.csv").open(encoding="utf-8", newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_it_removes_noise_and_the_exported_file_does_too(photos: Path, run: Path) -> None:
+    rows = figures(run)
+    assert [row["epoch"] for row in rows] == list(range(1, 9))
+    best = max(rows, key=lambda row: row["psnr_db"])
+    assert best["psnr_gain_db"] > 1.0
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert summary["task"] == "image"
+    assert summary["psnr_db"] == pytest.approx(best["psnr_db"], abs=1e-4)
+    assert summary["onnx_checked"].startswith("equal")
+    for file in ("best.onnx", "best.pt"):
+        with open_model(run / "weights" / file) as detector:
+            measured = evaluate_images(detector, read_made_worse(photos, noise=NOISE).part("val"))
+        assert measured.mean("psnr_db") == pytest.approx(best["psnr_db"], abs=0.02), file
+        assert measured.better == 3
+    for name in ("curves.png", "results.png", "recipe.yaml", "split.json", "weights/last.pt"):
+        assert (run / name).stat().st_size > 0, name
+    card = (run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "PSNR (dB)" in card
+    assert "streamvision eval image" in card
+
+
+def test_frames_keep_their_own_size_in_a_run(run: Path, tmp_path: Path) -> None:
+    record = tmp_path / "clean.mp4"
+    source = "synthetic:drive?seed=9&size=200x112&fps=30&frames=3&realtime=0"
+    done = called("run", "--source", source, "--model", run / "weights" / "best.onnx", "--record", record, "--json")
+    assert done.code == 0, done.stderr
+    assert done.report["streams"][0]["frames_done"] == 3
+    film = cv2.VideoCapture(str(record))
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (200, 112)
+
+
+def test_super_resolution_learns_and_its_frames_are_larger(photos: Path, tmp_path: Path) -> None:
+    settings = recipe(photos, model="edsr_x2", epochs=2, lr=1e-3)
+    done = start_training(settings, project=tmp_path, name="run", command="train")
+    losses = [row["train_loss"] for row in figures(tmp_path / "run")]
+    assert losses[1] < losses[0]
+    record, source = tmp_path / "large.mp4", "synthetic:drive?seed=9&size=96x54&fps=30&frames=3&realtime=0"
+    shown = called("run", "--source", source, "--model", done["onnx"], "--record", record, "--json")
+    assert shown.code == 0, shown.stderr
+    film = cv2.VideoCapture(str(record))
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (192, 108)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("denoiser", 1), ("edsr_x2", 2), ("edsr_x4", 4)])
+def test_networks_begin_with_the_plain_picture(name: str, scale: int) -> None:
+    pictures = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(1))
+    network = picture_network(name)
+    plain = torch.nn.functional.interpolate(pictures, scale_factor=float(scale), mode="bilinear", align_corners=False)
+    assert torch.allclose(network(pictures), plain, atol=1e-6)
+
+
+def pairs(folder: Path, *, scale: int) -> Path:
+    for number in range(4):
+        small = smooth(40, 30, number)
+        for name, pixels in (("inputs", small), ("targets", cv2.resize(small, None, fx=scale, fy=scale))):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / name / f"{number}.png"), pixels)
+    return folder
+
+
+def test_both_sides_of_a_pair_show_the_same_part(tmp_path: Path) -> None:
+    data = prepare_pictures(RunFolder(tmp_path), recipe(pairs(tmp_path / "data", scale=2), model="edsr_x2", imgsz=32))
+    samples = PairSamples(data.train, side_px=32, scale=2)
+    settings = recipe(tmp_path, model="edsr_x2", batch=2, preset="light")
+    for given, target in samples.batches(data.repeats, settings, epoch=0, mixing=True):
+        assert given.shape[2:] == (16, 16)
+        larger = torch.nn.functional.interpolate(given, scale_factor=2.0, mode="bilinear", align_corners=False)
+        assert float((larger - target).abs().mean()) < 0.02
+
+
+def test_noise_reaches_what_was_asked_for_and_not_the_truth(photos: Path) -> None:
+    images = read_made_worse(photos, noise=40.0).images
+    samples = PairSamples(images, side_px=32, scale=1)
+    settings = recipe(photos, model="denoiser", preset="plain", batch=4)
+    spreads = [
+        float(255 * (given - target).std())
+        for batch in samples.batches([8] * len(images), settings, epoch=0, mixing=True)
+        for given, target in zip(*batch, strict=True)
+    ]
+    assert min(spreads) < 8
+    assert 25 < max(spreads) < 42
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "scale", "said"),
+    [
+        ("edsr_x4", {}, 2, "edsr_x4 makes 160x120 px of it"),
+        ("denoiser", {"noise": 5}, 1, "says itself what its pictures become"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_one_sentence(
+    tmp_path: Path, model: str, more: dict[str, Any], scale: int, said: str
+) -> None:
+    data = pairs(tmp_path / "data", scale=scale)
+    with pytest.raises(ConfigError, match=said):
+        prepare_pictures(RunFolder(tmp_path), recipe(data, model=model, **more))
+
+
+def test_reverse_is_for_pairs(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="inputs/ and targets/"):
+        prepare_pictures(RunFolder(tmp_path), recipe(photos, model="denoiser", reverse=True))
