@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from exporters.parity.model_run import Trace
 from exporters.parity.objects import unreal_values
 from exporters.parity.tolerances import Tolerance
 from exporters.parity.verdict import Figure, ImageComparison, ParityStage, worst
+from streamvision.core.cuboid import BoxedCuboid
 from streamvision.core.image_result import ImageResult
 
 _SAME_TOP_SHARE = 0.9
@@ -95,6 +97,7 @@ class FinalPictures:
             "depth_relative_error": limits.relative_error,
             "picture_relative_error": limits.relative_error,
             "values_relative_error": limits.relative_error,
+            "cuboid_error": limits.relative_error,
             "embedding_one_minus_cosine": 1 - limits.cosine,
         }
         figures = [
@@ -125,6 +128,10 @@ class FinalPictures:
             errors["picture_relative_error"] = relative_error(*pixels) if pixels[0].shape == pixels[1].shape else 1.0
         elif ours.picture is not None:
             self._faults.append("the export gives no picture")
+        if ours.cuboid is not None and theirs.cuboid is not None:
+            errors["cuboid_error"] = _cuboid_error(ours.cuboid, theirs.cuboid)
+        elif ours.cuboid is not None:
+            self._faults.append("the export gives no cuboid")
         if ours.values is not None:
             errors["values_relative_error"] = _values_error(ours.values, theirs.values or {})
         return errors
@@ -174,6 +181,14 @@ def relative_error(source: NDArray[Any], export: NDArray[Any]) -> float:
 def _values_error(ours: dict[str, float], theirs: dict[str, float]) -> float:
     errors = [abs(value - theirs.get(name, np.inf)) / max(abs(value), 1e-3) for name, value in ours.items()]
     return max(errors, default=0.0)
+
+
+def _cuboid_error(ours: BoxedCuboid, theirs: BoxedCuboid) -> float:
+    """Return the largest difference of sizes and distance, as shares, of the yaw in radians, and of the place."""
+    ratios = np.log(np.array([*ours.size_lwh_m, ours.depth_factor]) / [*theirs.size_lwh_m, theirs.depth_factor])
+    turn = math.remainder(ours.alpha_rad - theirs.alpha_rad, 2 * math.pi)
+    place = np.subtract(ours.offset, theirs.offset)
+    return float(np.abs([*ratios, turn, *place]).max())
 
 
 def _summary(name: str, values: Sequence[float]) -> float:

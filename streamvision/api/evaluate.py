@@ -17,6 +17,7 @@ from streamvision.datasets.answer_table import is_answer_table, read_answers
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
+from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
 from streamvision.datasets.picture_pairs import read_pairs
 
@@ -79,6 +80,7 @@ def _measure_of(
     """Return what measures models of this task, and the pictures as it takes them."""
     from streamvision.evaluation.answers import evaluate_answers
     from streamvision.evaluation.classify import evaluate_classifier
+    from streamvision.evaluation.cuboid import evaluate_cuboids
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
     from streamvision.evaluation.evaluate import evaluate_shapes
     from streamvision.evaluation.images import evaluate_images
@@ -89,6 +91,8 @@ def _measure_of(
         return evaluate_boxes, read_dataset(data, format=data_format, option="data_format")
     if task in ("segment", "pose", "obb"):
         return partial(evaluate_shapes, task), read_dataset(data, format=data_format, shapes=True, option="data_format")
+    if task == "cuboid":
+        return evaluate_cuboids, read_cuboids(data)
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
     if task == "image":

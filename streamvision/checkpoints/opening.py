@@ -123,6 +123,10 @@ def _of_run(
         return SceneSource.of_run(stored, path=path, names=names, size_px=size_px)
     if stored["architecture"] in SCALES:
         return YoloxSource.of_run(stored, path=path, names=names, size_px=size_px)
+    if stored["architecture"] == "deep3dbox":
+        from streamvision.checkpoints.deep3dbox import Deep3dBoxSource
+
+        return Deep3dBoxSource.of_run(stored, path=path, names=names, size_px=size_px)
     if "answers" in stored:  # of any classifier
         from streamvision.checkpoints.answers import AnswersSource
 

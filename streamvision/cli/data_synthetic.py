@@ -30,10 +30,10 @@ _OF_TRIPS = (
 @click.command(short_help="Draw a labelled data set, or a dashcam's card, of the synthetic drive.")
 @click.option(
     "--task",
-    type=click.Choice(("detect", "segment", "semantic", "classify", "answers")),
+    type=click.Choice(("detect", "segment", "semantic", "classify", "answers", "cuboid")),
     help="detect: boxes of signs and lights, as YOLO; segment: masks of vehicles, as COCO; semantic: the class of "
     "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
-    "weather and the distance to the next vehicle ahead.",
+    "weather and the distance to the next vehicle ahead; cuboid: vehicles in space with their cameras, as KITTI.",
 )
 @click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
 @click.option(
@@ -118,10 +118,11 @@ def synthetic(
     Examples:
       streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
       streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
+      streamvision data synthetic --task cuboid --images 400 --size 1280x720 --seed 1 --output drive-vehicles
       streamvision data synthetic --trip --minutes 3 --size 640x360 --fps 10 --output card
     """
     if trip == (task is not None):
-        raise ConfigError("give either --task detect, segment, semantic, classify or answers, or --trip")
+        raise ConfigError("give either --task detect, segment, semantic, classify, answers or cuboid, or --trip")
     _check_given(ctx, _OF_PICTURES if trip else _OF_TRIPS, "with --trip" if trip else "without --trip")
     if trip:
         _write_cards(output, parse_size(size), as_json=as_json, **given)
@@ -145,6 +146,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         write_drive_moods,
         write_drive_regions,
     )
+    from streamvision.datasets.drive_cuboids import write_drive_cuboids
     from streamvision.datasets.drive_masks import write_drive_masks
 
     seed = given["seed"]
@@ -157,6 +159,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         "semantic": write_drive_regions,
         "classify": write_drive_moods,
         "answers": write_drive_answers,
+        "cuboid": write_drive_cuboids,
     }
     with StepProgress() as progress:
         writers[task](output, sampling, force=given["force"], progress=progress.show_work)

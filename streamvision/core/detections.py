@@ -276,11 +276,14 @@ def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
 
     >>> attributes_text({"plate": {"text": "B 42", "score": 0.9}, "make": {"class_name": "vw", "score": 0.8}})
     'B 42 vw'
+    >>> attributes_text({"space": {"distance_m": 34.21, "yaw_rad": 0.1, "score": 0.9}})
+    '34 m'
     """
     words = []
     for found in (attributes or {}).values():
         first = found.get("objects", [found])[0]
-        words.append(str(first.get("text") or first.get("class_name") or ""))
+        word = str(first.get("text") or first.get("class_name") or "")
+        words.append(f"{first['distance_m']:.0f} m" if not word and "distance_m" in first else word)
     return " ".join(word for word in words if word)
 
 

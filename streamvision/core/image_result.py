@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.cuboid import BoxedCuboid
 from streamvision.core.detections import class_name
 from streamvision.core.picture import Picture
 
@@ -18,7 +19,10 @@ TOP_CLASSES = 5
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """What models of ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text`` give, each its part."""
+    """What models of ``classify``, ``semantic``, ``embed``, ``depth``, ``image``, ``text`` and ``cuboid`` give.
+
+    Each gives its part.
+    """
 
     class_score: NDArray[np.float32] | None = None
     """(classes,) float32 probability of each class of the model card."""
@@ -30,6 +34,8 @@ class ImageResult:
     """(D,) float32 of length 1: pictures of alike things have a dot product near 1."""
     picture: Picture | None = None
     """The picture that the network made; it goes on in place of the one that came in."""
+    cuboid: BoxedCuboid | None = None
+    """How the object stands in space of which the picture is a crop."""
     values: dict[str, float] | None = None
     """Numbers by name, for networks that give several answers at once."""
     units: dict[str, str] | None = None
@@ -63,6 +69,8 @@ class ImageResult:
             summary["depth"] = {"near": near, "middle": middle, "far": far}
         if self.embedding is not None:
             summary["embedding"] = self.embedding.astype(np.float64).round(5).tolist()
+        if self.cuboid is not None:
+            summary["cuboid"] = self.cuboid.to_json()
         if self.values is not None:
             summary["values"] = {name: value if math.isfinite(value) else None for name, value in self.values.items()}
         if self.units:

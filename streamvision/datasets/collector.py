@@ -76,6 +76,11 @@ class Collector:
         """Report how far reading has come."""
         self._progress("labels read", done, total)
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong so far."""
+        return tuple(self._problems)
+
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
         """Note that something is wrong with a file."""
         said = printable(reason).replace("\n", " ").replace("\t", " ")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from streamvision.core.cuboid import Cuboid, Pinhole
+
 Split = Literal["train", "val", "test"]
 DatasetFormat = str
 """A key of :data:`streamvision.datasets.formats.FORMATS`."""
@@ -137,6 +139,44 @@ class PairedPicture:
 
 
 @dataclass(frozen=True)
+class LabelledCuboid:
+    """One object with its place in space."""
+
+    class_id: int
+    """Index into the data set's names."""
+    box_xyxy_px: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the picture."""
+    cuboid: Cuboid
+    """Where it is in the frame of the picture's camera, and how large."""
+    truncated: float = 0.0
+    """Share of it beyond the picture, 0..1."""
+    occluded: int = 0
+    """KITTI's steps: 0 fully visible, 1 partly hidden, 2 largely hidden, 3 not known."""
+
+    def of_class(self, class_id: int) -> LabelledCuboid:
+        """Return the same object under another class."""
+        return replace(self, class_id=class_id)
+
+
+@dataclass(frozen=True)
+class CuboidPicture:
+    """A picture, its camera, and objects with their places in space."""
+
+    path: Path
+    """Where it lies."""
+    width_px: int
+    """Its width."""
+    height_px: int
+    """Its height."""
+    camera: Pinhole
+    """What it was taken with."""
+    objects: tuple[LabelledCuboid, ...]
+    """The objects."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something wrong with a file; nothing is dropped or mended in silence."""
 
@@ -148,7 +188,7 @@ class Problem:
     """What sort of problem it is."""
 
 
-Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture, PairedPicture)
+Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture, PairedPicture, CuboidPicture)
 Pictures = TypeVar("Pictures", bound="PictureSet[Any]")
 
 

@@ -33,7 +33,7 @@ DONT_CARE = "DontCare"
 _FIELDS = (15, 16)
 _BOX = slice(4, 8)
 _HEAD_BYTES = 4096
-_LABEL_FOLDERS = {"label_2": "image_2", "label_3": "image_3", "labels": "images", "label": "image"}
+LABEL_FOLDERS = {"label_2": "image_2", "label_3": "image_3", "labels": "images", "label": "image"}
 """Folders of labels, and what that of their pictures is called."""
 _LISTS = "ImageSets"
 
@@ -51,21 +51,24 @@ def is_kitti(path: Path) -> bool:
     """Whether the first line of a text file is a class and 14 or 15 numbers."""
     line = head_of(path, _HEAD_BYTES).partition(b"\n")[0].decode("utf-8", "replace").split()
     return (
-        path.suffix.lower() == ".txt" and len(line) in _FIELDS and not _numbers(line[:1]) and bool(_numbers(line[1:]))
+        path.suffix.lower() == ".txt"
+        and len(line) in _FIELDS
+        and not numbers_of(line[:1])
+        and bool(numbers_of(line[1:]))
     )
 
 
 def read_kitti(path: Path, *, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder; what is wrong with files becomes problems of the result."""
     collector = Collector(progress)
-    folder = root_of(path, labels_in=tuple(_LABEL_FOLDERS))
+    folder = root_of(path, labels_in=tuple(LABEL_FOLDERS))
     pictures = {picture.with_suffix(""): picture for picture in find_pictures(folder)}
-    splits = dict(_read_splits(folder, collector))
+    splits = dict(read_splits(folder, collector))
     files = find_kitti(path)
     for done, file in enumerate(files):
         collector.progress(done, len(files))
-        split = splits.get(file.stem) if splits else _split_of(file, folder)
-        _read_file(file, _picture_of(file, pictures), split, collector)
+        split = splits.get(file.stem) if splits else split_of(file, folder)
+        _read_file(file, picture_of(file, pictures), split, collector)
     for picture in pictures.values() if path.is_dir() else ():
         if not collector.known(picture):
             collector.note(picture, "unlabelled_picture", "has no text file; left out")
@@ -99,7 +102,7 @@ def _read_lines(text: str, path: Path, collector: Collector) -> Iterator[_Line]:
         fields = line.split()
         if not fields:
             continue
-        values = _numbers(fields[1:])
+        values = numbers_of(fields[1:])
         if len(fields) not in _FIELDS or not values:
             reason = f"line {number} is not a class and 14 numbers ({line!r:.80}); left out"
             collector.note(path, "bad_box", reason)
@@ -108,23 +111,25 @@ def _read_lines(text: str, path: Path, collector: Collector) -> Iterator[_Line]:
         yield _Line(fields[0], (left, top, right, bottom))
 
 
-def _picture_of(labels: Path, pictures: dict[Path, Path]) -> Path:
+def picture_of(labels: Path, pictures: dict[Path, Path]) -> Path:
     """Return the picture of a label file; one that is not there is returned as the likeliest place."""
-    at = next((at for at, part in enumerate(reversed(labels.parts[:-1]), 2) if part in _LABEL_FOLDERS), None)
+    at = next((at for at, part in enumerate(reversed(labels.parts[:-1]), 2) if part in LABEL_FOLDERS), None)
     stems = [labels.with_suffix("")]
     if at is not None:
         parts = list(labels.with_suffix("").parts)
-        parts[-at] = _LABEL_FOLDERS[parts[-at]]
+        parts[-at] = LABEL_FOLDERS[parts[-at]]
         stems.insert(0, Path(*parts))
     return next((pictures[stem] for stem in stems if stem in pictures), stems[0].with_suffix(".png"))
 
 
-def _split_of(labels: Path, folder: Path) -> Split | None:
+def split_of(labels: Path, folder: Path) -> Split | None:
+    """Return the part of the data that the folders of a label file name."""
     above = labels.relative_to(folder).parts[:-1] if labels.is_relative_to(folder) else ()
     return None if "training" in above else split_of_path(labels, folder)
 
 
-def _read_splits(folder: Path, collector: Collector) -> Iterator[tuple[str, Split]]:
+def read_splits(folder: Path, collector: Collector) -> Iterator[tuple[str, Split]]:
+    """Yield the stem of each picture that the lists in ``ImageSets`` name, with its part."""
     for path in files_below(folder, {".txt"}):
         if path.parent.name == _LISTS and (split := split_named(path.stem)):
             try:
@@ -135,7 +140,7 @@ def _read_splits(folder: Path, collector: Collector) -> Iterator[tuple[str, Spli
             yield from ((Path(line.strip()).stem, split) for line in lines if line.strip())
 
 
-def _numbers(fields: list[str]) -> list[float]:
+def numbers_of(fields: list[str]) -> list[float]:
     """Return fields as numbers; nothing where one of them is none."""
     try:
         values = [float(field) for field in fields]

@@ -70,9 +70,11 @@ class TrainingData(Generic[Picture]):
     unproven: tuple[str, ...] = field(default=(), kw_only=True)
     """Classes of added pictures that no held-out picture of the data set shows."""
     notes: tuple[str, ...] = field(default=(), kw_only=True)
-    """What became of added pictures, and of objects that lack what is learnt, in sentences."""
+    """What became of added pictures, of objects that lack what is learnt, or what a picture is here, in sentences."""
     keypoints: KeypointLayout | None = field(default=None, kw_only=True)
     """What the keypoints are, where these are learnt."""
+    shown: tuple[Path, ...] = field(default=(), kw_only=True)
+    """Pictures as the network sees them, where those held out are not: exports are proven on them."""
 
     def describe(self) -> list[str]:
         """Return what will be learnt from, and what was wrong with it, in sentences."""

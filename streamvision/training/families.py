@@ -41,6 +41,9 @@ class Trainer:
     """Returns what reads the data, and the run; imports torch. ``None`` for ultralytics, which has its own loop."""
     settings: frozenset[str] = field(default_factory=frozenset)
     """What it knows of :data:`SETTINGS`."""
+    side_px: int | None = None
+    """Side that its networks take where a recipe gives none; ``None`` for the recipe's own default, or where each
+    network has its own."""
 
 
 def _scenes() -> Parts:
@@ -55,6 +58,13 @@ def _pictures() -> Parts:
     from streamvision.training.pictures.run import PictureRun
 
     return prepare_pictures, PictureRun
+
+
+def _deep3dbox() -> Parts:
+    from streamvision.training.cuboid.data import prepare_cuboids
+    from streamvision.training.cuboid.run import CuboidRun
+
+    return prepare_cuboids, CuboidRun
 
 
 def _classifier() -> Parts:
@@ -97,6 +107,7 @@ TRAINERS: tuple[Trainer, ...] = (
         _scenes,
         frozenset(("label_smoothing", "unfreeze_lr")),
     ),
+    Trainer("deep3dbox", "deep3dbox", "cuboid", f"{_YOURS}.", _deep3dbox, frozenset(("unfreeze_lr",)), side_px=64),
     Trainer(
         "pictures",
         "networks that make pictures of pictures",
@@ -194,6 +205,8 @@ def _name_of(model: str) -> str:
         return "scenes"
     if model in PICTURE_NETWORKS:
         return "pictures"
+    if model == "deep3dbox":
+        return model
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:

@@ -16,6 +16,8 @@ TITLES = {
     "map50_95_keypoints": "mAP50-95 of keypoints",
     "mean_iou": "mIoU",
     "pixel_accuracy": "pixel accuracy",
+    "iou_3d": "mean 3-D IoU",
+    "iou_bev": "mean bird's-eye IoU",
     "top1": "top-1",
     "top5": "top-5",
     "f1": "F1",

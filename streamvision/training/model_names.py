@@ -35,8 +35,8 @@ EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".to
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
-    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), YOLOX (yolox_nano, yolox_s), classifiers (lenet, "
-    "small_xception, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's detectors "
+    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, YOLOX (yolox_nano, yolox_s), classifiers "
+    "(lenet, small_xception, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's detectors "
     "(ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
@@ -134,7 +134,7 @@ def _unknown_name(model: str, path: Path) -> ConfigError:
         return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = [UNET, *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *DETECTORS]
+    own = [UNET, "deep3dbox", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *DETECTORS]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -28,7 +28,7 @@ def next_commands(
         passed: whether it is no worse than the model that it went on from; ``None`` where it was compared with none.
         is_own_code: whether the checkpoint names code of the user's, which the export then imports.
     """
-    pictures = data.val[0].path.parent
+    pictures = data.shown[0].parent if data.shown else data.val[0].path.parent
     form = "openvino" if find_spec("openvino") is not None else "onnx"
     commands = [
         ["export", str(folder.best), "--format", form, "--images", str(pictures), "--output", str(_exported(folder))]

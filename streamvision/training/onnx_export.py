@@ -64,7 +64,7 @@ def export_run(
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),
         dynamic_batch=free,
-        dynamic_size=free and source.card.task != "classify",
+        dynamic_size=free and source.card.task not in ("classify", "cuboid"),
     )
     stored = "float32 weights"
     try:
@@ -81,7 +81,12 @@ def export_run(
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
     if card.task in OF_OBJECTS and recipe.split is None:
         return facts
-    parity = _prove(source, UnverifiedArtifact("onnx", "fp32", path, card), options, [image.path for image in data.val])
+    parity = _prove(
+        source,
+        UnverifiedArtifact("onnx", "fp32", path, card),
+        options,
+        data.shown or [image.path for image in data.val],
+    )
     if not parity.passed:
         path.unlink()
         progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")

@@ -30,6 +30,7 @@ ENOUGH = {
     "top1": 0.99,
     "mean_iou": 0.8,
     "psnr_gain_db": 1.0,
+    "iou_3d": 0.7,
 }
 """From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel, and pictures
 that are made of others only better than these. Of several the first that a network has decides."""

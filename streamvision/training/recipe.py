@@ -90,8 +90,9 @@ class Recipe(Section):
 
     data: Path = Field(
         description="Folder of labelled pictures in any format, or a data.yaml; for scenes one with images/ and "
-        "masks/, for pictures of pictures any, or inputs/ and targets/, for classifiers one with a folder for each "
-        "class, or a CSV table (filename,class), or of several answers each (filename,weather,distance [m])."
+        "masks/, for pictures of pictures any, or inputs/ and targets/, for deep3dbox one as KITTI's with calib/, for "
+        "classifiers one with a folder for each class, or a CSV table (filename,class), or of several answers each "
+        "(filename,weather,distance [m])."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -104,9 +105,9 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier (lenet, small_xception), "
-        "timm/NAME, or your own package.module:function, which is imported, called with the number of classes and "
-        "returns a torch.nn.Module."
+        "edsr_x2 (x4), deep3dbox, yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier (lenet, "
+        "small_xception), timm/NAME, or your own package.module:function, which is imported, called with the number of "
+        "classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(

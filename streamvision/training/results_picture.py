@@ -8,10 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from streamvision.core.crops import crop_edges, cut
+from streamvision.core.cuboid import EDGES
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.dataset import AnsweredPicture, LabelledImage, NamedPicture, PairedPicture
+from streamvision.datasets.dataset import AnsweredPicture, CuboidPicture, LabelledImage, NamedPicture, PairedPicture
+from streamvision.evaluation.cuboid.evaluate import MARGIN
 from streamvision.evaluation.images import made_of
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.picture_pairs import read_pair, resized
@@ -63,6 +66,9 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
                 continue
             bgr = read_bgr(image.path)
             axis.imshow(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+            if isinstance(image, CuboidPicture):
+                _draw_cuboids(axis, image, bgr, model)
+                continue
             (found,) = model.find([BgrPicture(bgr)])
             if isinstance(image, LabelledImage):
                 for box in image.boxes:
@@ -82,6 +88,26 @@ def _triple(model: Model, image: PairedPicture) -> Any:
     size_px = (truth.shape[1], truth.shape[0])
     three = [resized(given, size_px), resized(made_of(model, given), size_px), truth]
     return cv2.cvtColor(np.concatenate(three), cv2.COLOR_BGR2RGB)
+
+
+def _draw_cuboids(axis: Any, image: CuboidPicture, bgr: Any, model: Model) -> None:
+    """Draw the cuboids of a picture, and what is around them."""
+    for one in image.objects:
+        (edges,) = crop_edges(
+            np.array([one.box_xyxy_px], np.float32), picture_px=(image.width_px, image.height_px), margin=MARGIN
+        ).tolist()
+        (found,) = model.find([cut(BgrPicture(bgr), *edges)])
+        assert found.image_result is not None and found.image_result.cuboid is not None
+        placed = found.image_result.cuboid.place(one.box_xyxy_px, image.camera)
+        for cuboid, colour in ((one.cuboid, MARKED), (placed, FOUND)):
+            corners = image.camera.project(cuboid.corners_m)
+            for pair in EDGES:
+                axis.plot(*corners[list(pair)].T, color=colour, linewidth=1.0)
+        axis.set_title(f"{one.cuboid.distance_m:.0f} m, found at {placed.distance_m:.0f} m", fontsize=9)
+        reach_px = 1.5 * max(one.box_xyxy_px[2] - one.box_xyxy_px[0], one.box_xyxy_px[3] - one.box_xyxy_px[1])
+        middle_x, middle_y = np.add(one.box_xyxy_px[:2], one.box_xyxy_px[2:]) / 2
+        axis.set_xlim(max(middle_x - reach_px, 0), min(middle_x + reach_px, image.width_px))
+        axis.set_ylim(min(middle_y + reach_px, image.height_px), max(middle_y - reach_px, 0))
 
 
 def _draw_objects(axis: Any, found: Detections, names: tuple[str, ...]) -> None:

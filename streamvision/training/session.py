@@ -262,6 +262,8 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     torch_device(torch, recipe.device)
     if trainer.name == "scenes":
         scene_network(recipe.model)
+    if trainer.side_px is not None and "imgsz" not in recipe.model_fields_set:
+        return recipe.model_copy(update={"imgsz": trainer.side_px})
     if task != "classify":
         return recipe
     from streamvision.checkpoints.torchvision_build import published_side_px

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.cuboid import NEAR_M, BoxedCuboid, Cuboid, Pinhole
 from streamvision.core.detections import MIN_KEYPOINT_SCORE, class_name
 from streamvision.core.stage_output import Outline
 from streamvision.inference.model import Prediction
@@ -25,6 +26,8 @@ def attributes_of(
 ) -> Attributes | None:
     """Return the attributes from one crop; ``None`` where nothing is sure enough.
 
+    A cuboid gives ``{cuboid, score}`` as the crop shows it, which is placed in space by the object's box
+    (:func:`placed`).
     Text gives ``{text, score}``, classes ``{class_name, score}``, objects ``{objects: [{class_name, score, box_xyxy,
     keypoints}]}`` in fractions of the object's own box, since that moves on (:func:`placed`); other models give their
     summary.
@@ -39,6 +42,9 @@ def attributes_of(
     whole = found.image_result
     if whole is None:
         return _objects(found, names, _Place(origin_px, box_xyxy_px), least_score)
+    if whole.cuboid is not None:
+        score = round(whole.cuboid.score, 4)
+        return {"cuboid": whole.cuboid, "score": score} if score >= least_score else None
     if whole.text is not None:
         score = round(whole.text_score or 0.0, 4)
         return {"text": whole.text, "score": score} if whole.text and score >= least_score else None
@@ -53,15 +59,25 @@ def attributes_of(
     return summary or None
 
 
-def placed(attributes: Attributes, box_xyxy_px: tuple[float, float, float, float]) -> Attributes:
+def placed(
+    attributes: Attributes,
+    box_xyxy_px: tuple[float, float, float, float],
+    camera: Pinhole | None = None,
+    *,
+    ends_at_road: bool = True,
+) -> Attributes:
     """Return attributes with their objects in pixels of a picture on which the object's box is here.
 
-    They have ``box_xyxy_px`` and, from pose models, ``keypoints`` as ``[x_px, y_px, score]``.
+    A cuboid stands in space instead, as ``center_m``, ``size_lwh_m``, ``yaw_rad`` and ``distance_m``, with its
+    ``corners_px``, the lower four first; these are left out where one is behind the camera. Others have
+    ``box_xyxy_px`` and, from pose models, ``keypoints`` as ``[x_px, y_px, score]``.
 
     >>> plate = {"class_name": "plate", "score": 0.9, "box_xyxy": [0.25, 0.5, 0.75, 1.0]}
     >>> placed({"objects": [plate]}, (100, 100, 300, 200))["objects"]
     [{'class_name': 'plate', 'score': 0.9, 'box_xyxy_px': [150.0, 150.0, 250.0, 200.0]}]
     """
+    if camera is not None and isinstance(boxed := attributes.get("cuboid"), BoxedCuboid):
+        return _in_space(boxed.place(box_xyxy_px, camera, ends_at_road=ends_at_road), camera)
     if "objects" not in attributes:
         return attributes
     left, top = box_xyxy_px[:2]
@@ -94,6 +110,8 @@ def parts_of(
     """
     lines = []
     for name, own in (attributes or {}).items():
+        if (corners := own.get("corners_px")) is not None:
+            lines += _edges(corners)
         for one in own.get("objects", ()):
             points = one.get("keypoints")
             if points is None:
@@ -105,6 +123,22 @@ def parts_of(
                     ends = (points[a][0], points[a][1]), (points[b][0], points[b][1])
                     lines.append(Outline(ends, closed=False))
     return lines
+
+
+def _in_space(cuboid: Cuboid, camera: Pinhole) -> Attributes:
+    found = cuboid.to_json()
+    if cuboid.corners_m[:, 2].min() > NEAR_M:
+        found["corners_px"] = camera.project(cuboid.corners_m).round(1).tolist()
+    return found
+
+
+def _edges(corners_px: list[list[float]]) -> list[Outline]:
+    """Return the lines of a cuboid; its front is closed by a cross, so that one sees which way it points."""
+    points = [(x, y) for x, y in corners_px]
+    low, high = points[:4], points[4:]
+    sides = [Outline((below, above), closed=False) for below, above in zip(low, high, strict=True)]
+    cross = [Outline((low[0], high[1]), closed=False), Outline((low[1], high[0]), closed=False)]
+    return [Outline(tuple(low)), Outline(tuple(high)), *sides, *cross]
 
 
 class _Place(NamedTuple):

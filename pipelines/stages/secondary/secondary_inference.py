@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.secondary.attributes import Attributes, attributes_of, parts_of, placed
 from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
+from streamvision.core.config.camera import CameraConfig
 from streamvision.core.config.secondary import AuxiliaryModelConfig, SecondaryModelConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError
@@ -22,10 +24,14 @@ from streamvision.core.stage_output import MAX_MARKS
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
+from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, FOCAL_PER_WIDTH, HORIZON_PER_HEIGHT
 
-EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5}
+EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5, "cuboid": 0.2}
 """How often models are run whose results have a place on the object, by task: who walks has another pose on each
 frame. What other models say stays true, and they are run again when the object shows better."""
+_DRAWN_DRIVE = "synthetic:drive"
+_EDGE_SHARE = 0.02
+"""Boxes that end as near to the picture's lower edge may be cut off by it, or by the camera's own car."""
 INSTANT_S = 1e-6
 """Differences of time stamps are no more exact than this."""
 LEAST_STALE_S = 3.0
@@ -48,6 +54,8 @@ class SecondaryModel(ModelWorker[Attributes]):
         """After how many seconds it is shown an object again however that appears; ``None``: never."""
         self.stale_s = math.inf if self.lasting else max(LEAST_STALE_S, 2 * (self.every_s or 0.0))
         """How old what it said may be."""
+        self.places_in_space = model.card.task == "cuboid"
+        """Whether what it says is placed by the stream's camera."""
         keypoints = model.card.keypoints
         self.skeleton = keypoints.skeleton if keypoints else ()
         """Pairs of keypoints to draw a line between, where it finds keypoints."""
@@ -105,17 +113,24 @@ class SecondaryInference(FrameStage):
         models: the models, shared by all streams.
         names: class names of the first model, by class id.
         wait: wait for the models on each frame, as files do.
-        draw: outline the objects and skeletons that they find on objects.
+        draw: outline the objects, skeletons and cuboids that they find.
+        camera: of the stream, for models that place objects in space.
     """
 
     name = "secondary_models"
 
     def __init__(
-        self, models: Sequence[SecondaryModel], *, names: tuple[str, ...], wait: bool, draw: bool = True
+        self,
+        models: Sequence[SecondaryModel],
+        *,
+        names: tuple[str, ...],
+        wait: bool,
+        draw: bool = True,
+        camera: CameraConfig | None = None,
     ) -> None:
         self._models = models
         self._owner = object()  # what is known of a stream that has left is not another's that has its name
-        self._draw = draw
+        self._draw, self._camera = draw, camera
         self._skeletons = {model.config.name: model.skeleton for model in models}
         self._wait = wait
         wanted = [model.config.classes for model in models]
@@ -165,12 +180,15 @@ class SecondaryInference(FrameStage):
         submitted = _submit(model, keys, frame, found[rows])
         if self._wait and submitted:
             model.wait(submitted)
+        size_px = frame.picture.width_px, frame.picture.height_px
+        camera = self._camera.pinhole(*size_px) if self._camera else None
         for row, kept in zip(rows.tolist(), model.known(keys), strict=True):
             if kept is None or kept.value is None:
                 continue
             if abs(frame.pts_s - kept.pts_s) <= model.stale_s:
                 left, top, right, bottom = found.box_xyxy_px[row].tolist()
-                own = placed(kept.value, (left, top, right, bottom))
+                whole = bottom < size_px[1] * (1 - _EDGE_SHARE)
+                own = placed(kept.value, (left, top, right, bottom), camera, ends_at_road=whole)
                 attributes[row] = {**(attributes[row] or {}), model.config.name: own}
 
 
@@ -214,5 +232,24 @@ def secondary(context: StageContext) -> SecondaryInference | None:
         for model in context.secondary.for_objects
         if model.config.classes is None or set(model.config.classes) <= set(context.names)
     ]
-    draw = context.config.overlay.boxes
-    return SecondaryInference(fitting, names=context.names, wait=not context.live, draw=draw) if fitting else None
+    if not fitting:
+        return None
+    draw, camera = context.config.overlay.boxes, camera_of(context.stream)
+    placing = next((model.config.name for model in fitting if model.places_in_space), None)
+    if placing is not None and camera is None:
+        raise ConfigError(
+            f"secondary model {placing!r} places objects in space, but what the camera of {context.stream_id} is is "
+            "not known; give the stream camera: {field_of_view_deg: 60, horizon: 0.5} with its own values"
+        )
+    return SecondaryInference(fitting, names=context.names, wait=not context.live, draw=draw, camera=camera)
+
+
+def camera_of(stream: StreamConfig) -> CameraConfig | None:
+    """Return what a stream's camera is: what is set, or that of the drawn drive; ``None`` where it is not known."""
+    if stream.camera is None and isinstance(stream.source, str) and stream.source.startswith(_DRAWN_DRIVE):
+        return CameraConfig(
+            field_of_view_deg=math.degrees(2 * math.atan(0.5 / FOCAL_PER_WIDTH)),
+            horizon=HORIZON_PER_HEIGHT,
+            height_m=CAMERA_HEIGHT_M,
+        )
+    return stream.camera

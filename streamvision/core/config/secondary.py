@@ -40,7 +40,7 @@ class SecondaryModelConfig(AuxiliaryModelConfig):
         ge=0,
         le=3600,
         description="Run again after so many seconds, however the object appears; 0: on every frame. Not given: poses "
-        "on every frame, parts (boxes, masks) every 0.5 s, all else by `refresh` alone.",
+        "on every frame, cuboids every 0.2 s, parts (boxes, masks) every 0.5 s, all else by `refresh` alone.",
     )
     retry_s: float = Field(
         0.5, gt=0, le=3600, description="Run again after so many seconds where nothing was found so far."

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
+from streamvision.core.config.camera import CameraConfig
 from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.recording import StreamRecordingConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, given_by, listed_in
@@ -88,6 +89,11 @@ class StreamConfig(Section):
         max_length=MAX_REGIONS,
         description="Areas [[[x, y], ...], ...], in fractions of the picture: an object whose lower edge has its "
         "middle in one is dropped before the tracker, as if it had not been found.",
+    )
+    camera: CameraConfig | None = Field(
+        None,
+        description="What its camera is, for models that place objects in space; default: that of the drawn drive, "
+        "none for other sources.",
     )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
     overlay: OverlayConfig | None = Field(None, description="What is drawn here; default: what the file says.")

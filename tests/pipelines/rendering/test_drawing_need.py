@@ -14,6 +14,7 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from streamvision.core.analysis import Analysis, LineTally, ZoneTally
 from streamvision.core.config.overlay import OverlayConfig
+from streamvision.core.cuboid import BoxedCuboid
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, KeyFrame, Result
 from streamvision.core.image_result import ImageResult
@@ -60,6 +61,7 @@ OF_TASKS: dict[Task, tuple[Result, bool]] = {
     "semantic": (result(image=ImageResult(class_map=np.ones((4, 4), np.uint8))), True),
     "depth": (result(image=ImageResult(depth_map=np.linspace(1, 9, 16, dtype=np.float32).reshape(4, 4))), True),
     "image": (result(image=ImageResult(picture=MADE)), True),
+    "cuboid": (result(image=ImageResult(cuboid=BoxedCuboid((4.6, 1.8, 1.5), 0.1, 1.2, (0.0, 0.1), 0.05))), False),
 }
 LINE = LineTally("gate", ((0.1, 0.5), (0.9, 0.5)), ("in", "out"), ({"car": 1}, {}))
 ZONE = ZoneTally("yard", ((0.1, 0.1), (0.9, 0.1), (0.5, 0.9)), 1, 2, 1, 2, None, None, {})
@@ -113,7 +115,18 @@ def test_what_is_not_to_be_drawn_needs_nothing() -> None:
 def test_whatever_a_result_may_hold_is_decided_upon() -> None:
     """A new field needs a decision, and a case above."""
     assert {one.name for one in fields(ImageResult)} == {
-        *("class_score", "class_map", "depth_map", "embedding", "picture", "values", "text", "text_score")
+        *(
+            "class_score",
+            "class_map",
+            "depth_map",
+            "embedding",
+            "picture",
+            "values",
+            "text",
+            "text_score",
+            "cuboid",
+            "units",
+        )
     }
     assert {one.name for one in fields(Result)} == {
         *("frame", "detections", "image_result", "analysis", "marks", "stage_events", "key_frames", "plan", "sequence"),

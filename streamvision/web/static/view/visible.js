@@ -48,7 +48,8 @@ export function nameOf({ class_id: classId, class_name: given, track_id: id = nu
 // What a second model found on an object, in few words.
 export function attributeWords(found) {
   const first = found?.objects?.[0] ?? found;
-  return String(first?.text || first?.class_name || "");
+  const word = String(first?.text || first?.class_name || "");
+  return !word && Number.isFinite(first?.distance_m) ? `${first.distance_m.toFixed(0)} m` : word;
 }
 
 function figuresOf({ score, speed_kmh: speed }) {

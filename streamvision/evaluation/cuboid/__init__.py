@@ -1,0 +1,5 @@
+"""How well objects are placed in space: overlaps, KITTI's average precision, and errors in metres and degrees."""
+
+from streamvision.evaluation.cuboid.evaluate import PITCH_DEG, CuboidEvaluation, CuboidFigures, evaluate_cuboids
+
+__all__ = ["PITCH_DEG", "CuboidEvaluation", "CuboidFigures", "evaluate_cuboids"]

@@ -1,0 +1,82 @@
+"""Objects in space to learn from: each is a crop of its own, and all of one picture are of one part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from streamvision.core.errors import ConfigError
+from streamvision.core.words import counted
+from streamvision.datasets.dataset import CuboidPicture, Dataset, LabelledBox, LabelledImage
+from streamvision.datasets.kitti_cuboids import read_cuboids
+from streamvision.evaluation.cuboid.evaluate import LEAST_HEIGHT_PX, measurable
+from streamvision.evaluation.predictions import read_bgr
+from streamvision.training.cuboid.samples import crop_box
+from streamvision.training.data import TrainingData
+from streamvision.training.parts import deal_parts
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+SHOWN_CROPS = 24
+"""Held-out crops that are written into the run folder, for the proof of exports."""
+
+
+def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPicture]:
+    """Read pictures with objects in space; what is returned has one object a picture.
+
+    Raises:
+        ConfigError: when there is nothing to learn from.
+        SourceError: when a picture has no camera.
+    """
+    pictures = read_cuboids(recipe.data)
+    by_path = {image.path: image for image in pictures.images}
+    labelled = tuple(
+        LabelledImage(
+            image.path,
+            image.width_px,
+            image.height_px,
+            tuple(LabelledBox(one.class_id, one.box_xyxy_px) for one in image.objects),
+            image.split,
+        )
+        for image in pictures.images
+    )
+    parts = deal_parts(Dataset(pictures.names, labelled, pictures.problems), (), folder, recipe)
+    train, val = ([one for image in part for one in single(by_path[image.path])] for part in (parts.train, parts.val))
+    if not train or not val:
+        raise ConfigError(
+            f"{recipe.data} has {counted(len(train), 'objects')} to learn from and {len(val)} held out that are at "
+            f"least {LEAST_HEIGHT_PX:g} px high and mostly in the picture; both parts need one"
+        )
+    counts = [Counter(image.objects[0].class_id for image in part) for part in (train, val)]
+    return TrainingData(
+        pictures.names,
+        tuple(train),
+        (1,) * len(train),
+        tuple(val),
+        parts.origin,
+        pictures.problems,
+        "objects",
+        *counts,
+        notes=(f"Each object is a picture of its own here: a crop of one of {len(by_path)} pictures.",),
+        shown=_write_crops(folder.root / "crops", val),
+    )
+
+
+def single(image: CuboidPicture) -> list[CuboidPicture]:
+    """Return the picture once for each object that can be learnt from, with that object alone."""
+    return [replace(image, objects=(one,)) for one in image.objects if measurable(one)]
+
+
+def _write_crops(folder: Path, images: list[CuboidPicture]) -> tuple[Path, ...]:
+    folder.mkdir(parents=True, exist_ok=True)
+    step = max(len(images) // SHOWN_CROPS, 1)
+    paths = []
+    for number, image in enumerate(images[::step][:SHOWN_CROPS]):
+        left, top, right, bottom = crop_box(image.objects[0].box_xyxy_px, (image.width_px, image.height_px))
+        path = folder / f"{number:02}.png"
+        cv2.imwrite(str(path), read_bgr(image.path)[top:bottom, left:right])
+        paths.append(path)
+    return tuple(paths)

@@ -1,0 +1,119 @@
+"""Overlaps of cuboids against shapely, average precision against a plain count of another shape."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamvision.core.cuboid import Cuboid
+from streamvision.datasets.dataset import LabelledCuboid
+from streamvision.evaluation.cuboid.kitti import LEVELS, PictureMatch, average_precision
+from streamvision.evaluation.cuboid.overlap import cuboid_overlaps
+
+EASY, MODERATE, HARD = LEVELS
+
+
+def random_cuboid(random: np.random.Generator) -> Cuboid:
+    center_m = (random.uniform(-2, 2), random.uniform(-0.5, 0.5), random.uniform(9, 13))
+    size_lwh_m = (random.uniform(3, 6), random.uniform(1.5, 2.5), random.uniform(1.4, 2.5))
+    return Cuboid(center_m, size_lwh_m, random.uniform(-math.pi, math.pi))
+
+
+def test_overlaps_are_those_of_shapely() -> None:
+    geometry = pytest.importorskip("shapely.geometry")
+    random = np.random.default_rng(1)
+    ones, others = ([random_cuboid(random) for _ in range(20)] for _ in range(2))
+    in_space, above = cuboid_overlaps(ones, others)
+    for i, a in enumerate(ones):
+        for j, b in enumerate(others):
+            faces = [geometry.Polygon([(x, z) for x, _, z in one.corners_m[:4].tolist()]) for one in (a, b)]
+            shared = faces[0].intersection(faces[1]).area
+            assert above[i, j] == pytest.approx(shared / faces[0].union(faces[1]).area, abs=1e-9)
+            tops = [one.corners_m[:, 1].min() for one in (a, b)]
+            bottoms = [one.corners_m[:, 1].max() for one in (a, b)]
+            volume = shared * max(min(bottoms) - max(tops), 0)
+            whole = math.prod(a.size_lwh_m) + math.prod(b.size_lwh_m) - volume
+            assert in_space[i, j] == pytest.approx(volume / whole, abs=1e-9)
+    assert (in_space > 0.2).sum() > 20
+
+
+def test_the_same_is_all_the_same_and_a_turn_by_half_too() -> None:
+    one = Cuboid((1.0, 0.5, 20.0), (4.0, 2.0, 1.5), 0.4)
+    turned = Cuboid(one.center_m, one.size_lwh_m, 0.4 + math.pi)
+    in_space, above = cuboid_overlaps([one], [one, turned])
+    assert in_space == pytest.approx(np.ones((1, 2)))
+    assert above == pytest.approx(np.ones((1, 2)))
+    higher = Cuboid((1.0, -0.25, 20.0), one.size_lwh_m, 0.4)
+    in_space, above = cuboid_overlaps([one], [higher])
+    assert above[0, 0] == pytest.approx(1)
+    assert in_space[0, 0] == pytest.approx(1 / 3)
+
+
+def labelled(height_px: float, occluded: int = 0, truncated: float = 0.0) -> LabelledCuboid:
+    cuboid = Cuboid((0.0, 0.0, 20.0), (4.0, 2.0, 1.5), 0.0)
+    return LabelledCuboid(0, (0.0, 0.0, 50.0, height_px), cuboid, truncated, occluded)
+
+
+def plain_precision(wanted: int, scored: list[tuple[float, bool]]) -> float:
+    """Average precision over 40 levels of recall, by counting anew at every threshold."""
+    points = []
+    for threshold in {score for score, _ in scored}:
+        kept = [hit for score, hit in scored if score >= threshold]
+        points.append((sum(kept) / wanted, sum(kept) / len(kept)))
+    return sum(max((p for r, p in points if r >= n / 40 - 1e-9), default=0.0) for n in range(1, 41)) / 40
+
+
+def test_average_precision_is_that_of_a_plain_count() -> None:
+    random = np.random.default_rng(7)
+    pictures, scored = [], []
+    for _ in range(60):
+        marked = [labelled(50) for _ in range(3)]
+        score, hit = random.uniform(0, 1, 3).round(6), random.uniform(0, 1, 3) < 0.6
+        iou = np.where(np.eye(3, dtype=bool) & hit, random.uniform(0.5, 1), 0.2)
+        pictures.append(PictureMatch(marked, score, np.full(3, 50.0), iou))
+        scored += list(zip(score.tolist(), hit.tolist(), strict=True))
+    found = average_precision(pictures, EASY, least_iou=0.5)
+    assert found == pytest.approx(plain_precision(180, scored), abs=1e-9)
+    assert 0.2 < (found or 0) < 0.8
+
+
+def test_what_is_too_hard_for_a_level_counts_neither_way() -> None:
+    marked = [labelled(50), labelled(30), labelled(50, occluded=1), labelled(50, truncated=0.4)]
+    match = PictureMatch(marked, np.array([0.9, 0.95, 0.97, 0.99]), np.array([50.0, 30, 50, 50]), np.eye(4))
+    assert average_precision([match], EASY, least_iou=0.7) == pytest.approx(1.0)
+    assert average_precision([match], MODERATE, least_iou=0.7) == pytest.approx(1.0)
+    # Only the first is found, of one, of three and of all four.
+    only = PictureMatch(marked, np.array([0.9]), np.array([50.0]), np.eye(4)[:1])
+    found = [average_precision([only], level, least_iou=0.7) for level in LEVELS]
+    assert found == pytest.approx([1.0, 13 / 40, 10 / 40])
+    # A false one that is low enough to be of no level is not held against it; a high one is.
+    low, high = (
+        PictureMatch(marked, np.array([0.9, 0.95]), np.array([50.0, tall]), np.array([np.eye(4)[0], np.zeros(4)]))
+        for tall in (20.0, 60.0)
+    )
+    assert average_precision([low], EASY, least_iou=0.7) == pytest.approx(1.0)
+    assert average_precision([high], EASY, least_iou=0.7) == pytest.approx(0.5)
+    assert (
+        average_precision([PictureMatch([labelled(20)], *(np.empty(0),) * 2, np.empty((0, 1)))], HARD, least_iou=0.7)
+        is None
+    )
+
+
+def test_two_on_one_object_are_one_hit() -> None:
+    twice = PictureMatch([labelled(50)], np.array([0.9, 0.8]), np.array([50.0, 50]), np.array([[0.8], [0.9]]))
+    other = PictureMatch([labelled(50)], np.array([0.7]), np.array([50.0]), np.array([[0.9]]))
+    assert average_precision([twice, other], EASY, least_iou=0.7) == pytest.approx((20 * 1 + 20 * 2 / 3) / 40)
+
+
+def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:
+    from streamvision.core.errors import ConfigError
+    from streamvision.datasets.dataset import PictureSet
+    from streamvision.evaluation.cuboid import evaluate_cuboids
+    from streamvision.evaluation.model import open_model
+    from streamvision.models import default_model_path
+
+    with open_model(default_model_path()) as model, pytest.raises(ConfigError, match="cuboid"):
+        evaluate_cuboids(model, PictureSet(("car",), ()))
