@@ -44,6 +44,11 @@ SCENES: Registry[Plugin] = Registry(
             summary="drawn drive with signs, exact truth known",
             factory="streamvision.synthetic.drive:DriveScene",
         ),
+        Plugin(
+            name="steered_drive",
+            summary="drawn drive whose car a network drives, live",
+            factory="streamvision.synthetic.driving.live:SteeredScene",
+        ),
     ],
 )
 """Their factories take width and height in pixels, frames per second and seed, and give a :class:`DrawnScene`."""

@@ -69,6 +69,11 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             summary="models on the crops of objects",
         ),
         Plugin(
+            name="driving",
+            factory="pipelines.stages.driving:driving",
+            summary="the wheel of networks that drive, and the drawn drive's car",
+        ),
+        Plugin(
             name="blur",
             factory="pipelines.stages.blur.stage:blur",
             summary="faces and number plates, unreadable for all that comes behind",

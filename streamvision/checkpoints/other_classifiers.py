@@ -1,6 +1,6 @@
-"""Classifiers that are not torchvision's: two small ones of our own, timm's, and the user's.
+"""Classifiers that are not torchvision's: small ones of our own, timm's, and the user's.
 
-- ``lenet`` and ``small_xception`` (:mod:`.small_classifiers`);
+- ``lenet``, ``small_xception`` and ``pilotnet`` (:mod:`.small_classifiers`);
 - ``timm/NAME``: a network of timm (Apache-2.0; https://huggingface.co/docs/timm), from random weights or those of a
   file. Nothing is fetched;
 - ``module:function`` or ``file.py:function``: code of the user, called with the number of classes. It returns a
@@ -24,7 +24,7 @@ from streamvision.core.user_code import find_code
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures, red, green and blue, of 0..1."""
-SMALL = ("lenet", "small_xception")
+SMALL = ("lenet", "small_xception", "pilotnet")
 TIMM = "timm/"
 """How timm's names begin here."""
 IMAGENET_CLASSES = 1000
@@ -70,10 +70,12 @@ def other_classifier(name: str) -> OtherClassifier | None:
     if not is_other_classifier(name):
         return None
     import_torch()
-    from streamvision.checkpoints.small_classifiers import LeNet, SmallXception
+    from streamvision.checkpoints.small_classifiers import LeNet, PilotNet, SmallXception
 
     if name == "lenet":
         return OtherClassifier(LeNet, side_px=32)
+    if name == "pilotnet":
+        return OtherClassifier(PilotNet, side_px=96)
     if name == "small_xception":
         return OtherClassifier(lambda classes, _: SmallXception(classes), side_px=64)
     return _of_timm(name) if name.startswith(TIMM) else _of_user(name)

@@ -1,7 +1,7 @@
-"""Two small classifiers to learn from scratch: LeNet-5 and an Xception of a quarter of a million parameters.
+"""Small classifiers to learn from scratch: LeNet-5, an Xception of a quarter of a million parameters, and PilotNet.
 
-Both take (N, 3, S, S) pictures, normalised, and return (N, classes) logits. What has become usual since their papers is
-changed: LeNet-5 has ReLU, maxima and padded borders, and every convolution of the Xception a batch normalisation.
+All take (N, 3, S, S) pictures, normalised, and return (N, classes) logits. What has become usual since their papers is
+changed: LeNet-5 has ReLU, maxima and padded borders, and every convolution of the others a batch normalisation.
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
@@ -16,6 +16,9 @@ DROPOUT = 0.2
 """Share of the features that the layer of the classes does not see in training."""
 WIDTHS = (32, 64, 128, 256)
 """Channels of the small Xception, from level to level."""
+PILOT_LAYERS = ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))
+"""Channels, side of the kernel and stride of PilotNet's convolutions."""
+PILOT_LEAST_PX = 64
 
 
 class LeNet(nn.Module):
@@ -45,6 +48,38 @@ class LeNet(nn.Module):
         """Return the logits of each class."""
         logits: Tensor = self.classes(self.hidden(self.features(pictures).flatten(1)))
         return logits
+
+
+class PilotNet(nn.Module):
+    """The network that steers (Bojarski et al., "End to End Learning for Self-Driving Cars", 2016), for squares.
+
+    Args:
+        outputs: how many numbers (or classes) it gives.
+        side_px: of the squares that it sees, 64 or more; it learns places and takes no other size.
+    """
+
+    def __init__(self, outputs: int, side_px: int) -> None:
+        super().__init__()
+        if side_px < PILOT_LEAST_PX:
+            raise ValueError(f"the side is {side_px} px and less than {PILOT_LEAST_PX}")
+        self.image_size = side_px
+        layers, inputs, left_px = [], 3, side_px
+        for channels, kernel, stride in PILOT_LAYERS:
+            convolution = nn.Conv2d(inputs, channels, kernel, stride, bias=False)
+            layers.append(nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU()))
+            inputs, left_px = channels, (left_px - kernel) // stride + 1
+        self.features = nn.Sequential(*layers)
+        self.hidden = nn.Sequential(
+            nn.Sequential(nn.Linear(inputs * left_px**2, 100), nn.ReLU(), nn.Dropout(DROPOUT)),
+            nn.Sequential(nn.Linear(100, 50), nn.ReLU()),
+            nn.Sequential(nn.Linear(50, 10), nn.ReLU()),
+        )
+        self.outputs = nn.Linear(10, outputs)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the numbers."""
+        numbers: Tensor = self.outputs(self.hidden(self.features(pictures).flatten(1)))
+        return numbers
 
 
 class SmallXception(nn.Module):

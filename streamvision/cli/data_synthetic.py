@@ -30,10 +30,11 @@ _OF_TRIPS = (
 @click.command(short_help="Draw a labelled data set, or a dashcam's card, of the synthetic drive.")
 @click.option(
     "--task",
-    type=click.Choice(("detect", "segment", "semantic", "classify", "answers", "cuboid")),
+    type=click.Choice(("detect", "segment", "semantic", "classify", "answers", "cuboid", "drive")),
     help="detect: boxes of signs and lights, as YOLO; segment: masks of vehicles, as COCO; semantic: the class of "
     "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
-    "weather and the distance to the next vehicle ahead; cuboid: vehicles in space with their cameras, as KITTI.",
+    "weather and the distance to the next vehicle ahead; cuboid: vehicles in space with their cameras, as KITTI; "
+    "drive: a table of the steering and the speed of a driver who is now and then pushed aside.",
 )
 @click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
 @click.option(
@@ -119,10 +120,11 @@ def synthetic(
       streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
       streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
       streamvision data synthetic --task cuboid --images 400 --size 1280x720 --seed 1 --output drive-vehicles
+      streamvision data synthetic --task drive --images 6000 --val-images 600 --size 320x180 --output driving
       streamvision data synthetic --trip --minutes 3 --size 640x360 --fps 10 --output card
     """
     if trip == (task is not None):
-        raise ConfigError("give either --task detect, segment, semantic, classify, answers or cuboid, or --trip")
+        raise ConfigError("give either --task detect, segment, semantic, classify, answers, cuboid or drive, or --trip")
     _check_given(ctx, _OF_PICTURES if trip else _OF_TRIPS, "with --trip" if trip else "without --trip")
     if trip:
         _write_cards(output, parse_size(size), as_json=as_json, **given)
@@ -148,6 +150,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
     )
     from streamvision.datasets.drive_cuboids import write_drive_cuboids
     from streamvision.datasets.drive_masks import write_drive_masks
+    from streamvision.datasets.driving import write_drive_commands
 
     seed = given["seed"]
     sampling = DriveSampling(
@@ -160,6 +163,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         "classify": write_drive_moods,
         "answers": write_drive_answers,
         "cuboid": write_drive_cuboids,
+        "drive": write_drive_commands,
     }
     with StepProgress() as progress:
         writers[task](output, sampling, force=given["force"], progress=progress.show_work)

@@ -13,6 +13,7 @@ import numpy as np
 
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_compare import compare_models
+from streamvision.cli.eval_drive import drive
 from streamvision.cli.eval_image import image
 from streamvision.cli.eval_options import cells, chosen_options, measured_options, report_options
 from streamvision.cli.eval_thresholds import thresholds
@@ -95,6 +96,7 @@ def evaluation() -> None:
 
 evaluation.add_command(track)
 evaluation.add_command(compare_models)
+evaluation.add_command(drive)
 evaluation.add_command(thresholds)
 evaluation.add_command(image)
 

@@ -36,8 +36,8 @@ TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
     f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, YOLOX (yolox_nano, yolox_s), classifiers "
-    "(lenet, small_xception, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's detectors "
-    "(ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml) and checkpoints (.pt)"
+    "(lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's "
+    "detectors (ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml) and checkpoints (.pt)"
 )
 _INSTEAD = (
     ("mask", "yolo11n-seg.yaml finds masks"),

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from streamvision.core.errors import ModelError
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model
 from streamvision.synthetic.driving import Command, RuleDriver, Situation
-from streamvision.synthetic.driving.longitudinal import reach
-
-STEERING, SPEED = "steering", "speed_m_s"
-"""What a network that drives gives, by name: the steering, -1..1, positive to the right, and the speed that suits what
-is seen, without limits."""
+from streamvision.synthetic.driving.network import command_of
 
 
 class Driver(Protocol):
@@ -76,7 +71,7 @@ class PictureDriver:
     """A network that sees the frame alone; the car's own speed and a limit set the pedals.
 
     Args:
-        model: gives :data:`STEERING` and :data:`SPEED` for a picture.
+        model: gives the numbers of :mod:`streamvision.synthetic.driving.network` for a picture.
         limit: where the limit comes from.
     """
 
@@ -95,17 +90,5 @@ class PictureDriver:
             ModelError: when it is no network that drives.
         """
         (found,) = self._model.find([picture()])
-        values = (found.image_result.values if found.image_result else None) or {}
+        values = found.image_result.values if found.image_result else None
         return command_of(values, speed_m_s=situation.speed_m_s, limit_m_s=self._limit.limit_m_s(situation, picture))
-
-
-def command_of(values: dict[str, float], *, speed_m_s: float, limit_m_s: float) -> Command:
-    """Return the command that a network's numbers amount to.
-
-    Raises:
-        ModelError: when they are not those of a network that drives.
-    """
-    if STEERING not in values or SPEED not in values:
-        given = ", ".join(values) or "no numbers"
-        raise ModelError(f"the model gives {given}; one that drives gives {STEERING} and {SPEED}")
-    return Command(values[STEERING], reach(speed_m_s, min(values[SPEED], limit_m_s)))

@@ -14,8 +14,8 @@ from streamvision.synthetic.driving.car import MOST_SPEED_M_S, MOST_STEER_RAD, W
 from streamvision.synthetic.driving.longitudinal import COMFORTABLE_BRAKING_M_S2, follow, speed_towards
 from streamvision.synthetic.driving.world import LOOK_AHEAD_M, Situation
 
-_LOOK_AHEAD_S = 0.9
-_NEAREST_M, _FARTHEST_M = 8.0, 20.0
+_LOOK_AHEAD_M = 12.0
+"""The same at all speeds, so that the steering follows from what is seen alone."""
 _SIDEWAYS_M_S2 = 2.5
 _BELOW_LIMIT = 0.97
 """Share of the limit that is driven."""
@@ -39,9 +39,8 @@ class RuleDriver:
 
 def steering_towards_lane(situation: Situation) -> float:
     """Return the steering, -1..1, onto the circle through a point of the lane's middle ahead."""
-    ahead_m = min(max(_LOOK_AHEAD_S * situation.speed_m_s, _NEAREST_M), _FARTHEST_M)
-    x_m = float(np.interp(ahead_m, LOOK_AHEAD_M, situation.lane_x_m))
-    steer_rad = math.atan(2 * WHEELBASE_M * x_m / (ahead_m**2 + x_m**2))
+    x_m = float(np.interp(_LOOK_AHEAD_M, LOOK_AHEAD_M, situation.lane_x_m))
+    steer_rad = math.atan(2 * WHEELBASE_M * x_m / (_LOOK_AHEAD_M**2 + x_m**2))
     return min(max(steer_rad / MOST_STEER_RAD, -1.0), 1.0)
 
 

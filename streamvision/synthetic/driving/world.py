@@ -21,7 +21,6 @@ IN_LANE_M = LANE_M / 2 - WIDTH_M / 2
 LEFT_LANE_M = LANE_M / 2
 """With its middle farther from the lane's, the car has left it, and the drive ends."""
 LEAD_LENGTH_M = body_of("wagon").length_m
-_LEAD_GAP_M = 28.0
 _AHEAD_M = (0.0, 10.0, 20.0, 35.0)
 
 
@@ -99,20 +98,28 @@ class DrivenWorld:
         """What it asks."""
         self.reset()
 
-    def reset(self, *, begin_m: float | None = None, offset_m: float = 0.0, yaw_rad: float = 0.0) -> None:
-        """Begin again, at another place and beside the middle of the lane where that is asked for."""
+    def reset(
+        self,
+        *,
+        begin_m: float | None = None,
+        offset_m: float = 0.0,
+        yaw_rad: float = 0.0,
+        speed_m_s: float | None = None,
+        gap_m: float = 28.0,
+    ) -> None:
+        """Begin again, at another place, beside the middle of the lane or closer to the car ahead as is asked for."""
         options, rng = self.options, np.random.default_rng((self.options.seed, 9))
         places_m = [given for given in (begin_m, options.begin_m) if given is not None]
         chosen_m = float(rng.uniform(0, LAP_M))
         s_m = places_m[0] if places_m else chosen_m
         self.time_s = 0.0
         """Since the beginning."""
-        speed_m_s = min(options.speed_m_s, self.rules.limit_m_s(s_m))
+        speed_m_s = min(options.speed_m_s if speed_m_s is None else speed_m_s, self.rules.limit_m_s(s_m))
         self.car = CarState(s_m, offset_m, yaw_rad, speed_m_s)
         """The own car."""
         self.command = Command(0.0, 0.0)
         """The last command."""
-        self.lead_s_m, self.lead_m_s = s_m + FRONT_M + _LEAD_GAP_M, speed_m_s
+        self.lead_s_m, self.lead_m_s = s_m + FRONT_M + gap_m, speed_m_s
         self.lead_braking = False
         self._lead_phase = float(rng.uniform(0, 2 * np.pi))
         self._keeper, self._lead_keeper = RuleKeeper(self.rules), RuleKeeper(self.rules)

@@ -22,9 +22,10 @@ from streamvision.synthetic.driving.world import LOOK_AHEAD_M
 
 F32 = NDArray[np.float32]
 FRAME_PX = (96, 54)
-SEEN = ("lane_10_m", "lane_20_m", "speed_m_s")
+SEEN = ("lane_10", "lane_20", "speed")
 """Members of the vector: where the middle of the lane lies 10 and 20 m ahead, right of the way straight on, and the
-speed that suits what is seen ahead (no limits)."""
+speed that suits what is seen ahead, without limits; as networks learn them from
+:data:`streamvision.datasets.driving.COLUMNS`."""
 _SCALES = np.array([2.0, 4.0, MOST_SPEED_M_S], np.float32)
 
 
@@ -54,9 +55,9 @@ def seen_vector(values: dict[str, float]) -> F32:
 def true_values(situation: Situation) -> dict[str, float]:
     """Return the truth of what a network is to see, by the names in :data:`SEEN`."""
     return {
-        "lane_10_m": float(np.interp(10.0, LOOK_AHEAD_M, situation.lane_x_m)),
-        "lane_20_m": float(np.interp(20.0, LOOK_AHEAD_M, situation.lane_x_m)),
-        "speed_m_s": min(seen_speed_m_s(situation), MOST_SPEED_M_S),
+        "lane_10": float(np.interp(10.0, LOOK_AHEAD_M, situation.lane_x_m)),
+        "lane_20": float(np.interp(20.0, LOOK_AHEAD_M, situation.lane_x_m)),
+        "speed": min(seen_speed_m_s(situation), MOST_SPEED_M_S),
     }
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
 
-from streamvision.core.errors import ModelError
+import pytest
+from click.testing import CliRunner
+
+from streamvision.cli.eval_drive import drive
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.evaluation.driving import NoDriver, TruthDriver, evaluate_driver
-from streamvision.evaluation.driving.drivers import command_of
+from streamvision.evaluation.driving.limit_reading import LimitOfSigns
+from streamvision.evaluation.model import open_model
+from streamvision.models import TEXT_MODEL, default_model_path, model_file
+from streamvision.synthetic.driving import DrivenScene, DrivenWorld, RuleDriver, WorldOptions
+from streamvision.synthetic.driving.network import command_of
+from support.constant_driver import constant_driver
 
 
 def test_the_driver_of_the_truth_is_better_than_none_on_every_road() -> None:
@@ -25,12 +37,48 @@ def test_the_driver_of_the_truth_is_better_than_none_on_every_road() -> None:
 
 
 def test_a_network_s_speed_is_held_below_the_limit() -> None:
-    fast = command_of({"steering": 0.2, "speed_m_s": 20.0}, speed_m_s=10.0, limit_m_s=8.0)
+    fast = command_of({"steering": 0.2, "speed": 20.0}, speed_m_s=10.0, limit_m_s=8.0)
     assert (fast.steering, fast.acceleration_m_s2) == (0.2, pytest.approx(-2.4))
-    slow = command_of({"steering": 0.2, "speed_m_s": 3.0}, speed_m_s=10.0, limit_m_s=8.0)
+    slow = command_of({"steering": 0.2, "speed": 3.0}, speed_m_s=10.0, limit_m_s=8.0)
     assert slow.acceleration_m_s2 < -2.4
 
 
 def test_a_model_that_does_not_drive_is_refused() -> None:
-    with pytest.raises(ModelError, match="gives age; one that drives gives steering and speed_m_s"):
+    with pytest.raises(ModelError, match="gives age; one that drives gives steering and speed"):
         command_of({"age": 3.0}, speed_m_s=0.0, limit_m_s=10.0)
+
+
+def test_the_command_measures_a_network_beside_none_and_the_rules(tmp_path: Path) -> None:
+    model = constant_driver(tmp_path / "left.onnx", steering=-0.5, speed=5.0)
+    arguments = [str(model), "--roads", "2", "--seconds", "6", "--size", "96x64", "--json"]
+    result = CliRunner().invoke(drive, arguments)
+    assert result.exit_code == 0, result.output
+    drivers = {one["driver"]: one for one in json.loads(result.output)["drivers"]}
+    assert list(drivers) == ["none", "rules", str(model)]
+    assert [one["ended"] for one in drivers[str(model)]["drives"]] == ["left the lane"] * 2
+    assert drivers["rules"]["driven_s"] == {"mean": 6.0, "spread": 0.0}
+    shown = CliRunner().invoke(drive, ["--roads", "1", "--seconds", "2"]).output
+    assert [line.split()[0] for line in shown.splitlines()[:3]] == ["driver", "none", "rules"]
+
+
+@pytest.mark.skipif(find_spec("rapidocr_onnxruntime") is None, reason="the model that reads numbers is not installed")
+def test_the_limit_is_that_of_the_sign_that_was_passed() -> None:
+    world = DrivenWorld(WorldOptions(seed=1001, speed_m_s=14.0))
+    fast = [limit for before, limit in pairwise(world.rules.limits) if before.speed_m_s > 14.0]
+    world.reset(begin_m=fast[0].s_m - 30)
+    scene, rules, read = DrivenScene(world, 960, 540), RuleDriver(), []
+    with open_model(default_model_path(), threads=1) as detector, open_model(model_file(TEXT_MODEL)) as reader:
+        source = LimitOfSigns(detector, reader)
+        while world.car.s_m < fast[0].s_m + 6:
+            situation = world.situation()
+            read.append(round(3.6 * source.limit_m_s(situation, lambda: scene.picture_at(0))))
+            world.step(rules.command(situation))
+    assert read[0] == 50  # in towns, until a sign was read
+    assert read[-1] == round(3.6 * fast[0].speed_m_s)
+    assert set(read) == {read[0], read[-1]}
+
+
+def test_a_detector_without_speed_limits_is_refused(tmp_path: Path) -> None:
+    path, words = constant_driver(tmp_path / "d.onnx", steering=0.0, speed=1.0), "give one that finds speedlimit"
+    with open_model(path) as model, pytest.raises(ConfigError, match=words):
+        LimitOfSigns(model, model)

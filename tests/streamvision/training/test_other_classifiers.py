@@ -71,6 +71,15 @@ def test_small_classifiers_are_small(network: Any, most: int) -> None:
     assert network.eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 4)
 
 
+def test_pilotnet_sees_squares_of_64_px_and_more() -> None:
+    network = build_classifier("pilotnet", classes=4, side_px=96).eval()
+    assert network(torch.zeros(2, 3, 96, 96)).shape == (2, 4)
+    weights = sum(tensor.numel() for name, tensor in network.named_parameters() if name.startswith("features"))
+    assert weights == 3 * 24 * 25 + 24 * 36 * 25 + 36 * 48 * 25 + 48 * 64 * 9 + 64 * 64 * 9 + 2 * (24 + 36 + 48 + 128)
+    with pytest.raises(ConfigError, match="pilotnet cannot learn from squares of 48 px"):
+        check_side("pilotnet", 48)
+
+
 def test_lenet_learns_places_and_is_opened_in_its_size(tmp_path: Path) -> None:
     network = build_classifier("lenet", classes=3, side_px=48).eval()
     stored = {"architecture": "lenet", "names": ["a", "b", "c"], "imgsz": 48, "model": network.state_dict()}

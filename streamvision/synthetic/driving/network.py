@@ -1,0 +1,35 @@
+"""What a network that drives says of a picture, and the command that this amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamvision.core.errors import ModelError
+from streamvision.synthetic.driving.car import Command
+from streamvision.synthetic.driving.longitudinal import reach
+
+STEERING, SPEED = "steering", "speed"
+"""The numbers of a network that drives, by name: the steering, -1..1, positive to the right, and the speed in m/s that
+suits what is seen, without limits."""
+
+
+def drives(values: Mapping[str, float] | None) -> bool:
+    """Say whether the numbers of a picture are those of a network that drives."""
+    return values is not None and STEERING in values and SPEED in values
+
+
+def command_of(values: Mapping[str, float] | None, *, speed_m_s: float, limit_m_s: float) -> Command:
+    """Return the command that a network's numbers amount to.
+
+    Args:
+        values: the numbers by name.
+        speed_m_s: of the car.
+        limit_m_s: which no speed of the network exceeds.
+
+    Raises:
+        ModelError: when they are not those of a network that drives.
+    """
+    if values is None or not drives(values):
+        given = ", ".join(values or ()) or "no numbers"
+        raise ModelError(f"the model gives {given}; one that drives gives {STEERING} and {SPEED}")
+    return Command(values[STEERING], reach(speed_m_s, min(values[SPEED], limit_m_s)))

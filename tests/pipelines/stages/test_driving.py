@@ -1,0 +1,71 @@
+"""The loop through the live pipeline is closed: what a network says of a picture moves the car it is seen from."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import streamvision
+from pipelines.stages.driving import WHEEL_TURN_DEG, wheel_marks
+from streamvision.core.stage_output import Outline
+from streamvision.synthetic.driving import Command
+from streamvision.synthetic.driving.live import SILENCE_S, SeenFromCar, SteeredScene, Wheel
+from support.constant_driver import constant_driver
+
+SOURCE = "synthetic:steered_drive?fps=20&size=160x96&seed=3"
+LONGEST_S = 90.0
+
+
+def test_a_network_that_steers_to_the_right_drives_the_car_off_its_lane(tmp_path: Path) -> None:
+    model = constant_driver(tmp_path / "right.onnx", steering=1.0, speed=8.0)
+    begin_s, found = time.monotonic(), []
+    for result in streamvision.stream(SOURCE, model=model):
+        seen = result.frame.picture.owner
+        assert isinstance(seen, SeenFromCar)
+        assert (result.annotated_bgr != result.bgr)[-26:-4, 65:95].any()  # the wheel
+        found += [event["name"] for event in result.to_dict().get("stage_events", ()) if event["stage"] == "driving"]
+        if found or time.monotonic() - begin_s > LONGEST_S:
+            break
+    assert found == ["left the lane"]
+
+
+def test_without_a_command_the_rule_based_driver_keeps_the_lane() -> None:
+    scene = SteeredScene(64, 48, 10, 3)
+    seen = [scene.picture_at(index).owner for index in range(0, 300, 10)]
+    assert {one.drive for one in seen if isinstance(one, SeenFromCar)} == {1}
+    assert {one.is_commanded for one in seen if isinstance(one, SeenFromCar)} == {False}
+    assert max(abs(one.situation.offset_m) for one in seen if isinstance(one, SeenFromCar)) < 0.3
+
+
+def test_commands_move_the_car_and_another_drive_begins_where_one_ended() -> None:
+    scene, ended, offset_m = SteeredScene(64, 48, 10, 3), [], []
+    for index in range(120):
+        seen = scene.picture_at(index).owner
+        assert isinstance(seen, SeenFromCar)
+        seen.wheel.turn(Command(-0.8, 0.0), time_s=seen.time_s)
+        offset_m.append(seen.situation.offset_m)
+        if seen.ended:
+            ended.append((seen.ended, seen.drive))
+            assert seen.situation.offset_m == 0
+    assert ended[0] == ("left the lane", 2)
+    assert min(offset_m) < -1.0 < 0.2 > max(offset_m)
+
+
+def test_a_late_command_does_not_take_the_place_of_a_newer_one_and_an_old_one_is_forgotten() -> None:
+    wheel = Wheel()
+    assert wheel.newest(time_s=0.0) is None
+    wheel.turn(Command(0.5, 0.0), time_s=2.0)
+    wheel.turn(Command(-0.5, 0.0), time_s=1.0)
+    assert wheel.newest(time_s=2.1) == Command(0.5, 0.0)
+    assert wheel.newest(time_s=2.1 + SILENCE_S) is None
+
+
+@pytest.mark.parametrize("steering", [-1.0, 0.0, 0.5])
+def test_the_drawn_wheel_is_turned_as_the_steering_says(steering: float) -> None:
+    spokes = [mark for mark in wheel_marks(steering, (640, 360)) if isinstance(mark, Outline) and not mark.closed]
+    (x, y), (end_x, end_y) = spokes[0].points_px
+    angle_deg = np.degrees(np.arctan2(end_y - y, end_x - x)) % 360
+    assert angle_deg == pytest.approx((-90 + WHEEL_TURN_DEG * steering) % 360)
