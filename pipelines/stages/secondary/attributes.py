@@ -133,12 +133,17 @@ def _in_space(cuboid: Cuboid, camera: Pinhole) -> Attributes:
 
 
 def _edges(corners_px: list[list[float]]) -> list[Outline]:
-    """Return the lines of a cuboid; its front is closed by a cross, so that one sees which way it points."""
+    """Return the lines of a cuboid, and one on the road from its middle to its front."""
     points = [(x, y) for x, y in corners_px]
     low, high = points[:4], points[4:]
     sides = [Outline((below, above), closed=False) for below, above in zip(low, high, strict=True)]
-    cross = [Outline((low[0], high[1]), closed=False), Outline((low[1], high[0]), closed=False)]
-    return [Outline(tuple(low)), Outline(tuple(high)), *sides, *cross]
+    middle, front = (_mean(points_px) for points_px in (low, low[:2]))
+    return [Outline(tuple(low)), Outline(tuple(high)), *sides, Outline((middle, front), closed=False)]
+
+
+def _mean(points_px: list[tuple[float, float]]) -> tuple[float, float]:
+    x, y = zip(*points_px, strict=True)
+    return sum(x) / len(x), sum(y) / len(y)
 
 
 class _Place(NamedTuple):

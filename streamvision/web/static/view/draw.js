@@ -1,6 +1,8 @@
-// Draws what was found on a picture over it: objects with their labels, trails, masks, keypoints, and regions.
+// Draws what was found on a picture over it: objects with their labels, trails, masks, keypoints, regions, and
+// objects in space from above.
 
 import { arc, line, SHAPES, through } from "./annotators.js";
+import { drawBirdsEye } from "./birds-eye.js";
 import { GROUNDS } from "./grounds.js";
 import { BLACK, colourOf, faint, WHITE } from "./palette.js";
 import { drawRegions } from "./region-marks.js";
@@ -48,7 +50,9 @@ export function drawScene(pen, given) {
   if (has("skeleton")) for (const one of seen) drawKeypoints(pen, one, look, { place, skeleton: scene?.skeleton ?? [] });
   if (chosen) highlight(pen, chosen, ratio);
   const regions = has("region") ? drawRegions(pen, { regions: scene?.regions, counts: result.counts }, { at, look }) : [];
+  const above = has("birds_eye") ? drawBirdsEye(pen, seen, { at, look }) : null;
   const words = new Words(pen, at, look);
+  if (above) words.taken.push(above);
   words.regions(regions);
   if (has("label")) writeWhole(words, result, { at, look });
   if (has("label")) words.labels(seen);

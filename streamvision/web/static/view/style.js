@@ -3,7 +3,7 @@
 import { SHAPES } from "./annotators.js";
 import { GROUNDS } from "./grounds.js";
 
-export const LAYERS = ["label", "trace", "mask", "skeleton", "region"]; // what is drawn beside the shapes of objects
+export const LAYERS = ["label", "trace", "mask", "skeleton", "region", "birds_eye"]; // what is drawn beside the shapes of objects
 export const COLOURS = ["track", "class"]; // by what an object's colour is chosen
 export const FIGURES = [...Object.keys(SHAPES), ...Object.keys(GROUNDS)];
 const KNOWN = new Set([...FIGURES, ...LAYERS]);
@@ -28,6 +28,6 @@ export const styleWords = ({ shapes, grounds, layers, colour }) => `${[...ground
 // The style of the pictures that the server draws itself.
 export function usualStyle(scene) {
   const { boxes = true, labels = true, trails_s: trails = 2, analytics = true } = scene?.drawn ?? {};
-  const layers = { label: labels, trace: trails > 0, mask: boxes, skeleton: boxes, region: analytics };
+  const layers = { label: labels, trace: trails > 0, mask: boxes, skeleton: boxes, region: analytics, birds_eye: boxes };
   return { shapes: boxes ? ["box"] : [], grounds: [], layers: LAYERS.filter((name) => layers[name]), colour: "track" };
 }
