@@ -123,6 +123,7 @@ def input_card(described: TorchvisionNetwork) -> InputCard:
 
 
 def _keypoints(described: TorchvisionNetwork) -> KeypointCard:
+    given = described.keypoint_names
     if described.keypoints == len(COCO_KEYPOINTS):
-        return KeypointCard(names=COCO_KEYPOINTS, skeleton=COCO_SKELETON, oks_sigma=COCO_SIGMAS)
-    return KeypointCard(names=tuple(f"point {index}" for index in range(described.keypoints)))
+        return KeypointCard(names=given or COCO_KEYPOINTS, skeleton=COCO_SKELETON, oks_sigma=COCO_SIGMAS)
+    return KeypointCard(names=given or tuple(f"point {index}" for index in range(described.keypoints)))

@@ -65,6 +65,8 @@ class TorchvisionNetwork:
     """Whether the model's own library stretches pictures to the input's size."""
     keypoints: int = 0
     """Keypoints of each object."""
+    keypoint_names: tuple[str, ...] = ()
+    """What they are called, where that is known."""
 
     @property
     def title(self) -> str:
@@ -124,11 +126,24 @@ def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False, besi
     beginning = f"trained, epoch {stored.get('epoch', '?')}"
     classifier = _kind(name) == "classify"
     sizes = input_sizes(name, side_px) if classifier else {}
+    keypoint_names = tuple(map(str, stored.get("keypoints", ())))
+    if keypoint_names:
+        sizes["num_keypoints"] = len(keypoint_names)
     network = create(name, classes=len(names) + (besides if classifier else 1), **sizes)
     _load(network, stored["model"], path, name)
     if classifier:
         return as_classifier(name, network, names=names, side_px=side_px, beginning=beginning)
-    return TorchvisionNetwork(network, name, _kind(name), names, beginning, side_px, stretches=name.startswith("ssd"))
+    return TorchvisionNetwork(
+        network=network,
+        name=name,
+        kind=_kind(name),
+        names=names,
+        beginning=beginning,
+        side_px=side_px,
+        stretches=name.startswith("ssd"),
+        keypoints=len(keypoint_names),
+        keypoint_names=keypoint_names,
+    )
 
 
 def as_classifier(

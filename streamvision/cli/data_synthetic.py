@@ -20,6 +20,7 @@ from streamvision.core.words import counted
 _MAKERS = ("viofo", "blackvue", "mivue", "gopro")
 _NOISES: dict[str, tuple[float, float]] = {"both": (0.25, 0.75), "independent": (1.0, 0.0), "correlated": (0.0, 1.0)}
 """Shares of the variance: new at each fix, and wandering."""
+_TASKS = ("detect", "segment", "semantic", "classify", "answers", "pose", "cuboid", "drive")
 _OF_PICTURES = ("task", "images", "val_images", "force")
 _OF_TRIPS = (
     "maker", "minutes", "clip_s", "fps", "drives", "begin_s", "zone", "clock_error_s", "seam_s", "cut_last",
@@ -30,10 +31,11 @@ _OF_TRIPS = (
 @click.command(short_help="Draw a labelled data set, or a dashcam's card, of the synthetic drive.")
 @click.option(
     "--task",
-    type=click.Choice(("detect", "segment", "semantic", "classify", "answers", "cuboid", "drive")),
+    type=click.Choice(_TASKS),
     help="detect: boxes of signs and lights, as YOLO; segment: masks of vehicles, as COCO; semantic: the class of "
     "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
-    "weather and the distance to the next vehicle ahead; cuboid: vehicles in space with their cameras, as KITTI; "
+    "weather and the distance to the next vehicle ahead; pose: drawn faces with 14 landmarks, as YOLO; cuboid: "
+    "vehicles in space with their cameras, as KITTI; "
     "drive: a table of the steering and the speed of a driver who is now and then pushed aside.",
 )
 @click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
@@ -121,10 +123,11 @@ def synthetic(
       streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
       streamvision data synthetic --task cuboid --images 400 --size 1280x720 --seed 1 --output drive-vehicles
       streamvision data synthetic --task drive --images 6000 --val-images 600 --size 320x180 --output driving
+      streamvision data synthetic --task pose --images 400 --val-images 100 --size 128x128 --output faces
       streamvision data synthetic --trip --minutes 3 --size 640x360 --fps 10 --output card
     """
     if trip == (task is not None):
-        raise ConfigError("give either --task detect, segment, semantic, classify, answers, cuboid or drive, or --trip")
+        raise ConfigError(f"give either --task {', '.join(_TASKS[:-1])} or {_TASKS[-1]}, or --trip")
     _check_given(ctx, _OF_PICTURES if trip else _OF_TRIPS, "with --trip" if trip else "without --trip")
     if trip:
         _write_cards(output, parse_size(size), as_json=as_json, **given)
@@ -151,6 +154,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
     from streamvision.datasets.drive_cuboids import write_drive_cuboids
     from streamvision.datasets.drive_masks import write_drive_masks
     from streamvision.datasets.driving import write_drive_commands
+    from streamvision.datasets.faces import write_drawn_faces
 
     seed = given["seed"]
     sampling = DriveSampling(
@@ -164,6 +168,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         "answers": write_drive_answers,
         "cuboid": write_drive_cuboids,
         "drive": write_drive_commands,
+        "pose": write_drawn_faces,
     }
     with StepProgress() as progress:
         writers[task](output, sampling, force=given["force"], progress=progress.show_work)

@@ -59,12 +59,14 @@ SHAPES: dict[ShapeTask, tuple[str, str]] = {
         """,
     ),
     "pose": (
-        "Average precision of keypoints.",
+        "Average precision of keypoints, and how far they lie off.",
         """Measure how well MODEL finds the keypoints of objects.
 
         Labels are COCO's person_keypoints_*.json, given itself, or YOLO text files with kpt_shape in data.yaml. The
         figures are COCO's, by object keypoint similarity with the spreads (sigmas) of the model's card; objects without
-        a visible keypoint are not counted.
+        a visible keypoint are not counted. Beside them: how far keypoints lie off, in pixels and as a share of the
+        distance between the outer corners of the eyes (300-W's normalised mean error; of the box where there are no
+        such points), failures, and PCK.
 
         \b
         Examples:
@@ -158,7 +160,8 @@ def _add_shape_command(task: ShapeTask, short_help: str, text: str) -> None:
         result, _ = _measure(partial(evaluate_shapes, task), model, dataset, split, given)
         if save_predictions:
             result.save_predictions(save_predictions)
-        _print(result, len(result.predictions.images), shape_rows(result), as_json=as_json)
+        errors = result.keypoint_errors.sentences() if result.keypoint_errors else ()
+        _print(result, len(result.predictions.images), shape_rows(result), *errors, as_json=as_json)
 
 
 for _task, (_short_help, _text) in SHAPES.items():

@@ -267,6 +267,17 @@ def label_line(box: LabelledBox, image: LabelledImage) -> str:
     return f"{box.class_id} {' '.join(f'{value:.8g}' for value in values)}\n"
 
 
+def keypoints_line(box: LabelledBox, image: LabelledImage, *, values: int, count: int) -> str:
+    """Return an object as a line with its box and keypoints; those outside of the picture are not marked."""
+    written = []
+    points = (box.shape or LabelledShape()).keypoints or ((0.0, 0.0, 0),) * count
+    for x, y, visible in points:
+        inside = visible > 0 and 0 <= x <= image.width_px and 0 <= y <= image.height_px
+        point = (x / image.width_px, y / image.height_px, float(visible)) if inside else (0.0, 0.0, 0.0)
+        written += [f"{value:.8g}" for value in point[:values]]
+    return f"{label_line(box, image).rstrip()} {' '.join(written)}\n"
+
+
 def _polygon(values: Sequence[float], width_px: int, height_px: int) -> LabelledShape | None:
     """Return an outline from x, y, x, y, ... in shares of the picture; ``None`` with fewer than three corners."""
     if len(values) < 6:

@@ -15,6 +15,7 @@ from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures, coco_figures
 from streamvision.evaluation.coco_shapes import Likeness, is_marked, shaped_results
 from streamvision.evaluation.diagnosis import Diagnosis, diagnose
+from streamvision.evaluation.keypoint_errors import KeypointErrors, keypoint_errors
 from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, require_task
 from streamvision.evaluation.predictions import (
     Measurement,
@@ -141,6 +142,8 @@ class ShapeEvaluation(Measurement):
     """COCO's figures of the same objects by their upright boxes."""
     boundary_figures: CocoFigures | None = None
     """For masks: COCO's figures by their edges, too."""
+    keypoint_errors: KeypointErrors | None = None
+    """For keypoints: how far they lie from the marked ones."""
 
     def save_predictions(self, path: Path) -> None:
         """Write all that was found in COCO's results form.
@@ -155,6 +158,7 @@ class ShapeEvaluation(Measurement):
         return {
             self.by: _figures_json(self.figures),
             **({"boundary": _figures_json(self.boundary_figures)} if self.boundary_figures else {}),
+            **({"keypoint_errors": self.keypoint_errors.to_json()} if self.keypoint_errors else {}),
             "box": _figures_json(self.box_figures),
             "images": len(self.predictions.images),
             "settings": SETTINGS,
@@ -184,7 +188,7 @@ def evaluate_shapes(
     unmarked = check_marked(dataset, by)
     require_task(detector, task)
     sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
-    match = match_classes(dataset, detector.names, only=classes)
+    match, card = match_classes(dataset, detector.names, only=classes), detector.card.keypoints
     begin_s = time.monotonic()
     predictions = predict(detector, dataset, match, slices=slices, on_progress=on_progress)
     return ShapeEvaluation(
@@ -195,6 +199,7 @@ def evaluate_shapes(
         figures=coco_figures(predictions, by=by, sigmas=sigmas),
         box_figures=coco_figures(predictions),
         boundary_figures=coco_figures(predictions, by="boundary") if by == "mask" else None,
+        keypoint_errors=keypoint_errors(predictions, card.names) if card and by == "keypoints" else None,
         notes=(*notes, *unmarked, *match.notes, *assumed, *detector.card.assumed),
         problems=dataset.problems,
     )

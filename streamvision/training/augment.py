@@ -40,6 +40,10 @@ class Sample:
     """(N,) index into the data set's names."""
     class_map: U8 | None = None
     """(H, W) class ids; 255 counts neither way."""
+    keypoint_xyv: NDArray[np.float32] | None = None
+    """(N, K, 3) x and y in pixels, and whether the keypoint is marked: above 0. Mixing pictures loses them."""
+    mirrored: tuple[int, ...] | None = None
+    """For each keypoint the one that it is in a mirror."""
 
 
 def augment(
@@ -105,7 +109,14 @@ def fit(sample: Sample, *, side_px: int) -> Sample:
     shrinks = side_px < max(height, width)
     image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     ratio = np.array([size[0] / width, size[1] / height] * 2, np.float32)
-    return Sample(image.astype(np.uint8, copy=False), sample.box_xyxy_px * ratio, sample.class_id)
+    keypoints = sample.keypoint_xyv
+    return Sample(
+        image.astype(np.uint8, copy=False),
+        sample.box_xyxy_px * ratio,
+        sample.class_id,
+        keypoint_xyv=None if keypoints is None else keypoints * np.array([*ratio[:2], 1], np.float32),
+        mirrored=sample.mirrored,
+    )
 
 
 def fitted_size(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
@@ -233,7 +244,12 @@ def flip(sample: Sample) -> Sample:
     boxes = sample.box_xyxy_px.copy()
     boxes[:, [0, 2]] = sample.image.shape[1] - boxes[:, [2, 0]]
     class_map = None if sample.class_map is None else np.ascontiguousarray(sample.class_map[:, ::-1])
-    return Sample(np.ascontiguousarray(sample.image[:, ::-1]), boxes, sample.class_id, class_map)
+    keypoints = sample.keypoint_xyv
+    if keypoints is not None:
+        keypoints = keypoints[:, list(sample.mirrored or range(keypoints.shape[1]))]
+        keypoints[..., 0] = sample.image.shape[1] - keypoints[..., 0]
+    image = np.ascontiguousarray(sample.image[:, ::-1])
+    return Sample(image, boxes, sample.class_id, class_map, keypoints, sample.mirrored)
 
 
 def _recoloured_and_flipped(
@@ -257,11 +273,20 @@ def _warp(
             sample.class_map, matrix, size_px, flags=cv2.INTER_NEAREST, borderValue=(UNKNOWN,)
         ).astype(np.uint8, copy=False)
     x1, y1, x2, y2 = sample.box_xyxy_px.T
-    corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1).reshape(-1, 4, 2)
-    moved = np.concatenate([corners, np.ones((len(corners), 4, 1))], axis=2) @ matrix.T
-    moved = moved[..., :2] / moved[..., 2:]
+    moved = _moved(np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1).reshape(-1, 4, 2), matrix)
     boxes = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1).astype(np.float32)
-    return _clipped(Sample(image.astype(np.uint8, copy=False), boxes, sample.class_id, class_map))
+    keypoints = sample.keypoint_xyv
+    if keypoints is not None:
+        keypoints = np.concatenate([_moved(keypoints[..., :2], matrix), keypoints[..., 2:]], axis=2, dtype=np.float32)
+    pixels = image.astype(np.uint8, copy=False)
+    return _clipped(Sample(pixels, boxes, sample.class_id, class_map, keypoints, sample.mirrored))
+
+
+def _moved(points: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, K, 2) points moved by a (3, 3) matrix."""
+    moved = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2) @ matrix.T
+    flat: NDArray[np.float64] = moved[..., :2] / moved[..., 2:]
+    return flat
 
 
 def _placed(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -280,7 +305,11 @@ def _clipped(sample: Sample) -> Sample:
     kept = (_visible_share(sample.box_xyxy_px, (0, 0, width, height)) >= LEAST_VISIBLE_SHARE) & (
         sides.min(axis=1, initial=np.inf) >= LEAST_SIDE_PX
     )
-    return replace(sample, box_xyxy_px=clipped[kept], class_id=sample.class_id[kept])
+    keypoints = sample.keypoint_xyv
+    if keypoints is not None:
+        inside = np.all((keypoints[..., :2] >= 0) & (keypoints[..., :2] <= (width, height)), axis=2, keepdims=True)
+        keypoints = (keypoints * inside)[kept]
+    return replace(sample, box_xyxy_px=clipped[kept], class_id=sample.class_id[kept], keypoint_xyv=keypoints)
 
 
 def _visible_share(box_xyxy_px: NDArray[np.float32], window: tuple[int, int, int, int]) -> NDArray[np.float32]:

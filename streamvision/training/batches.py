@@ -87,11 +87,10 @@ class DetectionSamples(Samples[LabelledImage]):
         return augment(index, self.load, count=count, side_px=self._side_px, settings=settings, mixing=mixing, rng=rng)
 
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
-        targets = [
-            {"boxes": torch.from_numpy(sample.box_xyxy_px), "labels": torch.from_numpy(sample.class_id + 1)}
-            for sample in samples
-        ]
-        return [to_tensor(sample.image) for sample in samples], targets
+        return [to_tensor(sample.image) for sample in samples], [self._target(sample) for sample in samples]
+
+    def _target(self, sample: Sample) -> dict[str, torch.Tensor]:
+        return {"boxes": torch.from_numpy(sample.box_xyxy_px), "labels": torch.from_numpy(sample.class_id + 1)}
 
 
 class SquareSamples(Samples[Picture]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.answer_table import is_answer_table
-from streamvision.training.model_names import DETECTORS, classifiers
+from streamvision.training.model_names import DETECTORS, KEYPOINT_DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ def _detector() -> Parts:
     return prepare_objects, DetectorRun
 
 
+def _keypoints() -> Parts:
+    from streamvision.training.data import prepare_objects
+    from streamvision.training.keypoint_run import KeypointRun
+
+    return partial(prepare_objects, by="keypoints"), KeypointRun
+
+
 def _yolox() -> Parts:
     from streamvision.training.data import prepare_objects
     from streamvision.training.yolox_run import YoloxRun
@@ -139,6 +147,14 @@ TRAINERS: tuple[Trainer, ...] = (
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _detector,
         frozenset((*_OF_BOXES, "unfreeze_lr")),
+    ),
+    Trainer(
+        "keypoints",
+        "Keypoint R-CNN",
+        "pose",
+        f"{_YOURS} (torchvision is BSD-3-Clause).",
+        _keypoints,
+        frozenset(("format", "unfreeze_lr")),
     ),
     Trainer(
         "yolox",
@@ -211,6 +227,8 @@ def _name_of(model: str) -> str:
         return "yolox"
     if model in DETECTORS:
         return "detector"
+    if model in KEYPOINT_DETECTORS:
+        return "keypoints"
     if is_other_classifier(model):
         return "classifier"
     # A name without an ending may also be a file of ultralytics without its ending.

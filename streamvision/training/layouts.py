@@ -16,7 +16,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.masks import BoxMask, decode_rle, outlines
 from streamvision.datasets.class_labels import has_palette, read_class_map
 from streamvision.datasets.dataset import LabelledBox, LabelledImage, LabelledShape, MappedPicture, NamedPicture
-from streamvision.datasets.yolo_txt import label_line
+from streamvision.datasets.yolo_txt import keypoints_line, label_line
 from streamvision.evaluation.coco_shapes import Likeness, oriented_box
 from streamvision.training.data import TrainingData
 
@@ -42,6 +42,7 @@ def write_yolo_layout(data: TrainingData[LabelledImage], root: Path, *, by: Like
     if (layout := data.keypoints) is not None:
         line = partial(keypoints_line, values=layout.values, count=len(layout.names))
         document["kpt_shape"] = [len(layout.names), layout.values]
+        document["kpt_names"] = {class_id: list(layout.names) for class_id in range(len(data.names))}
         if layout.mirrored is not None:
             document["flip_idx"] = list(layout.mirrored)
     for part, images, repeats in (("train", data.train, data.repeats), ("val", data.val, (1,) * len(data.val))):
@@ -118,17 +119,6 @@ def corners_line(box: LabelledBox, image: LabelledImage) -> str:
         x, y, width, height, radians = oriented_box([part.reshape(-1).tolist() for part in parts])
         corners = cv2.boxPoints(((x, y), (width, height), float(np.degrees(radians))))
     return _line(box.class_id, _shares(corners, image))
-
-
-def keypoints_line(box: LabelledBox, image: LabelledImage, *, values: int, count: int) -> str:
-    """Return an object as a line with its box and keypoints; those outside of the picture are not marked."""
-    written = []
-    points = (box.shape or LabelledShape()).keypoints or ((0.0, 0.0, 0),) * count
-    for x, y, visible in points:
-        inside = visible > 0 and 0 <= x <= image.width_px and 0 <= y <= image.height_px
-        point = (x / image.width_px, y / image.height_px, float(visible)) if inside else (0.0, 0.0, 0.0)
-        written += [f"{value:.8g}" for value in point[:values]]
-    return f"{label_line(box, image).rstrip()} {' '.join(written)}\n"
 
 
 def _outlines(shape: LabelledShape, image: LabelledImage) -> list[NDArray[np.float64]]:

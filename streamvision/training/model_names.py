@@ -21,6 +21,7 @@ from streamvision.core.errors import ConfigError
 
 DETECTORS = (
     "ssdlite320_mobilenet_v3_large",
+    "ssd300_vgg16",
     "retinanet_resnet50_fpn",
     "retinanet_resnet50_fpn_v2",
     "fasterrcnn_mobilenet_v3_large_320_fpn",
@@ -30,6 +31,10 @@ DETECTORS = (
     "fcos_resnet50_fpn",
 )
 """Those of torchvision's that are trained here."""
+KEYPOINT_DETECTORS = ("keypointrcnn_resnet50_fpn",)
+"""Those of torchvision's that find keypoints."""
+OF_TORCHVISION = (*DETECTORS, *KEYPOINT_DETECTORS)
+"""All of torchvision's for objects that are trained here."""
 RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
@@ -37,13 +42,10 @@ _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
     f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, YOLOX (yolox_nano, yolox_s), classifiers "
     "(lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's "
-    "detectors (ssdlite320_mobilenet_v3_large), and ultralytics' architectures (yolo11n.yaml) and checkpoints (.pt)"
+    "detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn), and ultralytics' architectures "
+    "(yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
-_INSTEAD = (
-    ("mask", "yolo11n-seg.yaml finds masks"),
-    ("keypoint", "yolo11n-pose.yaml finds keypoints"),
-    ("ssd300", "ssdlite320_mobilenet_v3_large is the SSD that is"),
-)
+_INSTEAD = (("mask", "yolo11n-seg.yaml finds masks"),)
 """By how the name of a torchvision model begins that is not trained here: what is trained for the same purpose."""
 _TEXT_HEADS = ("World", "YOLOE")
 _OTHER_HEADS = {"Depth": "nothing that measures depth is"}
@@ -87,7 +89,7 @@ def refuse_missing(model: str) -> ConfigError:
             f"of an architecture. {_KINDS}"
         )
     if suffix in TENSOR_FILES:
-        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *DETECTORS, *SCENES]) or [
+        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *OF_TORCHVISION, *SCENES]) or [
             "NAME"
         ]
         return ConfigError(
@@ -121,7 +123,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
             f"{absent} (ultralytics' own are at {RELEASES}), give another with --model, or begin from nothing with "
             f"--model {path.stem}.yaml"
         )
-    if path.stem in {*SCALES, *classifiers(), *DETECTORS, *SCENES}:
+    if path.stem in {*SCALES, *classifiers(), *OF_TORCHVISION, *SCENES}:
         return ConfigError(f"{absent}, or begin from nothing with --model {path.stem}")
     return ConfigError(f"{absent}, or begin from nothing with the name of an architecture. {_KINDS}")
 
@@ -134,7 +136,7 @@ def _unknown_name(model: str, path: Path) -> ConfigError:
         return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = [UNET, "deep3dbox", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *DETECTORS]
+    own = [UNET, "deep3dbox", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -35,6 +35,9 @@ from streamvision.training.batches import ClassSamples, DetectionSamples, read_r
 from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
+SSD300_LEAST_PX = 300
+"""Its last convolutions have no padding, and nothing is left of smaller pictures."""
+
 
 class DetectorRun(TorchRun):
     """One run of a detector. ``freeze`` counts its backbone's blocks."""
@@ -61,20 +64,26 @@ class DetectorRun(TorchRun):
             return sum(self._model(pictures, targets).values())
 
     def _validate(self) -> dict[str, float]:
+        figures = coco_figures(self._predictions())
+        return {"map50": figures.map50, "map50_95": figures.map50_95}
+
+    def _predictions(self) -> Predictions:
+        """Return what the network finds on the held-out pictures."""
         self._model.eval()
         found = []
         with torch.inference_mode():
             for image in self._data.val:
                 (result,) = self._model([to_tensor(read_rgb(image.path)).to(self._device)])
-                found.append(
-                    Detections(
-                        result["boxes"].cpu().numpy().astype(np.float32),
-                        result["scores"].cpu().numpy().astype(np.float32),
-                        (result["labels"].cpu().numpy() - 1).astype(np.int32),
-                    )
-                )
-        figures = coco_figures(Predictions(self._data.names, self._data.val, tuple(found)))
-        return {"map50": figures.map50, "map50_95": figures.map50_95}
+                found.append(self._detections({key: tensor.cpu().numpy() for key, tensor in result.items()}))
+        return Predictions(self._data.names, self._data.val, tuple(found))
+
+    def _detections(self, result: dict[str, Any]) -> Detections:
+        """Return what torchvision's network found on one picture, its tensors given as arrays."""
+        return Detections(
+            result["boxes"].astype(np.float32),
+            result["scores"].astype(np.float32),
+            (result["labels"] - 1).astype(np.int32),
+        )
 
 
 class ClassifierRun(TorchRun):
@@ -177,16 +186,20 @@ def check_side(name: str, side_px: int) -> None:
         ) from error
 
 
-def build_detector(name: str, *, classes: int, side_px: int) -> Any:
+def build_detector(name: str, *, classes: int, side_px: int, **settings: Any) -> Any:
     """Return a detector that has learnt nothing.
 
     Args:
-        name: one of :data:`streamvision.training.model_names.DETECTORS`.
+        name: one of :data:`streamvision.training.model_names.DETECTORS`, or of those with masks or keypoints.
         classes: classes of the data set, without background.
         side_px: longer side of the pictures that it sees.
+        settings: further ones of the architecture, such as ``num_keypoints``.
     """
-    fixed = name.startswith("ssdlite")
-    model = create(name, classes=classes + 1, **({} if fixed else {"min_size": side_px, "max_size": side_px}))
+    if name == "ssd300_vgg16" and side_px < SSD300_LEAST_PX:
+        raise ConfigError(f"ssd300_vgg16 takes pictures from {SSD300_LEAST_PX} px on; give --imgsz {SSD300_LEAST_PX}")
+    fixed = name.startswith("ssd")
+    sizes = {} if fixed else {"min_size": side_px, "max_size": side_px}
+    model = create(name, classes=classes + 1, **sizes, **settings)
     if fixed:
         model.transform.fixed_size = (side_px, side_px)
     return model

@@ -21,6 +21,8 @@ BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
         ("smp/deeplabv3plus@mobilenet_v2", "scenes"),
         ("deeplabv3_resnet50", "scenes"),
         ("ssdlite320_mobilenet_v3_large", "detector"),
+        ("ssd300_vgg16", "detector"),
+        ("keypointrcnn_resnet50_fpn", "keypoints"),
         ("yolox_nano", "yolox"),
         ("denoiser", "pictures"),
         ("edsr_x4", "pictures"),
@@ -38,7 +40,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     pytest.importorskip("torchvision")
     monkeypatch.chdir(tmp_path)
     assert trainer_of("resnet18").name == "classifier"
-    assert trainer_of("keypointrcnn_resnet50_fpn").name == "ultralytics"  # not trained here: its absence will be said
+    assert trainer_of("raft_small").name == "ultralytics"  # not trained here: its absence will be said
     Path("resnet18.pt").touch()
     assert trainer_of("resnet18").name == "ultralytics"
 
@@ -47,7 +49,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     ("family", "given", "said"),
     [
         ("scenes", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
-        ("classifier", {"format": "coco"}, "format works with torchvision's detectors, YOLOX and ultralytics models"),
+        ("classifier", {"format": "coco"}, "format works with torchvision's detectors, Keypoint R-CNN, YOLOX and ultr"),
         (
             "scenes",
             {"balance": "class-weights"},

@@ -54,8 +54,6 @@ def refusal(model: str) -> str:
         ("deeplabv3_resnet5", "did you mean deeplabv3_resnet50"),
         ("deeplabv3_resnet50-cd0a2569.pth", "--model deeplabv3_resnet50 --weights deeplabv3_resnet50-cd0a2569.pth"),
         ("maskrcnn_resnet50_fpn", "yolo11n-seg.yaml finds masks"),
-        ("keypointrcnn_resnet50_fpn", "yolo11n-pose.yaml finds keypoints"),
-        ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large is the SSD that is"),
         ("yolov8s-worldv2.yaml", "such as yolo11n.yaml"),
         ("yoloe-11s", "such as yolo11n.yaml"),
         ("yolo26n-sem", "begin from nothing with --model yolo26n-sem.yaml"),
