@@ -14,6 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from streamvision.api.detect import detect
     from streamvision.api.evaluate import evaluate
+    from streamvision.api.explain import explain
     from streamvision.api.find import index_objects
     from streamvision.api.live_show import SeenLive
     from streamvision.api.result import StreamResult
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "detect",
     "evaluate",
+    "explain",
     "index_objects",
     "load_index",
     "open_run",
@@ -78,6 +80,7 @@ _HOME = {
     "TrainingRun": "streamvision.api.train",
     "detect": "streamvision.api.detect",
     "evaluate": "streamvision.api.evaluate",
+    "explain": "streamvision.api.explain",
     "index_objects": "streamvision.api.find",
     "load_index": "streamvision.search.index_file",
     "open_run": "streamvision.api.train",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from streamvision.core.config.merging import with_aliases
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
-from streamvision.core.model_location import model_location
+from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.datasets import read_dataset
 from streamvision.datasets.answer_table import is_answer_table, read_answers
 from streamvision.datasets.class_csv import read_classes
@@ -61,17 +61,28 @@ def evaluate(
         ConfigError: when an argument is not known or not accepted, or a model's task has no figures.
         StreamVisionError: when the model or the data are refused.
     """
+    path = model_location(model)
+    with opened(path, options, origin="streamvision.evaluate", trust_checkpoint=trust_checkpoint) as detector:
+        measure, pictures = _measure_of(detector, Path(data), data_format)
+        part, notes = choose_split(pictures, split)
+        return measure(detector, part, classes=classes, notes=notes)
+
+
+def opened(path: ModelLocation, options: Mapping[str, Any], *, origin: str, trust_checkpoint: bool) -> Model:
+    """Open a model for measuring, with options by their names in the configuration.
+
+    Raises:
+        ConfigError: when an option is not known.
+        StreamVisionError: when the model is refused.
+    """
     from streamvision.evaluation.model import open_model
 
     given = with_aliases(options)
     if unknown := sorted(given.keys() - set(OPTIONS)):
-        raise ConfigError(f"streamvision.evaluate has no option {unknown[0]!r}; it has {', '.join(OPTIONS)}")
+        raise ConfigError(f"{origin} has no option {unknown[0]!r}; it has {', '.join(OPTIONS)}")
     if "input" in given:
-        given["input"] = validate(ModelInputConfig, given["input"], origin="streamvision.evaluate")
-    with open_model(model_location(model), trust_checkpoint=trust_checkpoint, **given) as detector:
-        measure, pictures = _measure_of(detector, Path(data), data_format)
-        part, notes = choose_split(pictures, split)
-        return measure(detector, part, classes=classes, notes=notes)
+        given["input"] = validate(ModelInputConfig, given["input"], origin=origin)
+    return open_model(path, trust_checkpoint=trust_checkpoint, **given)
 
 
 def _measure_of(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.api.showing import png_of, save_picture, show_picture, table_of, unused_path
+from streamvision.core.analysis import Analysis
 from streamvision.core.detection import Detection
 from streamvision.core.frame import describe
 from streamvision.core.picture import YuvPicture
@@ -44,6 +45,11 @@ class StreamResult(ResultView):
         """(H, W, 3) uint8 BGR, read-only, with boxes, labels and whatever else is drawn."""
         canvas = self._rendered.canvas()
         return _read_only(YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True).to_bgr())
+
+    @property
+    def analysis(self) -> Analysis | None:
+        """What lines, zones and speeds make of the frame: counts and events; ``None`` without ``analytics``."""
+        return self.result.analysis
 
     def __len__(self) -> int:
         """Return the number of objects."""

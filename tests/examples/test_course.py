@@ -42,13 +42,19 @@ def kernel() -> Iterator[nbclient.NotebookClient]:
     run_sync(client.km.shutdown_kernel)(now=True)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all lessons, which draw the same signs once."""
+    return tmp_path_factory.mktemp("course")
+
+
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize("lesson", [pytest.param(path, id=path.stem) for path in LESSONS])
-def test_a_lesson_runs_and_ends_live(lesson: Path, kernel: nbclient.NotebookClient, tmp_path: Path) -> None:
+def test_a_lesson_runs_and_ends_live(lesson: Path, kernel: nbclient.NotebookClient, folder: Path) -> None:
     notebook = nbformat.read(lesson, as_version=4)
     written = list(notebook.cells)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(BEGIN.format(folder=str(tmp_path))))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(BEGIN.format(folder=str(folder))))
     nbclient.NotebookClient(notebook, km=kernel.km, timeout=LONGEST_CELL_S).execute()
     code = [cell for cell in written if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +37,7 @@ METHOD_WORDS: dict[Method, str] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """A picture, what a model says of it and which places mattered for each part of that."""
 
@@ -61,6 +62,17 @@ class Explanation:
         """Return how much of a subject's heat lies inside (H, W) a mask, 0..1; ``None`` where there is no heat."""
         total = float(self.heat[index].sum(dtype=np.float64))
         return float(self.heat[index][mask].sum(dtype=np.float64)) / total if total > 0 else None
+
+    def _repr_png_(self) -> bytes:
+        """Return it as ``streamvision explain`` draws it, for notebooks."""
+        from streamvision.evaluation.explaining.drawing import draw_explanation  # which reads this module
+
+        encoded: Any = cv2.imencode(".png", draw_explanation(self))[1]
+        return bytes(encoded)
+
+    def __repr__(self) -> str:
+        said = (f", {one.name} {one.score:.2f}" for one in self.subjects)
+        return f"Explanation({METHOD_WORDS[self.method]}{''.join(said)})"
 
 
 def explain(

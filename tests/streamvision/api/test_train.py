@@ -81,6 +81,16 @@ def test_a_model_is_measured_by_the_task_of_its_card(run: streamvision.TrainingR
 
 
 @pytest.mark.reference
+def test_an_explanation_shows_its_heat(run: streamvision.TrainingRun, colours: Path) -> None:
+    picture = cv2.imread(str(colours / "val" / "red" / "0.png"))
+    explained = streamvision.explain(picture, model=run.checkpoint, method="grad-cam", curves=False)
+    assert explained.subjects[0].name == "red" and explained.heat.shape == (1, 40, 40)
+    shown = cv2.imdecode(np.frombuffer(explained._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None and shown.shape[1] >= 40
+    assert repr(explained).startswith("Explanation(gradients (Grad-CAM), red ")
+
+
+@pytest.mark.reference
 def test_a_trial_keeps_no_weights_and_says_so(colours: Path, tmp_path: Path) -> None:
     trial = streamvision.train(colours, model="lenet", imgsz=32, lr=0.01, overfit=4, epochs=2, project=tmp_path)
     assert trial.summary["overfit"]["passed"] in (True, False)
