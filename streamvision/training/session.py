@@ -242,10 +242,21 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
     trainer = trainer_for(recipe)
     task = trainer.task
     if task is None:
-        task = _architecture(recipe.model, trusted=trusted).task
-        if recipe.format and task == "classify":
+        architecture = _architecture(recipe.model, trusted=trusted)
+        task = architecture.task
+        if recipe.format and task in ("classify", "semantic"):
             raise ConfigError(
                 f"format says how objects are marked; leave it out for {recipe.model}, a model for {task}"
+            )
+        if recipe.precision == "bf16" and architecture.finds_by_queries:
+            raise ConfigError(
+                f"precision: {recipe.model} matches boxes to queries, which rounded costs would spoil; leave bf16 out "
+                "for RT-DETR, which computes in fp32"
+            )
+        if recipe.init_classes and not recipe.weights and recipe.model.endswith((".yaml", ".yml")):
+            raise ConfigError(
+                f"init_classes copies what weights know of a class, and {recipe.model} begins from nothing; give "
+                "--weights, or leave it out"
             )
         if recipe.generated and task != "detect":
             raise ConfigError(f"generated draws boxes alone; leave it out for {recipe.model}, a model for {task}")

@@ -45,6 +45,11 @@ class Architecture:
     head: str
     """Class of its last layer."""
 
+    @property
+    def finds_by_queries(self) -> bool:
+        """Whether it is RT-DETR, which matches boxes to queries and has a trainer of its own."""
+        return self.head == QUERIES_HEAD
+
 
 class UltralyticsRun:
     """One run of an ultralytics model, from the recipe or from its last checkpoint.
@@ -108,7 +113,7 @@ class UltralyticsRun:
                     progress,
                     task=self.task,
                     figure=self.figure,
-                    queries=architecture.head == QUERIES_HEAD,
+                    queries=architecture.finds_by_queries,
                     overrides=overrides,
                     bf16=use_bf16(recipe.precision, overrides["device"]),
                     spent_before_s=spent_s,

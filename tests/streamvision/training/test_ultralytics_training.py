@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -139,14 +140,30 @@ def test_what_is_for_boxes_or_classes_is_refused_for_keypoints(setting: dict[str
         start_training(given, project=tmp_path / "runs", name="run", command="train")
 
 
-def test_rtdetr_learns(tmp_path: Path) -> None:
+def test_rtdetr_learns_where_most_pictures_show_nothing(tmp_path: Path) -> None:
     data = draw_signs(tmp_path / "signs", count=8)
-    given = recipe(data, str(tiny_architecture(tmp_path, "rtdetr")), val_share=0.3)
+    for path in sorted((data / "annotations").glob("*.xml"))[2:]:
+        tree = ElementTree.parse(path)
+        for marked in tree.getroot().findall("object"):
+            tree.getroot().remove(marked)
+        tree.write(path)
+    given = recipe(data, str(tiny_architecture(tmp_path, "rtdetr")), fold="1/2", batch=2)
     done = start_training(given, project=tmp_path, name="run", command="train")
     assert done["task"] == "detect"
     row = CurveFile(tmp_path / "run" / "curves.csv").rows()[0]
+    assert all(np.isfinite(value) for value in row.values())
     assert row["train_loss_giou"] > 0
     assert row["train_loss_l1"] > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"precision": "bf16"}, "leave bf16 out for RT-DETR"), ({"init_classes": {"stop": "car"}}, "begins from nothing")],
+)
+def test_what_rtdetr_would_pass_over_is_refused(given: dict[str, Any], said: str, tmp_path: Path) -> None:
+    started = recipe(tmp_path, str(tiny_architecture(tmp_path, "rtdetr")), **given)
+    with pytest.raises(ConfigError, match=said):
+        start_training(started, project=tmp_path / "runs", name="run", command="train")
 
 
 @pytest.mark.parametrize(
