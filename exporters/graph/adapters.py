@@ -7,13 +7,13 @@ have 256 values for what stands in them, so that beside boxes in pixels all scor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from exporters.graph.nms import outputs_of
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard, PictureCard
 
 
 def fed_nhwc(network: nn.Module, card: ModelCard, *, uint8: bool = False) -> tuple[nn.Module, ModelCard]:
@@ -28,7 +28,7 @@ def fed_nhwc(network: nn.Module, card: ModelCard, *, uint8: bool = False) -> tup
     changes: dict[str, Any] = {"layout": "nhwc"}
     if uint8:
         changes |= {"dtype": "uint8", "scale": 1.0, "mean": None, "std": None, "color": "rgb"}
-        network = _FromLevels(network, card)
+        network, card = _FromLevels(network, card), _with_picture(card)
     return _FromNhwc(network).eval(), card.with_input(**changes)
 
 
@@ -38,8 +38,18 @@ def fed_levels(network: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCar
     The module takes (N, 3, H, W), which is how Core ML hands an image on; the card says what the image is to others,
     (N, H, W, 3) uint8.
     """
-    fed = card.with_input(layout="nhwc", dtype="uint8", scale=1.0, mean=None, std=None, color="rgb")
+    fed = _with_picture(card).with_input(layout="nhwc", dtype="uint8", scale=1.0, mean=None, std=None, color="rgb")
     return _FromLevels(network, card).eval(), fed
+
+
+def _with_picture(card: ModelCard) -> ModelCard:
+    """Return the card of a network whose input changes, with how the picture that it makes is scaled, as ever."""
+    if card.head != "image" or card.picture is not None:
+        return card
+    own = card.input
+    color: Literal["rgb", "bgr"] = "bgr" if own.color == "bgr" else "rgb"
+    made = PictureCard(color=color, scale=own.scale, mean=own.mean, std=own.std)
+    return card.model_copy(update={"picture": made})
 
 
 class _FromNhwc(nn.Module):

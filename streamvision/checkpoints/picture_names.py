@@ -7,7 +7,8 @@ from types import MappingProxyType
 DENOISER = "denoiser"
 SUPER_RESOLUTION = MappingProxyType({"edsr_x2": 2, "edsr_x4": 4})
 """By name, how many times larger the picture becomes."""
-PICTURE_NETWORKS = (DENOISER, *SUPER_RESOLUTION)
+PIX2PIX = "pix2pix"
+PICTURE_NETWORKS = (DENOISER, *SUPER_RESOLUTION, PIX2PIX)
 """All of them."""
 
 

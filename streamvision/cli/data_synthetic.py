@@ -20,7 +20,7 @@ from streamvision.core.words import counted
 _MAKERS = ("viofo", "blackvue", "mivue", "gopro")
 _NOISES: dict[str, tuple[float, float]] = {"both": (0.25, 0.75), "independent": (1.0, 0.0), "correlated": (0.0, 1.0)}
 """Shares of the variance: new at each fix, and wandering."""
-_TASKS = ("detect", "segment", "semantic", "classify", "answers", "pose", "cuboid", "drive")
+_TASKS = ("detect", "segment", "semantic", "classify", "answers", "pose", "cuboid", "drive", "pairs")
 _OF_PICTURES = ("task", "images", "val_images", "force")
 _OF_TRIPS = (
     "maker", "minutes", "clip_s", "fps", "drives", "begin_s", "zone", "clock_error_s", "seam_s", "cut_last",
@@ -36,7 +36,8 @@ _OF_TRIPS = (
     "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
     "weather and the distance to the next vehicle ahead; pose: drawn faces with 14 landmarks, as YOLO; cuboid: "
     "vehicles in space with their cameras, as KITTI; "
-    "drive: a table of the steering and the speed of a driver who is now and then pushed aside.",
+    "drive: a table of the steering and the speed of a driver who is now and then pushed aside; pairs: the "
+    "class of every pixel as a colour, in inputs/, and the picture, in targets/.",
 )
 @click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
 @click.option(
@@ -149,6 +150,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         write_drive_answers,
         write_drive_dataset,
         write_drive_moods,
+        write_drive_pairs,
         write_drive_regions,
     )
     from streamvision.datasets.drive_cuboids import write_drive_cuboids
@@ -169,6 +171,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         "cuboid": write_drive_cuboids,
         "drive": write_drive_commands,
         "pose": write_drawn_faces,
+        "pairs": write_drive_pairs,
     }
     with StepProgress() as progress:
         writers[task](output, sampling, force=given["force"], progress=progress.show_work)

@@ -34,6 +34,11 @@ _KEPT_SHARE = 0.4
 JPEG_QUALITY = (60, 95)
 _LEAST_SEEN = 0.5
 """Of a vehicle whose distance is given, at least this share must be seen."""
+CLASS_COLOURS_BGR = (
+    *((180, 130, 70), (60, 160, 60), (128, 64, 128), (35, 142, 107)),
+    *((70, 70, 70), (142, 0, 0), (153, 153, 153), (0, 220, 220)),
+)
+"""Of each of :data:`PIXEL_CLASSES` in maps that are pictures; the car's own bonnet is black."""
 _PURE_MOOD = 0.9
 """Pictures in which the weather is about to change have no one name."""
 
@@ -156,6 +161,25 @@ def write_drive_regions(
         write_moment(output.make_folder(f"images/{part}"), moment)
         mask = output.make_folder(f"masks/{part}") / f"{moment.name}.png"
         cv2.imwrite(str(mask), moment.scene.class_map_at(moment.index))
+        progress("pictures rendered", done, sampling.total)
+
+
+def write_drive_pairs(
+    folder: Path, sampling: DriveSampling, *, force: bool = False, progress: Progress = no_progress
+) -> None:
+    """Render random moments of random drives: ``inputs/``, each pixel in the colour of its class, and ``targets/``.
+
+    Raises:
+        OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
+    """
+    output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(PIXEL_CLASSES)] = CLASS_COLOURS_BGR
+    for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
+        part = moment.split or ""
+        write_moment(output.make_folder(f"targets/{part}"), moment)
+        coloured = output.make_folder(f"inputs/{part}") / f"{moment.name}.png"
+        cv2.imwrite(str(coloured), colours[moment.scene.class_map_at(moment.index)])
         progress("pictures rendered", done, sampling.total)
 
 

@@ -83,6 +83,17 @@ class InputCard(BaseModel):
         return 1 if self.color == "gray" else 3
 
 
+class PictureCard(BaseModel):
+    """How the levels of a picture that comes out became the tensor's values; by the words of :class:`InputCard`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
+    scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
+    mean: tuple[float, float, float] | None = Field(None, description="Subtracted from the scaled values.")
+    std: tuple[float, float, float] | None = Field(None, description="The rest is divided by it.")
+
+
 class KeypointCard(BaseModel):
     """What the keypoints of one object are, and how they hang together."""
 
@@ -115,6 +126,9 @@ class ModelCard(BaseModel):
     input: InputCard = Field(description="How to feed it.")
     box_unit: Literal["px", "normalized"] = Field(
         "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
+    )
+    picture: PictureCard | None = Field(
+        None, description="For image: scaling and colour order of the picture that comes out, where not the input's."
     )
     keypoints: KeypointCard | None = Field(None, description="For pose: the keypoints of an object.")
     numbers: tuple[NumberCard, ...] = Field(

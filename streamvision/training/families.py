@@ -122,7 +122,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "image",
         f"{_YOURS}.",
         _pictures,
-        frozenset(("noise", "reverse", "unfreeze_lr")),
+        frozenset(("noise", "adversarial", "reverse", "unfreeze_lr")),
     ),
     Trainer(
         "classifier",  # ours, torchvision's, timm's, the user's
@@ -184,6 +184,7 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "answers": lambda recipe: bool(recipe.answers),
     "answer_weights": lambda recipe: bool(recipe.answer_weights),
     "noise": lambda recipe: recipe.noise is not None,
+    "adversarial": lambda recipe: recipe.adversarial is not None,
     "reverse": lambda recipe: recipe.reverse,
     "average_epochs": lambda recipe: recipe.average_epochs is not None,
     # A preset may bring these along for whom they are for; asked for by name they must do something.

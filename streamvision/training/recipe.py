@@ -105,9 +105,9 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), deep3dbox, yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier (lenet, "
-        "small_xception), timm/NAME, or your own package.module:function, which is imported, called with the number of "
-        "classes and returns a torch.nn.Module."
+        "edsr_x2 (x4), pix2pix, deep3dbox, yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier "
+        "(lenet, small_xception), timm/NAME, or your own package.module:function, which is imported, called with the "
+        "number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -189,6 +189,14 @@ class Recipe(Section):
         description="Standard deviation, in levels of 0..255, of the noise that a denoiser or another network that "
         "makes pictures of pictures learns to remove: each part of a picture gets up to so much, held-out pictures all "
         "of it; default: 25 for denoiser, 0 for others.",
+    )
+    adversarial: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Weight of a discriminator that learns beside a network which makes pictures, where the mean "
+        "absolute difference has 1; more looks more real, and is less like the truth; default: 0.01 for pix2pix, 0 "
+        "(none) for others.",
     )
     reverse: bool = Field(False, description="Learn to make pictures of inputs/ of those of targets/.")
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")

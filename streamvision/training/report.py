@@ -15,6 +15,7 @@ from streamvision.core.words import counted
 from streamvision.training.data import TrainingData
 from streamvision.training.families import trainer_for
 from streamvision.training.figures import TITLES, shown, title
+from streamvision.training.pictures.choices import adversarial_weight
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -125,7 +126,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary[key]:.3f}' for key in figures)} |",
         f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",
         "",
-        f"{_choice(data)} Measure others with `streamvision eval {summary['task']}`.",
+        f"{_choice(recipe, data)} Measure others with `streamvision eval {summary['task']}`.",
     ]
     lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
     lines += [line for note in data.notes for line in (note, "")]
@@ -134,9 +135,11 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
     return lines
 
 
-def _choice(data: TrainingData[Any]) -> str:
+def _choice(recipe: Recipe, data: TrainingData[Any]) -> str:
     if data.unproven:
         return f"The last epoch is the best, as no held-out picture shows {', '.join(data.unproven)}."
+    if trainer_for(recipe).task == "image" and adversarial_weight(recipe):
+        return "The last epoch is the best, as pictures that look real need not have a high PSNR."
     return "The best epoch was chosen by these pictures, so other pictures may give a little less."
 
 

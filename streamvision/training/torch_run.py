@@ -133,6 +133,13 @@ class TorchRun(ABC):
         """Return what checkpoints say of the network beside its tensors, as plain values and tensors."""
         return {}
 
+    def _beside(self) -> dict[str, Any]:
+        """Return what only going on needs, beside the network and its optimizer, as plain values and tensors."""
+        return {}
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        """Go on from the state that :meth:`_beside` is a part of."""
+
     def train(self) -> None:
         """Train to the end of the recipe, or until nothing gets better."""
         recipe = self._recipe
@@ -235,7 +242,12 @@ class TorchRun(ABC):
         state = {"model": self._average.network.state_dict() if self._average else self._model.state_dict(), **about}
         if better:
             _write_tensors(self._folder.best, state)
-        progress = {"best_epoch": self._best_epoch, "spent_s": self._spent_s, "beginning": self._began}
+        progress = {
+            "best_epoch": self._best_epoch,
+            "spent_s": self._spent_s,
+            "beginning": self._began,
+            **self._beside(),
+        }
         if self._average:
             progress |= {"learning": self._model.state_dict(), "averaged_steps": self._average.steps}
         _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
@@ -251,6 +263,7 @@ class TorchRun(ABC):
         self._optimizer.load_state_dict(state["optimizer"])
         self._epochs_done, self._best_epoch, self._spent_s = state["epoch"], state["best_epoch"], state["spent_s"]
         self._began = state["beginning"]
+        self._take_up(state)
         self.beginning = f"{self._began}, went on after epoch {self._epochs_done}"
 
 

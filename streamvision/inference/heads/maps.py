@@ -203,11 +203,12 @@ class ImageHead(PictureHead):
     """One tensor with three channels, first or last, in the input's own scaling; the letterbox is cut away.
 
     The output may be larger or smaller than the input. What scale, mean, standard deviation and colour order the card
-    states for the input is undone on the output.
+    states for the output, or else for the input, is undone.
     """
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input
+        self._made = card.picture or card.input
         if len(outputs) != 1 or _channel_axis(outputs[0].shape) is None:
             raise unknown_outputs(card, outputs, "reads one picture (batch, 3, h, w) or (batch, h, w, 3)")
 
@@ -236,13 +237,13 @@ class ImageHead(PictureHead):
         values = pixels[top:bottom, left:right].astype(np.float32)
         if not values.size:
             raise ModelError(f"the model returned a picture of {columns}x{rows}, too small to be cut; check the file")
-        if self._card.std is not None:
-            values *= np.array(self._card.std, np.float32)
-        if self._card.mean is not None:
-            values += np.array(self._card.mean, np.float32)
-        values *= np.float32(1 / self._card.scale)
+        if self._made.std is not None:
+            values *= np.array(self._made.std, np.float32)
+        if self._made.mean is not None:
+            values += np.array(self._made.mean, np.float32)
+        values *= np.float32(1 / self._made.scale)
         levels = np.rint(np.clip(np.nan_to_num(values), 0, 255)).astype(np.uint8)
-        return np.ascontiguousarray(levels[..., ::-1] if self._card.color == "rgb" else levels)
+        return np.ascontiguousarray(levels[..., ::-1] if self._made.color == "rgb" else levels)
 
 
 def _channel_axis(shape: Sequence[int | None]) -> int | None:

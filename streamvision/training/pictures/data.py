@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streamvision.checkpoints.picture_names import DENOISER, enlarges
+from streamvision.checkpoints.picture_names import PIX2PIX, enlarges
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, PairedPicture, PairedPictures, Problem
 from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
 from streamvision.datasets.picture_pairs import NAMES, has_pairs, read_made_worse, read_pairs
 from streamvision.training.data import TrainingData
 from streamvision.training.parts import deal_parts
+from streamvision.training.pictures.choices import noise_levels
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
-NOISE_LEVELS = 25.0
-"""Of denoisers, unless the recipe says otherwise."""
 MOST_CROPS = 16
 """Parts that are cut out of one picture in an epoch."""
 
@@ -68,9 +67,9 @@ def _read(recipe: Recipe) -> PairedPictures:
         return read_pairs(recipe.data, reverse=recipe.reverse)
     if recipe.reverse:
         raise ConfigError(f"reverse is for folders with inputs/ and targets/, and {recipe.data} is none; leave it out")
-    usual = NOISE_LEVELS if recipe.model == DENOISER else 0.0
-    noise = usual if recipe.noise is None else recipe.noise
-    return read_made_worse(recipe.data, noise=noise, shrink=enlarges(recipe.model))
+    if recipe.model == PIX2PIX:
+        return read_pairs(recipe.data)  # which says what is missing
+    return read_made_worse(recipe.data, noise=noise_levels(recipe), shrink=enlarges(recipe.model))
 
 
 def _check_sizes(image: PairedPicture, files: list[PictureFile], scale: int, model: str) -> None:

@@ -17,7 +17,10 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.dataset import PairedPictures
 from streamvision.evaluation.images import ImageEvaluation, evaluate_images
 from streamvision.inference.model import Model
+from streamvision.training.pictures.choices import adversarial_weight
+from streamvision.training.pictures.critic import Critic
 from streamvision.training.pictures.samples import PairSamples
+from streamvision.training.report import LAST_EPOCH
 from streamvision.training.torch_run import TorchRun
 
 
@@ -25,11 +28,19 @@ class PictureRun(TorchRun):
     """One run of a network that makes pictures of pictures, by the mean absolute difference of what it makes.
 
     Lim et al. (CVPRW 2017) and Zhao et al. ("Loss Functions for Image Restoration With Neural Networks", 2017) found
-    that to end in sharper pictures, and higher PSNR too, than the squared difference.
+    that to end in sharper pictures, and higher PSNR too, than the squared difference. With a discriminator the last
+    epoch counts as the best, since pictures that look real need not have a high PSNR.
     """
 
     task = "image"
     figure = "psnr_db"
+    _critic: Critic | None = None
+    _seen: tuple[Any, Any, Any] | None = None
+    """What the network was given in this step, what it made, and the truth."""
+
+    @property
+    def _adversarial(self) -> float:
+        return adversarial_weight(self._recipe)
 
     def _read_samples(self) -> PairSamples:
         scale = enlarges(self._recipe.model)
@@ -39,6 +50,9 @@ class PictureRun(TorchRun):
         network = picture_network(self._recipe.model)
         head = [f"last.{name}" for name in network.last.state_dict()]
         beginning = self._begin(network, weights, head=head)
+        if self._adversarial:
+            self.figure = LAST_EPOCH
+            self._critic = Critic(self._device, lr=self._recipe.lr)
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 
@@ -49,7 +63,25 @@ class PictureRun(TorchRun):
         given, target = (side.to(self._device) for side in batch)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             made = self._model(given.contiguous(memory_format=torch.channels_last))
-        return torch.nn.functional.l1_loss(made.float(), target)
+        made = made.float()
+        loss = torch.nn.functional.l1_loss(made, target)
+        if self._critic is None:
+            return loss
+        self._seen = given, made.detach(), target
+        return loss + self._adversarial * self._critic.against(given, made)
+
+    def _step(self, batch: Any, rate: float) -> float:
+        loss = super()._step(batch, rate)
+        if self._critic is not None and self._seen is not None:
+            self._critic.learn(*self._seen, rate=rate)
+        return loss
+
+    def _beside(self) -> dict[str, Any]:
+        return {} if self._critic is None else {"critic": self._critic.state()}
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        if self._critic is not None:
+            self._critic.take_up(state["critic"])
 
     def _validate(self) -> dict[str, float]:
         result = self._measured(PairedPictures(self._data.names, self._data.val))

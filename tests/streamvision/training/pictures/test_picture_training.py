@@ -17,11 +17,15 @@ pytest.importorskip("torchvision")
 
 import torch
 
+from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.picture_networks import picture_network
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.picture_pairs import read_made_worse
+from streamvision.datasets.drive import CLASS_COLOURS_BGR, DriveSampling, write_drive_pairs
+from streamvision.datasets.picture_pairs import read_made_worse, read_pairs
 from streamvision.evaluation.images import evaluate_images
 from streamvision.evaluation.model import open_model
+from streamvision.evaluation.picture_pairs import read_pair
+from streamvision.training.pictures.critic import Critic
 from streamvision.training.pictures.data import prepare_pictures
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.progress import TrainingProgress
@@ -189,3 +193,67 @@ def test_pairs_that_do_not_fit_are_one_sentence(
 def test_reverse_is_for_pairs(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="inputs/ and targets/"):
         prepare_pictures(RunFolder(tmp_path), recipe(photos, model="denoiser", reverse=True))
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "streets"
+    write_drive_pairs(folder, DriveSampling(6, seed=4, width_px=96, height_px=64, val_images=2))
+    return folder
+
+
+def test_drawn_pairs_are_maps_in_colours_and_their_pictures(streets: Path) -> None:
+    pairs = read_pairs(streets)
+    assert [len(pairs.part(part).images) for part in ("train", "val")] == [6, 2]
+    known = {*CLASS_COLOURS_BGR, (0, 0, 0)}
+    for image in pairs.images:
+        given, truth = read_pair(image)
+        assert given.shape == truth.shape == (64, 96, 3)
+        assert {tuple(colour) for colour in np.unique(given.reshape(-1, 3), axis=0).tolist()} <= known
+
+
+def test_pix2pix_learns_beside_its_discriminator_and_goes_on_with_it(streets: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    settings = recipe(streets, model="pix2pix", imgsz=64, batch=2, epochs=3, lr=2e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
+        patch.setattr("streamvision.training.session.export_run", lambda *given, **rest: {})
+        with pytest.raises(KeyboardInterrupt):
+            start_training(settings, project=tmp_path, name="run", command="train")
+        stopped = read_run(run / "weights" / "last.pt")
+        patch.undo()
+        patch.setattr("streamvision.training.session.export_run", lambda *given, **rest: {})
+        done = resume_training(run, command="train --resume")
+    assert stopped is not None
+    ended = read_run(run / "weights" / "last.pt")
+    assert ended is not None
+    steps = [state["critic"]["optimizer"]["state"][0]["step"] for state in (stopped, ended)]
+    assert float(steps[1]) == 3 * float(steps[0]), "the discriminator went on, and did not begin anew"
+    assert done["best_epoch"] == 3, "with a discriminator the last epoch counts"
+    losses = [row["train_loss"] for row in figures(run)]
+    assert losses[2] < losses[0]
+    assert "pictures that look real" in (run / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_a_discriminator_tells_made_pictures_from_true_ones() -> None:
+    torch.manual_seed(0)
+    critic = Critic(torch.device("cpu"), lr=2e-3)
+    generator = torch.Generator().manual_seed(1)
+    given = torch.rand(4, 3, 16, 16, generator=generator)
+    true = torch.rand(4, 3, 32, 32, generator=generator)
+    made = true * 0.2 + 0.4  # grey
+    first = float(critic.against(given, made))
+    for _ in range(25):
+        critic.learn(given, made, true, rate=2e-3)
+    assert float(critic.against(given, made)) > first + 0.2, "what is made is told for what it is"
+    assert float(critic.against(given, true)) < first
+
+
+def test_pix2pix_needs_pairs(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="inputs/ and targets/"):
+        prepare_pictures(RunFolder(tmp_path), recipe(photos, model="pix2pix"))
