@@ -14,7 +14,7 @@ from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.answer_table import is_answer_table
-from streamvision.training.model_names import DETECTORS, KEYPOINT_DETECTORS, classifiers
+from streamvision.training.model_names import DETECTORS, KEYPOINT_DETECTORS, MASK_DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,6 +96,13 @@ def _keypoints() -> Parts:
     return partial(prepare_objects, by="keypoints"), KeypointRun
 
 
+def _masks() -> Parts:
+    from streamvision.training.data import prepare_objects
+    from streamvision.training.mask_run import MaskRun
+
+    return partial(prepare_objects, by="mask"), MaskRun
+
+
 def _yolox() -> Parts:
     from streamvision.training.data import prepare_objects
     from streamvision.training.yolox_run import YoloxRun
@@ -154,6 +161,14 @@ TRAINERS: tuple[Trainer, ...] = (
         "pose",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _keypoints,
+        frozenset(("format", "unfreeze_lr")),
+    ),
+    Trainer(
+        "masks",
+        "Mask R-CNN",
+        "segment",
+        f"{_YOURS} (torchvision is BSD-3-Clause).",
+        _masks,
         frozenset(("format", "unfreeze_lr")),
     ),
     Trainer(
@@ -230,6 +245,8 @@ def _name_of(model: str) -> str:
         return "detector"
     if model in KEYPOINT_DETECTORS:
         return "keypoints"
+    if model in MASK_DETECTORS:
+        return "masks"
     if is_other_classifier(model):
         return "classifier"
     # A name without an ending may also be a file of ultralytics without its ending.

@@ -33,7 +33,9 @@ DETECTORS = (
 """Those of torchvision's that are trained here."""
 KEYPOINT_DETECTORS = ("keypointrcnn_resnet50_fpn",)
 """Those of torchvision's that find keypoints."""
-OF_TORCHVISION = (*DETECTORS, *KEYPOINT_DETECTORS)
+MASK_DETECTORS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
+"""Those of torchvision's that find masks."""
+OF_TORCHVISION = (*DETECTORS, *KEYPOINT_DETECTORS, *MASK_DETECTORS)
 """All of torchvision's for objects that are trained here."""
 RELEASES = "https://github.com/ultralytics/assets/releases"
 EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
@@ -42,11 +44,9 @@ _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
     f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, YOLOX (yolox_nano, yolox_s), classifiers "
     "(lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your package.module:function), torchvision's "
-    "detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn), and ultralytics' architectures "
-    "(yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+    "detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, maskrcnn_resnet50_fpn), and ultralytics' "
+    "architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
-_INSTEAD = (("mask", "yolo11n-seg.yaml finds masks"),)
-"""By how the name of a torchvision model begins that is not trained here: what is trained for the same purpose."""
 _TEXT_HEADS = ("World", "YOLOE")
 _OTHER_HEADS = {"Depth": "nothing that measures depth is"}
 
@@ -129,11 +129,6 @@ def _missing_checkpoint(path: Path) -> ConfigError:
 
 
 def _unknown_name(model: str, path: Path) -> ConfigError:
-    from torchvision import models
-
-    if model in models.list_models(module=models.detection):
-        instead = next(words for beginning, words in _INSTEAD if model.startswith(beginning))
-        return ConfigError(f"torchvision's {model} is not trained here; {instead}")
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
     own = [UNET, "deep3dbox", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]

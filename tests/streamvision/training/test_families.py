@@ -23,6 +23,7 @@ BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
         ("ssdlite320_mobilenet_v3_large", "detector"),
         ("ssd300_vgg16", "detector"),
         ("keypointrcnn_resnet50_fpn", "keypoints"),
+        ("maskrcnn_resnet50_fpn", "masks"),
         ("yolox_nano", "yolox"),
         ("denoiser", "pictures"),
         ("edsr_x4", "pictures"),
@@ -49,7 +50,11 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     ("family", "given", "said"),
     [
         ("scenes", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
-        ("classifier", {"format": "coco"}, "format works with torchvision's detectors, Keypoint R-CNN, YOLOX and ultr"),
+        (
+            "classifier",
+            {"format": "coco"},
+            "format works with torchvision's detectors, Keypoint R-CNN, Mask R-CNN, YOLOX and ultr",
+        ),
         (
             "scenes",
             {"balance": "class-weights"},

@@ -23,7 +23,7 @@ from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import trainer_of
-from streamvision.training.model_names import DETECTORS, architectures, classifiers
+from streamvision.training.model_names import OF_TORCHVISION, architectures, classifiers
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
 pytestmark = [pytest.mark.reference]
@@ -53,7 +53,7 @@ def refusal(model: str) -> str:
         ("efficientnet-b0", "did you mean efficientnet_b0"),
         ("deeplabv3_resnet5", "did you mean deeplabv3_resnet50"),
         ("deeplabv3_resnet50-cd0a2569.pth", "--model deeplabv3_resnet50 --weights deeplabv3_resnet50-cd0a2569.pth"),
-        ("maskrcnn_resnet50_fpn", "yolo11n-seg.yaml finds masks"),
+        ("maskrcnn_resnet50.pth", "--model maskrcnn_resnet50_fpn --weights maskrcnn_resnet50.pth"),
         ("yolov8s-worldv2.yaml", "such as yolo11n.yaml"),
         ("yoloe-11s", "such as yolo11n.yaml"),
         ("yolo26n-sem", "begin from nothing with --model yolo26n-sem.yaml"),
@@ -73,7 +73,7 @@ def test_advice_names_models_that_are_trained(
         *PICTURE_NETWORKS,
         *SCALES,
         *classifiers(),
-        *DETECTORS,
+        *OF_TORCHVISION,
         *(f"{name}.yaml" for name in architectures()),
     }
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
