@@ -82,7 +82,7 @@ def _converted(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
         network, card = fed_nhwc(network, card, uint8=True)
     advice = "try it with a fixed size and batch, or without --nms"
     with converting(source.path, "ONNX", instead=advice):
-        if card.head in LOOPING_HEADS:  # only the tracing exporter of torch can follow them
+        if card.head in (*LOOPING_HEADS, *UNROLLED_HEADS):  # the tracing exporter follows the first, and is quick
             model = _traced(network, card.input, names)
         else:
             model = _exported(network, card.input, names)
@@ -152,6 +152,8 @@ def _check_free(card: ModelCard, options: ExportOptions) -> None:
         raise ExportError(
             f"torchvision's detectors are exported by tracing, for one picture of one size; leave out {asked}"
         )
+    if card.head in UNROLLED_HEADS and options.dynamic_size:
+        raise ExportError("a network that writes sentences sees pictures of one size; leave out --dynamic-size")
     if card.task == "classify" and options.dynamic_size:
         raise ExportError("a classifier sees a cut-out of one size; leave out --dynamic-size")
 
@@ -188,13 +190,14 @@ def _traced(network: Any, card: InputCard, names: tuple[str, ...]) -> Any:
     with torch.no_grad():
         torch.onnx.export(
             network,
-            (example_input(card),),
+            (example_input(card, batch=2 if card.dynamic_batch else 1),),
             buffer,
             input_names=[INPUT_NAME],
             output_names=list(names),
             opset_version=LEGACY_OPSET,
             dynamo=False,
             do_constant_folding=True,
+            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *names)} if card.dynamic_batch else None,
         )
     return onnx.load_from_string(buffer.getvalue())
 
@@ -266,6 +269,8 @@ def ultralytics_metadata(card: ModelCard) -> dict[str, str]:
 
 LOOPING_HEADS = ("rows",)
 """Heads of such networks, which are torchvision's detectors."""
+UNROLLED_HEADS = ("sentence",)
+"""Heads of networks that write step by step: thousands of nodes, which torch's other exporter takes minutes for."""
 
 
 def refuse_loops(card: ModelCard, format: str) -> None:

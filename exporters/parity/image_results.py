@@ -1,4 +1,4 @@
-"""Compares what models say about pictures as a whole: classes, class maps, depths, embeddings and pictures."""
+"""Compares what models say about pictures as a whole: classes, maps, depths, embeddings, pictures and sentences."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _SAME_TOP_SHARE = 0.9
 """Least share of pictures with the same most likely class, where that class leads clearly in the source."""
 _CLEAR_LEAD = 0.05
 _CONSTANT = 1e-7
+_GREATEST = ("class_score_difference", "word_score_difference")
+"""Differences of which the greatest counts; of the others the mean over all pictures does."""
 
 
 class RawOutputs:
@@ -93,6 +95,8 @@ class FinalPictures:
         limits = self._tolerance
         bounds = {
             "class_score_difference": limits.class_score,
+            "word_score_difference": limits.class_score,
+            "different_sentences_share": 0.0,
             "different_pixels_share": 1 - limits.same_pixels,
             "depth_relative_error": limits.relative_error,
             "picture_relative_error": limits.relative_error,
@@ -101,7 +105,7 @@ class FinalPictures:
             "embedding_one_minus_cosine": 1 - limits.cosine,
         }
         figures = [
-            Figure(f"{'greatest' if name == 'class_score_difference' else 'mean'}_{name}", _summary(name, all_), limit)
+            Figure(f"{'greatest' if name in _GREATEST else 'mean'}_{name}", _summary(name, all_), limit)
             for name, limit in bounds.items()
             if (all_ := self._values.get(name))
         ]
@@ -132,9 +136,22 @@ class FinalPictures:
             errors["cuboid_error"] = _cuboid_error(ours.cuboid, theirs.cuboid)
         elif ours.cuboid is not None:
             self._faults.append("the export gives no cuboid")
+        if ours.word_score is not None:
+            errors |= self._sentence_errors(ours, ours.word_score, theirs)
         if ours.values is not None:
             errors["values_relative_error"] = _values_error(ours.values, theirs.values or {})
         return errors
+
+    def _sentence_errors(self, ours: ImageResult, words: NDArray[np.float32], theirs: ImageResult) -> dict[str, float]:
+        """Return whether sentences differ in any word, and where they do not, by how much the words' probabilities."""
+        if theirs.word_score is None:
+            self._faults.append("the export gives no sentence")
+            return {}
+        their_words = theirs.word_score
+        if ours.text != theirs.text or len(words) != len(their_words):
+            return {"different_sentences_share": 1.0}
+        difference = float(np.abs(words - their_words).max(initial=0.0))
+        return {"different_sentences_share": 0.0, "word_score_difference": difference}
 
     def _both(self, ours: ImageResult, theirs: ImageResult, field: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
         first, second = getattr(ours, field), getattr(theirs, field)
@@ -192,4 +209,4 @@ def _cuboid_error(ours: BoxedCuboid, theirs: BoxedCuboid) -> float:
 
 
 def _summary(name: str, values: Sequence[float]) -> float:
-    return float(np.max(values) if name == "class_score_difference" else np.mean(values))
+    return float(np.max(values) if name in _GREATEST else np.mean(values))

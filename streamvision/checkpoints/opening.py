@@ -114,6 +114,7 @@ def _of_run(
     trusted: bool,
 ) -> Source:
     """Open what a run of ``streamvision train`` left, by the architecture that it names."""
+    from streamvision.checkpoints import captioner
     from streamvision.checkpoints.torchvision import TorchvisionSource
     from streamvision.checkpoints.yolox import YoloxSource
 
@@ -135,6 +136,8 @@ def _of_run(
         from streamvision.checkpoints.pictures import PictureSource
 
         return PictureSource.of_run(stored, path=path, names=names, size_px=size_px)
+    if stored["architecture"] == captioner.ARCHITECTURE:
+        return captioner.CaptionerSource.of_run(stored, path=path, names=names, size_px=size_px)
     return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
 
 

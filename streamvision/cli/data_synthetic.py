@@ -20,7 +20,7 @@ from streamvision.core.words import counted
 _MAKERS = ("viofo", "blackvue", "mivue", "gopro")
 _NOISES: dict[str, tuple[float, float]] = {"both": (0.25, 0.75), "independent": (1.0, 0.0), "correlated": (0.0, 1.0)}
 """Shares of the variance: new at each fix, and wandering."""
-_TASKS = ("detect", "segment", "semantic", "classify", "answers", "pose", "cuboid", "drive", "pairs")
+_TASKS = ("detect", "segment", "semantic", "classify", "answers", "pose", "cuboid", "caption", "drive", "pairs")
 _OF_PICTURES = ("task", "images", "val_images", "force")
 _OF_TRIPS = (
     "maker", "minutes", "clip_s", "fps", "drives", "begin_s", "zone", "clock_error_s", "seam_s", "cut_last",
@@ -36,6 +36,7 @@ _OF_TRIPS = (
     "every pixel, as images/ and masks/; classify: a folder each for day, dusk and rain; answers: a table of the "
     "weather and the distance to the next vehicle ahead; pose: drawn faces with 14 landmarks, as YOLO; cuboid: "
     "vehicles in space with their cameras, as KITTI; "
+    "caption: a table of a sentence each; "
     "drive: a table of the steering and the speed of a driver who is now and then pushed aside; pairs: the "
     "class of every pixel as a colour, in inputs/, and the picture, in targets/.",
 )
@@ -122,6 +123,7 @@ def synthetic(
     Examples:
       streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
       streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
+      streamvision data synthetic --task caption --images 2000 --val-images 200 --size 320x180 --output drive-captions
       streamvision data synthetic --task cuboid --images 400 --size 1280x720 --seed 1 --output drive-vehicles
       streamvision data synthetic --task drive --images 6000 --val-images 600 --size 320x180 --output driving
       streamvision data synthetic --task pose --images 400 --val-images 100 --size 128x128 --output faces
@@ -153,6 +155,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         write_drive_pairs,
         write_drive_regions,
     )
+    from streamvision.datasets.drive_captions import write_drive_captions
     from streamvision.datasets.drive_cuboids import write_drive_cuboids
     from streamvision.datasets.drive_masks import write_drive_masks
     from streamvision.datasets.driving import write_drive_commands
@@ -168,6 +171,7 @@ def _write_pictures(task: str, output: Path, size: tuple[int, int], *, as_json: 
         "semantic": write_drive_regions,
         "classify": write_drive_moods,
         "answers": write_drive_answers,
+        "caption": write_drive_captions,
         "cuboid": write_drive_cuboids,
         "drive": write_drive_commands,
         "pose": write_drawn_faces,

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from streamvision.cli.dataset_options import format_option
+from streamvision.cli.eval_caption import caption
 from streamvision.cli.eval_compare import compare_models
 from streamvision.cli.eval_drive import drive
 from streamvision.cli.eval_image import image
@@ -97,6 +98,7 @@ def evaluation() -> None:
 
 
 evaluation.add_command(track)
+evaluation.add_command(caption)
 evaluation.add_command(compare_models)
 evaluation.add_command(drive)
 evaluation.add_command(thresholds)

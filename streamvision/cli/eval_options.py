@@ -19,7 +19,7 @@ from streamvision.datasets.dataset import Split
 
 SPLITS = (*get_args(Split), "all")
 
-_SPLIT_HELP = "Part to measure; default: val, else test, else all where there is none."
+SPLIT_HELP = "Part to measure; default: val, else test, else all where there is none."
 
 
 runtime_options = together(
@@ -68,7 +68,7 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
     options = [
         click.argument("model", type=model_location),
         click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
-        click.option("--split", type=click.Choice(SPLITS), help=_SPLIT_HELP),
+        click.option("--split", type=click.Choice(SPLITS), help=SPLIT_HELP),
         click.option("--class", "classes", multiple=True, metavar="NAME|N", help="Measure these classes only."),
         runtime_options,
         click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout."),

@@ -83,7 +83,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a model on labelled pictures: objects, scenes (unet, smp/...), classes of pictures, or a class and numbers.
+    """Train a model on labelled pictures: objects, scenes (unet, smp/...), classes, several answers, or sentences.
 
     Nothing is downloaded: weights to begin from are files that you give.
 
@@ -99,6 +99,7 @@ def train(
       streamvision train --data signs/ --model yolov8n.pt --epochs 10 --tune 2
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
+      streamvision train --data drive-captions/ --model captioner --imgsz 192 --preset plain
       streamvision train --data sign-crops/ --model small_xception --rand-augment 1 --balance class-weights
       streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64
       streamvision train --data faces.csv --model resnet18 --answers gender --answers age

@@ -19,10 +19,7 @@ TOP_CLASSES = 5
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """What models of ``classify``, ``semantic``, ``embed``, ``depth``, ``image``, ``text`` and ``cuboid`` give.
-
-    Each gives its part.
-    """
+    """What models for whole pictures give (``classify``, ``depth``, ``caption`` and others), each its part."""
 
     class_score: NDArray[np.float32] | None = None
     """(classes,) float32 probability of each class of the model card."""
@@ -41,9 +38,11 @@ class ImageResult:
     units: dict[str, str] | None = None
     """Unit of each of these numbers that has one."""
     text: str | None = None
-    """The line of text on the picture; empty where there is none."""
+    """The line of text on the picture, or the sentence that describes it; empty where there is none."""
     text_score: float | None = None
-    """How sure its letters are on average, 0..1; set where :attr:`text` is."""
+    """How sure its letters or words are on average, 0..1; set where :attr:`text` is."""
+    word_score: NDArray[np.float32] | None = None
+    """(words,) float32 probability of each word of a sentence that describes the picture."""
 
     def summary(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return the result as plain Python values, in the form that files and the web API carry.

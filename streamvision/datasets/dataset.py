@@ -177,6 +177,18 @@ class CuboidPicture:
 
 
 @dataclass(frozen=True)
+class CaptionedPicture:
+    """A picture and the sentences that describe it."""
+
+    path: Path
+    """Where it lies."""
+    captions: tuple[str, ...]
+    """At least one sentence; several say the same in other words."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something wrong with a file; nothing is dropped or mended in silence."""
 
@@ -188,7 +200,16 @@ class Problem:
     """What sort of problem it is."""
 
 
-Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture, AnsweredPicture, PairedPicture, CuboidPicture)
+Picture = TypeVar(
+    "Picture",
+    LabelledImage,
+    NamedPicture,
+    MappedPicture,
+    AnsweredPicture,
+    PairedPicture,
+    CuboidPicture,
+    CaptionedPicture,
+)
 Pictures = TypeVar("Pictures", bound="PictureSet[Any]")
 
 
@@ -214,6 +235,8 @@ MappedPictures = PictureSet[MappedPicture]
 """Pictures for semantic segmentation."""
 PairedPictures = PictureSet[PairedPicture]
 """Pictures that become others."""
+CaptionedPictures = PictureSet[CaptionedPicture]
+"""Pictures with sentences; they have no class names."""
 
 
 class Dataset(PictureSet[LabelledImage]):

@@ -18,11 +18,14 @@ ALPHABET_KEY = "character"
 LABELS_KEY = "labels.txt"
 """Key under which the label file of TensorFlow Lite's own metadata stands: one name a line."""
 
-Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text", "cuboid"]
+Task = Literal[
+    "detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text", "cuboid", "caption"
+]
 """What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
 (``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
 (``embed``); measure distances (``depth``); turn it into another picture (``image``); read a line of text
-(``text``); or place the object in space of which it is a crop (``cuboid``)."""
+(``text``); place the object in space of which it is a crop (``cuboid``); or describe it in a sentence
+(``caption``)."""
 PixelFormat = Literal["bgr24", "yuv420p"]
 """How whole pictures are laid out, in FFmpeg's words: blue, green, red bytes a pixel, or the three planes of I420."""
 OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")

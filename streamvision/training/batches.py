@@ -133,10 +133,7 @@ class RegionSamples(Samples[MappedPicture]):
 
     def __init__(self, images: Sequence[MappedPicture], *, side_px: int, stride_px: int) -> None:
         super().__init__(images, side_px=side_px)
-        files = [read_picture(image.path) for image in images]
-        sizes = [fitted_size((file.width_px, file.height_px), side_px) for file in files]
-        width, height = (-(-max(sides) // stride_px) * stride_px for sides in zip(*sizes, strict=True))
-        self.size_px = width, height
+        self.size_px = canvas_px([image.path for image in images], side_px=side_px, stride_px=stride_px)
 
     def _load(self, index: int) -> Sample:
         image = fit(Sample(read_rgb(self._images[index].path)), side_px=self._side_px).image
@@ -150,6 +147,14 @@ class RegionSamples(Samples[MappedPicture]):
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         maps = np.stack([sample.class_map for sample in samples if sample.class_map is not None])
         return torch.stack([to_tensor(sample.image) for sample in samples]), torch.from_numpy(maps.astype(np.int64))
+
+
+def canvas_px(pictures: Sequence[Path], *, side_px: int, stride_px: int) -> tuple[int, int]:
+    """Return (width, height), multiples of a stride, of what all pictures fit on, their longer side scaled."""
+    files = [read_picture(path) for path in pictures]
+    sizes = [fitted_size((file.width_px, file.height_px), side_px) for file in files]
+    width, height = (-(-max(sides) // stride_px) * stride_px for sides in zip(*sizes, strict=True))
+    return width, height
 
 
 def batches_of(repeats: Sequence[int], *, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:

@@ -41,6 +41,8 @@ NOT_MIRRORED = (
     "No picture is mirrored, since nothing says which keypoints change places then: flip_idx in data.yaml, or names "
     "with left and right."
 )
+SHOWN_NAMES = 200
+"""Most class names that are listed where all are; a vocabulary has thousands."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class TrainingData(Generic[Picture]):
     """By class, held out."""
     held_out_added: tuple[Picture, ...] = field(default=(), kw_only=True)
     """Pictures held out of added sets, which are measured by themselves."""
+    called: str = field(default="classes", kw_only=True)
+    """What :attr:`names` are, in the plural."""
     unproven: tuple[str, ...] = field(default=(), kw_only=True)
     """Classes of added pictures that no held-out picture of the data set shows."""
     notes: tuple[str, ...] = field(default=(), kw_only=True)
@@ -79,11 +83,13 @@ class TrainingData(Generic[Picture]):
     def describe(self) -> list[str]:
         """Return what will be learnt from, and what was wrong with it, in sentences."""
         shown = sum(self.repeats)
+        classes = f"{counted(len(self.names), self.called)}: {', '.join(self.names[:SHOWN_NAMES])}"
+        classes += " ..." if len(self.names) > SHOWN_NAMES else "."
         if self.train == self.val:
             return [
                 f"{counted(len(self.train), 'pictures')}, shown {shown} times an epoch, are learnt and measured: a "
                 "trial whether they can be learnt by heart.",
-                f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
+                classes,
             ]
         why = "parts of each" if isinstance(self.train[0], PairedPicture) else "rare classes more often"
         more = f" (shown {shown} times an epoch, {why})" if shown > len(self.train) else ""
@@ -92,7 +98,7 @@ class TrainingData(Generic[Picture]):
             f"{self.split_origin}."
         ]
         if not isinstance(self.train[0], PairedPicture):
-            lines.append(f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.")
+            lines.append(classes)
         lines += self.notes
         if self.unproven:
             lines.append(

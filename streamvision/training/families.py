@@ -110,6 +110,13 @@ def _yolox() -> Parts:
     return prepare_objects, YoloxRun
 
 
+def _captioner() -> Parts:
+    from streamvision.training.captions.data import prepare_captions
+    from streamvision.training.captions.run import CaptionRun
+
+    return prepare_captions, CaptionRun
+
+
 ANSWERS = "answers"
 _OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix")
 _OF_CLASSES = ("balance: class-weights", "dropout")
@@ -130,6 +137,14 @@ TRAINERS: tuple[Trainer, ...] = (
         f"{_YOURS}.",
         _pictures,
         frozenset(("noise", "adversarial", "reverse", "unfreeze_lr")),
+    ),
+    Trainer(
+        "captioner",
+        "the captioner",
+        "caption",
+        f"{_YOURS}.",
+        _captioner,
+        frozenset(("add", "label_smoothing", "unfreeze_lr")),
     ),
     Trainer(
         "classifier",  # ours, torchvision's, timm's, the user's
@@ -237,7 +252,7 @@ def _name_of(model: str) -> str:
         return "scenes"
     if model in PICTURE_NETWORKS:
         return "pictures"
-    if model == "deep3dbox":
+    if model in ("deep3dbox", "captioner"):
         return model
     if model in SCALES:
         return "yolox"

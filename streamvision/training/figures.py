@@ -25,6 +25,8 @@ TITLES = {
     "psnr_gain_db": "PSNR above the plain input's (dB)",
     "ssim": "SSIM",
     "ssim_gain": "SSIM above the plain input's",
+    "bleu4": "BLEU-4",
+    "facts_f1": "F1 of facts",
 }
 """By the names in ``curves.csv``, in the order in which they are shown."""
 

@@ -64,7 +64,7 @@ def export_run(
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),
         dynamic_batch=free,
-        dynamic_size=free and source.card.task not in ("classify", "cuboid"),
+        dynamic_size=free and source.card.task not in ("classify", "cuboid", "caption"),
     )
     stored = "float32 weights"
     try:
@@ -96,7 +96,7 @@ def export_run(
 
 def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:
     """Return the size that the network was trained with: a square, but what its card says where it sees another."""
-    if card.task in ("semantic", "image"):
+    if card.task in ("semantic", "image", "caption"):
         return card.input.width_px, card.input.height_px
     side_px = rounded_up(recipe.imgsz, card.input.stride_px)
     return side_px, side_px

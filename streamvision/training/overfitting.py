@@ -31,6 +31,7 @@ ENOUGH = {
     "mean_iou": 0.8,
     "psnr_gain_db": 1.0,
     "iou_3d": 0.7,
+    "bleu4": 0.9,
 }
 """From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel, and pictures
 that are made of others only better than these. Of several the first that a network has decides."""

@@ -92,7 +92,7 @@ class Recipe(Section):
         description="Folder of labelled pictures in any format, or a data.yaml; for scenes one with images/ and "
         "masks/, for pictures of pictures any, or inputs/ and targets/, for deep3dbox one as KITTI's with calib/, for "
         "classifiers one with a folder for each class, or a CSV table (filename,class), or of several answers each "
-        "(filename,weather,distance [m])."
+        "(filename,weather,distance [m]), for the captioner one (filename,caption) or COCO's captions."
     )
     format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     add: tuple[Path, ...] = Field(
@@ -105,7 +105,7 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), pix2pix, deep3dbox, yolox_nano (tiny, s, m, l), one of torchvision's, a small classifier "
+        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, yolox_nano (tiny, s, m, l), one of torchvision's, a small one "
         "(lenet, small_xception), timm/NAME, or your own package.module:function, which is imported, called with the "
         "number of classes and returns a torch.nn.Module."
     )
@@ -149,7 +149,7 @@ class Recipe(Section):
         0.0,
         ge=0,
         lt=0.5,
-        description="Share of certainty that classifiers and networks for scenes give to all classes alike.",
+        description="Share of certainty that classifiers, networks for scenes and the captioner give to all alike.",
     )
     dropout: float | None = Field(
         None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
-from streamvision.training.data import TrainingData
+from streamvision.training.data import SHOWN_NAMES, TrainingData
 from streamvision.training.families import trainer_for
 from streamvision.training.figures import TITLES, shown, title
 from streamvision.training.pictures.choices import adversarial_weight
@@ -167,7 +167,12 @@ def _thawed(recipe: Recipe, epochs: int) -> str:
 
 
 def _class_table(data: TrainingData[Any]) -> list[str]:
-    rows = [f"| {name} | {data.learnt[index]} | {data.held_out[index]} |" for index, name in enumerate(data.names)]
+    rows = [
+        f"| {name} | {data.learnt[index]} | {data.held_out[index]} |"
+        for index, name in enumerate(data.names[:SHOWN_NAMES])
+    ]
+    if len(data.names) > SHOWN_NAMES:
+        rows.append(f"| {len(data.names) - SHOWN_NAMES:,} more {data.called} | | |")
     return [
         f"| {data.counted} | to learn from ({len(data.train)} pictures) | held out ({len(data.val)} pictures) |",
         "| --- | --- | --- |",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,14 @@ from streamvision.core.cuboid import EDGES
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.dataset import AnsweredPicture, CuboidPicture, LabelledImage, NamedPicture, PairedPicture
+from streamvision.datasets.dataset import (
+    AnsweredPicture,
+    CaptionedPicture,
+    CuboidPicture,
+    LabelledImage,
+    NamedPicture,
+    PairedPicture,
+)
 from streamvision.evaluation.cuboid.evaluate import MARGIN
 from streamvision.evaluation.images import made_of
 from streamvision.evaluation.model import open_model
@@ -27,6 +35,7 @@ SAMPLES, COLUMNS = 8, 4
 LEAST_SCORE = 0.25
 MOST_OBJECTS = 30
 """Drawn on a picture, the surest first."""
+LINE_CHARACTERS = 44
 MARKED, FOUND = "#2ca02c", "#d62728"
 
 
@@ -152,9 +161,18 @@ def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...
         wrong = f", is {names[image.class_id]}" if isinstance(image, NamedPicture) and not right else ""
         title = f"{names[best]} {found.class_score[best]:.2f}{wrong}"
         axis.set_title(title, color=MARKED if right else FOUND, fontsize=9)
+    elif isinstance(image, CaptionedPicture) and found.text is not None:
+        axis.set_title(_wrapped(image.captions[0]), color=MARKED, fontsize=8)
+        axis.text(
+            0.5, -0.03, _wrapped(found.text), color=FOUND, fontsize=8, ha="center", va="top", transform=axis.transAxes
+        )
     elif found.class_map is not None:
         extent = (0, size[1], size[0], 0)
         axis.imshow(found.class_map, extent=extent, cmap="tab20", vmin=0, vmax=max(len(names), 2), alpha=0.5)
+
+
+def _wrapped(sentence: str) -> str:
+    return "\n".join(textwrap.wrap(sentence, LINE_CHARACTERS))
 
 
 def _draw_box(axis: Any, box_xyxy_px: Any, colour: str) -> None:

@@ -81,6 +81,7 @@ HEADS: Registry[HeadPlugin] = Registry(
         _head("image", "image", "maps:ImageHead", "another picture, made of the picture"),
         _head("ctc_text", "text", "ctc_text:CtcTextHead", "a line of text, by connectionist temporal classification"),
         _head("cuboid", "cuboid", "cuboid:CuboidHead", "how a crop's object stands in space, by MultiBin"),
+        _head("sentence", "caption", "sentence:SentenceHead", "a sentence that describes the picture, word by word"),
         _head("tflite_detection", "detect", "tflite_detection:TfliteDetectionHead", "TFLite's selected objects"),
         _head("vision_objects", "detect", "selected:VisionObjectsHead", "Core ML's selected objects"),
     ),

@@ -17,7 +17,7 @@ from streamvision.core.telemetry import Distribution
 from streamvision.inference.model import Prediction
 from streamvision.inference.model_card import OBJECT_TASKS, Task
 
-COMPARABLE_TASKS = (*OBJECT_TASKS, "classify", "semantic", "embed", "text")
+COMPARABLE_TASKS = (*OBJECT_TASKS, "classify", "semantic", "embed", "text", "caption")
 """Tasks for which it is said how far two models agree."""
 MAX_CLASSES = 100
 """Most classes in the figures."""

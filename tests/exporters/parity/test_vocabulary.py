@@ -209,3 +209,22 @@ def test_raw_outputs_of_picture_models_that_are_constant_are_called_so():
         ours = replace(trace(), outputs=[rng.random((1, 10))])
         raw.add(name, ours, replace(trace(), outputs=[np.full((1, 10), 0.5)]))
     assert "constant" in raw.finish().sentence()
+
+
+def sentence(text: str, *scores: float) -> ImageResult:
+    return ImageResult(text=text, text_score=0.5, word_score=np.array(scores, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("export", "words"),
+    [
+        (sentence("a van", 0.9, 0.8), None),
+        (sentence("a car", 0.9, 0.8), "different sentences share"),
+        (sentence("a van", 0.9, 0.7), "word score difference"),
+        (ImageResult(text="a van", text_score=0.5), "gives no sentence"),
+    ],
+)
+def test_sentences_are_equal_to_the_word_and_their_probabilities_nearly(export, words):
+    stage = of_pictures(sentence("a van", 0.9, 0.8), export)
+    assert stage.passed == (words is None)
+    assert words is None or words in stage.sentence()

@@ -18,6 +18,7 @@ BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
     ("model", "family"),
     [
         ("unet", "scenes"),
+        ("captioner", "captioner"),
         ("smp/deeplabv3plus@mobilenet_v2", "scenes"),
         ("deeplabv3_resnet50", "scenes"),
         ("ssdlite320_mobilenet_v3_large", "detector"),
@@ -64,7 +65,11 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
         ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),
-        ("detector", {"label_smoothing": 0.1}, "label_smoothing works with networks for scenes and classifiers only"),
+        (
+            "detector",
+            {"label_smoothing": 0.1},
+            "label_smoothing works with networks for scenes, the captioner and classifiers only",
+        ),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],
 )

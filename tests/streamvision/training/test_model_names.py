@@ -68,6 +68,7 @@ def test_advice_names_models_that_are_trained(
     sentence = refusal(model)
     assert said in sentence
     trained = {
+        "captioner",
         "unet",
         *SCENES,
         *PICTURE_NETWORKS,

@@ -1,0 +1,1 @@
+"""How good sentences about pictures are: their words, and what they say."""

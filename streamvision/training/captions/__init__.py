@@ -1,0 +1,1 @@
+"""Trains networks that describe pictures in sentences."""

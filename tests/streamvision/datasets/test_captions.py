@@ -1,0 +1,105 @@
+"""Pictures with sentences: tables and COCO's captions are read, and what is wrong with them is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.captions import MAX_CAPTION_CHARACTERS, MAX_CAPTIONS, read_captions
+from streamvision.datasets.drive import DriveSampling
+from streamvision.datasets.drive_captions import write_drive_captions
+
+
+def pictures(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.zeros((4, 6, 3), np.uint8))
+
+
+def test_a_csv_has_a_row_for_each_sentence(tmp_path: Path) -> None:
+    pictures(tmp_path, "images/a.png", "b.png")
+    (tmp_path / "sentences.csv").write_text(
+        "Caption,filename,split\n"
+        '"A dog, asleep",images/a.png,train\nA  sleeping\tdog,a.png,\nA dog,gone.png,\n,b.png,\nA cat,b.png,val\n',
+        encoding="utf-8",
+    )
+    found = read_captions(tmp_path)
+    assert [(one.path.name, one.captions, one.split) for one in found.images] == [
+        ("b.png", ("A cat",), "val"),
+        ("a.png", ("A dog, asleep", "A sleeping dog"), "train"),
+    ]
+    assert [problem.kind for problem in found.problems] == ["missing_picture", "broken_labels"]
+    assert read_captions(tmp_path / "sentences.csv").images == found.images
+
+
+def test_jsonl_may_hold_several_sentences_a_line(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    lines = [{"filename": "a.png", "captions": ["One.", 5, "Two."]}, ["no object"]]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    found = read_captions(tmp_path)
+    assert found.images[0].captions == ("One.", "Two.")
+    assert len(found.problems) == 1
+
+
+def test_cocos_captions_are_read_with_the_split_of_their_file(tmp_path: Path) -> None:
+    pictures(tmp_path, "val2017/7.png")
+    document = {
+        "images": [{"id": 7, "file_name": "7.png"}, {"id": [], "file_name": "x"}, "nonsense"],
+        "annotations": [
+            {"image_id": 7, "caption": "A street."},
+            {"image_id": 7, "caption": "A road."},
+            {"image_id": 8, "caption": "Of nothing."},
+            {"image_id": 7, "caption": None},
+            None,
+        ],
+    }
+    table = tmp_path / "annotations" / "captions_val2017.json"
+    table.parent.mkdir()
+    table.write_text(json.dumps(document), encoding="utf-8")
+    for given in (tmp_path, table):
+        found = read_captions(given)
+        assert [(one.captions, one.split) for one in found.images] == [(("A street.", "A road."), "val")]
+        assert len(found.problems) == 3
+
+
+def test_long_and_many_sentences_are_bounded(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    rows = "".join(f"a.png,{number} {'x' * 3000}\n" for number in range(MAX_CAPTIONS + 5))
+    (tmp_path / "t.csv").write_text(f"filename,caption\n{rows}", encoding="utf-8")
+    (image,) = read_captions(tmp_path).images
+    assert len(image.captions) == MAX_CAPTIONS
+    assert max(map(len, image.captions)) == MAX_CAPTION_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("t.csv", "filename,class\na.png,dog\n", "no table of captions"),
+        ("t.csv", "filename,caption\nb.png,A dog\n", "describes no picture that is there"),
+        ("captions_val.json", '{"images": 5, "caption": []}', "so it is not COCO"),
+        ("t.jsonl", '{"filename": "a.png", "caption": "A', "describes no picture that is there"),
+    ],
+)
+def test_what_is_no_table_of_captions_is_refused_in_a_sentence(
+    name: str, text: str, error: str, tmp_path: Path
+) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=error) as refused:
+        read_captions(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_drive_is_written_with_a_sentence_each_and_equal_seeds_are_equal(tmp_path: Path) -> None:
+    sampling = DriveSampling(4, seed=3, width_px=96, height_px=64, val_images=2)
+    for name in ("one", "two"):
+        write_drive_captions(tmp_path / name, sampling)
+    one, two = (read_captions(tmp_path / name) for name in ("one", "two"))
+    assert [image.captions for image in one.images] == [image.captions for image in two.images]
+    assert [image.split for image in one.images] == ["train"] * 4 + ["val"] * 2
+    assert one.problems == ()
