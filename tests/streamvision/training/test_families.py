@@ -88,10 +88,18 @@ def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family:
     check_settings(alone, BY_NAME["ultralytics"])
 
 
-@pytest.mark.parametrize("name", ["train-semantic", "train-classify"])
-def test_the_ready_recipes_are_accepted(project_root: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("train-semantic", "scenes"),
+        ("train-semantic-deeplab", "scenes"),
+        ("train-segment", "masks"),
+        ("train-classify", "classifier"),
+    ],
+)
+def test_the_ready_recipes_are_accepted(project_root: Path, name: str, family: str) -> None:
     recipe = load_recipe(project_root / "configs" / f"{name}.yaml", {})
-    family: str = "scenes" if name == "train-semantic" else "classifier"
+    assert name == "train-classify" or trainer_of(recipe.model).name == family
     check_settings(recipe, BY_NAME[family])
     commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
     for key in ("synthetic --task", "streamvision train --config"):
