@@ -54,6 +54,11 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             summary="classes of whole pictures that do not flicker",
         ),
         Plugin(
+            name="secondary",
+            factory="pipelines.stages.secondary.secondary_inference:secondary",
+            summary="models on the crops of objects",
+        ),
+        Plugin(
             name="analyse",
             factory="pipelines.stages.analytics.analytics:analyse",
             summary="lines, zones, speeds, the heat map",
@@ -62,11 +67,6 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             name="key_frames",
             factory="pipelines.stages.secondary.key_frames:key_frames",
             summary="slow models that see a whole frame now and then",
-        ),
-        Plugin(
-            name="secondary",
-            factory="pipelines.stages.secondary.secondary_inference:secondary",
-            summary="models on the crops of objects",
         ),
         Plugin(
             name="driving",

@@ -49,6 +49,13 @@ class _Moment:
         (box,) = box_fractions(self.tracks.box_xyxy_px[column], picture_px=self.tracks.picture_px)
         return box, round(float(self.score[self.tracks.detection[column[0]]]), 4)
 
+    def distance(self, row: int | None) -> dict[str, float | bool]:
+        """Return how far from the camera an identity was, a row of the table, as an event's values."""
+        column = [] if self.tracks is None or row is None else np.flatnonzero(self.tracks.row == row).tolist()
+        if self.tracks is None or not column or np.isnan(self.tracks.distance_m[column[0]]):
+            return {}
+        return {"distance_m": round(float(self.tracks.distance_m[column[0]]), 2)}
+
 
 class Analytics:
     """Counts and measures what one stream's identities do; see :class:`streamvision.core.analysis.AnalyticsControl`.
@@ -206,6 +213,7 @@ class Analytics:
     ) -> AnalyticsEvent:
         frame = here.frame
         box, score = here.seen(row)
+        values = {**values, **here.distance(row)}
         track_id = None if row is None else int(self._table.identity[row])
         return AnalyticsEvent(
             kind=kind,

@@ -63,6 +63,8 @@ class FrameTracks:
     """(n,) the class that each identity had most of the time, by score."""
     arrival: Change
     """The identities that came with this frame; none leaves by it."""
+    distance_m: Float
+    """(n,) how far each is from the camera, where a secondary model has placed it in space; NaN where not."""
 
     @cached_property
     def at(self) -> Rows | slice:
@@ -150,7 +152,9 @@ class TrackTable:
         self.seen_s[row] = pts_s
         self._vote(row, class_id, detections.score[chosen].astype(np.float64))
         box = detections.box_xyxy_px[chosen].astype(np.float64)
-        return FrameTracks(pts_s, picture_px, row, chosen, box, self.class_id[row], arrival)
+        return FrameTracks(
+            pts_s, picture_px, row, chosen, box, self.class_id[row], arrival, _distances_m(detections, chosen)
+        )
 
     def departing(self, pts_s: float) -> Rows:
         """Return the rows to forget: unseen for longer than the memory, or seen at a time that is yet to come."""
@@ -193,3 +197,14 @@ class TrackTable:
         changed = lead < 0
         self.class_id[row[changed]] = class_id[changed]
         self._lead[row] = np.abs(lead)
+
+
+def _distances_m(detections: Detections, chosen: Rows) -> Float:
+    distance_m = np.full(len(chosen), np.nan)
+    if detections.attributes is None:
+        return distance_m
+    for at, found in enumerate(detections.attributes[chosen].tolist()):
+        known = [one["distance_m"] for one in (found or {}).values() if "distance_m" in one]
+        if known:
+            distance_m[at] = known[0]
+    return distance_m

@@ -24,6 +24,8 @@ Mask = NDArray[np.bool_]
 
 _INSTANT_S = 1e-6
 """Differences of time stamps are no more exact than this."""
+_LEAVING = 1.1
+"""Who is near is so until it is this much farther than a zone reaches; distances tremble."""
 _MIDDLE_SHARE = 0.75
 """Share of the way from the edge of a thin zone to its middle from which on an object is in the middle."""
 
@@ -94,6 +96,7 @@ class Zones:
         self._band = _column(self.configs, "band")
         self._offset = anchor_offsets(self.configs)
         self._counted = class_filter(self.configs, names)
+        self._within_m = _column(self.configs, "within_m")
         self._stay_s, self._idle_s = _column(self.configs, "stay_s"), _column(self.configs, "idle_s")
         self._idle_move = _column(self.configs, "idle_move")
         self._tolerance_deg = _column(self.configs, "heading_tolerance_deg")
@@ -166,7 +169,7 @@ class Zones:
 
     def _move(self, tracks: FrameTracks) -> Iterator[Incident]:
         state, row, at, now_s = self._state, tracks.row, tracks.at, tracks.pts_s
-        counted = self._counted[:, np.minimum(tracks.class_id, self._classes)]
+        counted = self._counted[:, np.minimum(tracks.class_id, self._classes)] & self._is_near(tracks)
         within, differs, jumped = self._locate(tracks, counted)
         was, pending = state["inside"][:, at], state["pending"][:, at]
         settled = differs & (jumped | pending)
@@ -187,6 +190,13 @@ class Zones:
             yield from self._idlers(tracks, inside, entered)
         if self._watches_heading:
             yield from self._wrong_ways(tracks, inside)
+
+    def _is_near(self, tracks: FrameTracks) -> Mask:
+        """Return (Z, n) which objects are near enough; one whose distance is not known is what it was."""
+        was = self._state["inside"][:, tracks.at]
+        reach_m = self._within_m * np.where(was, _LEAVING, 1.0)
+        near = np.where(np.isnan(tracks.distance_m), was, tracks.distance_m <= reach_m)
+        return near | np.isinf(self._within_m)
 
     def _locate(self, tracks: FrameTracks, counted: Mask) -> tuple[Mask, Mask, Mask]:
         """Return (Z, n) which objects are within and count, are clearly not where they were, and got there at once."""

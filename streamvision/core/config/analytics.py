@@ -84,6 +84,13 @@ class ZoneConfig(Section):
         description="How far past the edge it must get, as a share of its box, but never beyond the reach of a thin "
         "zone; flicker stays below.",
     )
+    within_m: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Count objects only while they are at most so far from the camera, in metres; a secondary model "
+        "must place them in space.",
+    )
     crowd: int | None = Field(None, ge=1, description="Report when so many are inside, once until it is fewer again.")
     stay_s: float | None = Field(None, gt=0, le=86400, description="Report when an object stays inside for so long.")
     idle_s: float | None = Field(None, gt=0, le=86400, description="Report when an object inside stands for so long.")

@@ -201,3 +201,34 @@ def test_a_zone_with_a_notch_has_nobody_in_the_notch() -> None:
     walk(subject, [[(1, 0.5, 0.7), (2, 0.15, 0.7), (3, 0.85, 0.7), (4, 0.5, 0.25)]])
     assert yard(subject)["inside"] == 3
     assert subject.report()["zones"]["square"]["inside"] == 2
+
+
+NEAR = {"name": "yard", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "within_m": 15}
+
+
+def drive(subject, distances_m):
+    """Let an object stand in the middle of the picture and come as near as said; None: where it is not known."""
+    said = []
+    for index, distance_m in enumerate(distances_m):
+        frame = result([(1, *INSIDE)], index=index, pts_s=index / 10)
+        place = None if distance_m is None else {"space": {"distance_m": distance_m, "score": 0.9}}
+        frame.detections = frame.detections.with_columns(attributes=np.array([place], np.object_))
+        said.append(subject.update(frame))
+    return said
+
+
+def test_who_is_near_by_its_place_in_space_is_inside() -> None:
+    subject = analytics(zones=[NEAR])
+    said = drive(subject, [40, 30, 20, 14, 12, 16, 14, None, 12, 17, 30])
+    assert kinds(said) == ["zone_entered", "zone_left"]
+    entered, left = events(said)
+    assert (entered.frame, left.frame) == (4, 9)
+    assert entered.values == {"distance_m": 12.0}
+    assert left.values == {"dwell_s": pytest.approx(0.6), "distance_m": 17.0}
+    assert (yard(subject)["inside"], yard(subject)["entered"]) == (0, 1)
+
+
+def test_without_a_place_nobody_is_near_and_zones_without_a_distance_count_as_before() -> None:
+    assert kinds(drive(analytics(zones=[NEAR]), [None] * 5)) == []
+    everywhere = {key: value for key, value in NEAR.items() if key != "within_m"}
+    assert kinds(drive(analytics(zones=[everywhere]), [None, 90, 90])) == ["zone_entered"]
