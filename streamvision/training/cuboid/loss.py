@@ -41,7 +41,8 @@ def cuboid_loss(found: Any, targets: Any) -> Any:
     reached = (away.abs() < BIN_REACH_RAD).float()
     angle = ((1 - fits) * reached).sum() / reached.sum()
     log_spread = found[:, -1].clamp(LEAST_LOG_SPREAD, MOST_LOG_SPREAD)
-    error = (found[:, -4] - targets[:, 4]).abs()
+    # Of the distance itself, which comes of the height, too: the ratio makes up for what the height is wrong by.
+    error = (found[:, -4] + found[:, 2].log() - targets[:, 4] - targets[:, 2]).abs()
     distance = (math.sqrt(2) * error * torch.exp(-log_spread) + log_spread).mean()
     offset = functional.l1_loss(found[:, -3:-1], targets[:, 5:])
     return SIZE_WEIGHT * size + chosen + angle + distance + OFFSET_WEIGHT * offset

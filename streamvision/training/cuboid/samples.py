@@ -48,6 +48,11 @@ class _Surrounding(Sample):
     left_px: int = 0
     top_px: int = 0
 
+    def flipped(self, picture_width_px: int) -> _Surrounding:
+        """Return it as it is in the mirrored picture."""
+        left_px = picture_width_px - self.left_px - self.image.shape[1]
+        return _Surrounding(flip(Sample(self.image)).image, left_px=left_px, top_px=self.top_px)
+
 
 def crop_box(box_xyxy_px: Corners, picture_px: tuple[int, int], margin: float = MARGIN) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of an object's crop, as secondary models are given it."""
@@ -89,17 +94,18 @@ class CuboidSamples(Samples[CuboidPicture]):
         one = image.objects[0]
         box = _moved(one.box_xyxy_px, settings.translate, rng, (image.width_px, image.height_px))
         boxed = BoxedCuboid.of(one.cuboid, box, image.camera)
+        if rng.random() < settings.flip:  # before it is cut: crops begin at even columns
+            width_px = image.width_px
+            around = around.flipped(width_px)
+            box = width_px - box[2], box[1], width_px - box[0], box[3]
+            mirrored = math.remainder(-boxed.alpha_rad, 2 * math.pi), (-boxed.offset[0], boxed.offset[1])
+            boxed = BoxedCuboid(boxed.size_lwh_m, mirrored[0], boxed.depth_factor, mirrored[1], 0.0)
         left, top, right, bottom = crop_box(box, (image.width_px, image.height_px))
         height, width = around.image.shape[:2]
         rows = slice(min(max(top - around.top_px, 0), height - 1), max(bottom - around.top_px, 1))
         columns = slice(min(max(left - around.left_px, 0), width - 1), max(right - around.left_px, 1))
         crop = letterboxed(around.image[rows, columns], self._side_px)
-        crop = colour(crop, settings, rng)
-        if rng.random() < settings.flip:
-            crop = flip(Sample(crop)).image
-            mirrored = math.remainder(-boxed.alpha_rad, 2 * math.pi), (-boxed.offset[0], boxed.offset[1])
-            boxed = BoxedCuboid(boxed.size_lwh_m, mirrored[0], boxed.depth_factor, mirrored[1], 0.0)
-        return CuboidSample(crop, boxed=boxed)
+        return CuboidSample(colour(crop, settings, rng), boxed=boxed)
 
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         targets = np.zeros((len(samples), _TARGETS), np.float32)
