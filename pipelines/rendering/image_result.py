@@ -6,6 +6,7 @@ left below.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rendering.palette import BLACK, Color, color_of, turbo_tables
-from pipelines.rendering.text import TextBitmap
+from pipelines.rendering.text import MOST_LETTERS, TextBitmap
 from pipelines.rendering.yuv_drawing import YuvDrawing
 from streamvision.core.detections import class_name
 from streamvision.core.frame import KeyFrame
@@ -29,6 +30,7 @@ LEGEND_ENTRIES, LEGEND_MIN_SHARE = 10, 0.003
 """Most classes of a legend, and what share of the picture a class must have to be in it."""
 BACKGROUND = frozenset({"background", "__background__", "void", "unlabeled", "unlabelled", "ignore", "other"})
 """Names of classes that are not coloured, since they stand for everything without a class of its own."""
+_SAMPLE_LETTERS, _LEAST_LETTERS, _MOST_LINES = 20, 12, 6
 INSET_SHARE = 0.25
 """Width of an inset, as a share of the picture's."""
 
@@ -46,13 +48,15 @@ def paint(canvas: Canvas, image_result: ImageResult, names: tuple[str, ...]) -> 
 
 
 def class_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
-    """Return the likeliest classes and the numbers by name, one line each."""
+    """Return the likeliest classes and the numbers by name, one line each, and the text in lines that fit."""
     texts: list[tuple[str, Color]] = []
     if image_result.class_score is not None:
         for class_id in np.argsort(-image_result.class_score, kind="stable")[:SHOWN_CLASSES].tolist():
             text = f"{class_name(class_id, names)} {image_result.class_score[class_id]:.2f}"
             texts.append((text, color_of(class_id)))
     texts += [(text, BLACK) for text in image_result.number_texts()]
+    if image_result.text:
+        texts += [(line, BLACK) for line in _lines(drawing, image_result.text)]
     return [drawing.text(text, background=color) for text, color in texts]
 
 
@@ -81,15 +85,34 @@ def draw_key_frames(drawing: YuvDrawing, key_frames: Sequence[KeyFrame]) -> None
     line_bottom_px = bottom_px
     for key_frame in key_frames:
         image_result = key_frame.image_result
-        text = drawing.text("  ".join(_key_frame_words(key_frame)))
         if image_result.class_map is None and image_result.depth_map is None:
-            line_bottom_px -= text.height_px
-            drawing.paste(text, pad_px, line_bottom_px)
+            for line in reversed(_key_frame_lines(drawing, key_frame)):
+                text = drawing.text(line)
+                line_bottom_px -= text.height_px
+                drawing.paste(text, pad_px, line_bottom_px)
         elif right_px >= width_px:
+            text = drawing.text("  ".join(_key_frame_words(key_frame)))
             inset = _inset(canvas, right_px - width_px, bottom_px - height_px, width_px, height_px)
             paint(inset, image_result, key_frame.names)
             drawing.paste(text, right_px - width_px, bottom_px - text.height_px)
             right_px = right_px - width_px - pad_px & ~1
+
+
+def _key_frame_lines(drawing: YuvDrawing, key_frame: KeyFrame) -> list[str]:
+    """Return what a model without a map said: a line, or below its name and age the lines of a long text."""
+    said = list(_key_frame_words(key_frame))
+    text = key_frame.image_result.text
+    if text and len(_lines(drawing, "  ".join(said))) > 1:
+        return ["  ".join(words for words in said if words != text), *_lines(drawing, text)]
+    return ["  ".join(said)]
+
+
+def _lines(drawing: YuvDrawing, text: str) -> list[str]:
+    """Return a text in lines that fit into the picture, as far as there are blanks to break it at."""
+    letter_px = drawing.text("n" * _SAMPLE_LETTERS).width_px / _SAMPLE_LETTERS
+    fitting = int((drawing.width_px - 2 * drawing.scale.pad_px) / letter_px)
+    width = min(max(fitting, _LEAST_LETTERS), MOST_LETTERS)
+    return textwrap.wrap(text, width, break_long_words=False)[:_MOST_LINES]
 
 
 def _key_frame_words(key_frame: KeyFrame) -> Iterator[str]:

@@ -59,14 +59,14 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             summary="models on the crops of objects",
         ),
         Plugin(
-            name="analyse",
-            factory="pipelines.stages.analytics.analytics:analyse",
-            summary="lines, zones, speeds, the heat map",
-        ),
-        Plugin(
             name="key_frames",
             factory="pipelines.stages.secondary.key_frames:key_frames",
             summary="slow models that see a whole frame now and then",
+        ),
+        Plugin(
+            name="analyse",
+            factory="pipelines.stages.analytics.analytics:analyse",
+            summary="lines, zones, speeds, the heat map",
         ),
         Plugin(
             name="driving",

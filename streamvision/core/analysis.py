@@ -59,6 +59,8 @@ class AnalyticsEvent:
     """How sure the model was of it, 0 to 1; null where it is not on the frame."""
     values: dict[str, float | bool] = field(default_factory=dict)
     """Numbers that belong to it, with their units in their names."""
+    caption: str | None = None
+    """The sentence that a model last said of the stream; null where there is none."""
     file: str | None = None
     """Name of the file that the frame is from; null where it is from none."""
     file_frame: int | None = None

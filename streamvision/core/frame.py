@@ -142,6 +142,12 @@ class Result:
     found: Detections | None = None
     """All that the network found, weak objects included, before a tracker chose; ``None`` without a tracker."""
 
+    @property
+    def caption(self) -> str | None:
+        """The sentence about this frame, or else the last about the stream; ``None`` where no model writes any."""
+        wholes = [self.image_result, *(one.image_result for one in self.key_frames)]
+        return next((one.text for one in wholes if one is not None and one.word_score is not None and one.text), None)
+
 
 def describe_when(taken: WallTime | None, position: Position | None) -> dict[str, Any]:
     """Return when and where on earth a frame was taken, as plain values; empty where nobody knows."""

@@ -13,7 +13,7 @@ from streamvision.state.tables import EVENTS
 
 DETAILS = (
     *("id", "captured_unix_s", "time_source", "frame", "pts_s"),
-    *("direction", "box", "score", "values", "file", "file_frame"),
+    *("direction", "box", "score", "values", "caption", "file", "file_frame"),
 )
 """What of an event has no column of its own."""
 CLIP_SPAN = "clip_span_s"

@@ -78,6 +78,7 @@ class Analytics:
         self._event_counts: Counter[str] = Counter()
         self._picture_px = (16, 9)
         self._segment: int | None = None
+        self._caption: str | None = None
         self._table = TrackTable(memory_s)
         self._global_ids: dict[int | None, int] = {}
         self._lines, self._zones = Lines(config.lines, names), Zones(_counting(config), names)
@@ -132,6 +133,7 @@ class Analytics:
     def _analyse(self, result: Result) -> Analysis:
         frame, detections = result.frame, result.detections
         self._picture_px = (frame.picture.width_px, frame.picture.height_px)
+        self._caption = result.caption
         events = list(self._start_segment(frame))
         self._note_global_ids(detections)
         ignored = self._ignored.covers(detections, self._picture_px) if self._ignored else None
@@ -226,6 +228,7 @@ class Analytics:
             box=box,
             score=score,
             values=values if (known := self._global_ids.get(track_id)) is None else {**values, "global_id": known},
+            caption=self._caption,
         )
 
     def report(self) -> dict[str, Any]:

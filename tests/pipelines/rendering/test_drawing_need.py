@@ -58,6 +58,10 @@ OF_TASKS: dict[Task, tuple[Result, bool]] = {
     "classify": (result(image=SOUND), False),
     "embed": (result(image=ImageResult(embedding=np.ones(4, np.float32) / 2)), False),
     "text": (result(image=ImageResult(text="STOP", text_score=0.9)), False),
+    "caption": (
+        result(image=ImageResult(text="a van", text_score=0.9, word_score=np.array([0.9, 0.8], np.float32))),
+        False,
+    ),
     "semantic": (result(image=ImageResult(class_map=np.ones((4, 4), np.uint8))), True),
     "depth": (result(image=ImageResult(depth_map=np.linspace(1, 9, 16, dtype=np.float32).reshape(4, 4))), True),
     "image": (result(image=ImageResult(picture=MADE)), True),
@@ -87,7 +91,7 @@ def beyond_the_page(whole: Result) -> Result:
     return replace(
         whole,
         detections=Detections.empty(),
-        image_result=image and replace(image, class_score=None, values=None),
+        image_result=image and replace(image, class_score=None, values=None, text=None),
         analysis=analysis and replace(analysis, lines=(), zones=(), speed_kmh=None),
         marks=(),
         key_frames=tuple(one for one in whole.key_frames if one.image_result is not SOUND),
@@ -124,6 +128,7 @@ def test_whatever_a_result_may_hold_is_decided_upon() -> None:
             "values",
             "text",
             "text_score",
+            "word_score",
             "cuboid",
             "units",
         )

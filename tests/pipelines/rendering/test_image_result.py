@@ -10,7 +10,7 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import color_of
 from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
-from streamvision.core.frame import Frame, Result
+from streamvision.core.frame import Frame, KeyFrame, Result
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture, YuvPicture
 
@@ -71,3 +71,33 @@ def test_a_picture_that_a_network_made_goes_on_in_place_of_the_frame():
     made = BgrPicture(np.full((360, 640, 3), 200, np.uint8))
     canvas = draw(ImageResult(picture=made))
     assert canvas.y.shape == (360, 640) and (canvas.y == 200).all()
+
+
+SENTENCE = "at dusk, a stop sign on the right, a truck coming towards us some way off and a car in our lane far away"
+
+
+def rows_of(canvas):
+    return np.flatnonzero((canvas.y != 60).any(axis=1))
+
+
+def test_a_long_text_is_broken_into_lines_that_fit():
+    short, long = (draw(ImageResult(text=text, text_score=0.9), config=WORDS) for text in ("a stop sign", SENTENCE))
+    assert 3 * len(rows_of(short)) <= len(rows_of(long)) <= 6 * len(rows_of(short))
+    assert rows_of(long).max() < 120
+
+
+def test_a_sentence_of_a_key_frame_stands_below_the_name_of_its_model():
+    heights = []
+    for text in ("a van", SENTENCE):
+        picture = YuvPicture(
+            np.full((180, 320), 60, np.uint8),
+            np.full((90, 160), 128, np.uint8),
+            np.full((90, 160), 128, np.uint8),
+            True,
+        )
+        frame = Frame("gate", 0, 0.0, time.monotonic(), picture)
+        slow = KeyFrame("captions", ImageResult(text=text, text_score=0.9), NAMES, 0.4, {})
+        canvas = Overlay(WORDS, NAMES).plan(Result(frame, Detections.empty(), key_frames=(slow,)), fps=25).draw()
+        assert rows_of(canvas).min() > 70
+        heights.append(len(rows_of(canvas)))
+    assert heights[1] >= 4 * heights[0]

@@ -13,6 +13,7 @@ import { Words } from "./words.js";
 const MASK_OPACITY = 0.45;
 const MOST_MARKS = 1000;
 const MOST_LINES = 5; // of text about the picture as a whole
+const LINE_LETTERS = 46; // of a text that is broken into lines
 const COLOUR = /^#[0-9a-f]{6}$/;
 
 // Draws a result, in the pixels of the canvas; what was on the canvas before stays. Returns the objects as they are seen,
@@ -117,10 +118,28 @@ function drawKeypoints(pen, seen, look, { place, skeleton }) {
 function writeWhole(words, { classes, values, text, key_frames: keyFrames }, { at, look }) {
   const likely = (classes ?? []).slice(0, 3).map(({ class_id: id, class_name: name, score }) => [`${short(name)} ${fixed(score)}`, colourOf(id)]);
   const numbers = Object.entries(values ?? {}).map(([name, value]) => [`${short(name)} ${figure(value)}`, BLACK]);
-  const read = text?.text ? [[short(text.text), BLACK]] : [];
+  const read = wrapped(text?.text).map((said) => [said, BLACK]);
   [...likely, ...numbers, ...read].slice(0, MOST_LINES).forEach(([said, colour], n) => words.write(said, at.left + look.pad, at.top + look.pad + n * words.line, colour));
-  const slow = Object.entries(keyFrames ?? {}).slice(0, MOST_LINES);
-  slow.forEach(([name, said], n) => words.write(keyFrameWords(name, said), at.left + look.pad, at.top + at.height - look.pad - (n + 1) * words.line, BLACK));
+  // From below; of a text that takes several lines the last comes first.
+  const slow = Object.entries(keyFrames ?? {}).flatMap(([name, said]) => keyFrameLines(name, said).reverse()).slice(0, MOST_LINES);
+  slow.forEach((said, n) => words.write(said, at.left + look.pad, at.top + at.height - look.pad - (n + 1) * words.line, BLACK));
+}
+
+// A line, or below its name and age the lines of a long text.
+function keyFrameLines(name, said) {
+  const lines = wrapped(said.text?.text);
+  return lines.length > 1 ? [keyFrameWords(name, { ...said, text: null }), ...lines] : [keyFrameWords(name, said)];
+}
+
+// A text in lines of at most so many letters, broken at blanks; none of what is no text.
+function wrapped(text) {
+  const lines = [];
+  for (const word of typeof text === "string" ? text.split(/\s+/).filter(Boolean) : []) {
+    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length && longer.length <= LINE_LETTERS) lines[lines.length - 1] = longer;
+    else if (lines.push(word) === MOST_LINES) break;
+  }
+  return lines.map(short);
 }
 
 function keyFrameWords(name, { age_s: age, text, classes, values }) {

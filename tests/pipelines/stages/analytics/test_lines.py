@@ -9,7 +9,8 @@ import pytest
 
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
-from streamvision.core.frame import FilePlace, WallTime
+from streamvision.core.frame import FilePlace, KeyFrame, WallTime
+from streamvision.core.image_result import ImageResult
 from support.walkers import analytics, events, result, walk
 
 ACROSS = {"name": "gate", "points": [[0.2, 0.5], [0.8, 0.5]], "directions": ["down", "up"]}
@@ -222,3 +223,16 @@ def test_memory_stays_bounded_over_many_short_lives() -> None:
     assert subject._lines._state.shape[1] == subject._zones._state.shape[1] == len(subject._table)
     zone = subject.report()["zones"]["all"]
     assert zone["entered"] - zone["left"] == zone["inside"] == len(subject._table)
+
+
+@pytest.mark.parametrize("scores", [(0.9, 0.8), None])
+def test_an_event_says_what_the_captioner_last_said(scores) -> None:
+    subject, said = analytics(lines=[ACROSS]), []
+    words = None if scores is None else np.array(scores, np.float32)
+    sentence = KeyFrame("captions", ImageResult(text="a van", text_score=0.85, word_score=words), ("x",), 0.5, {})
+    for index, [walker] in enumerate(path(0.3, 0.7)):
+        seen = result([walker], index=index, pts_s=index / 10)
+        seen.key_frames = (sentence,)
+        said.append(subject.update(seen))
+    [told] = [event.to_json() for event in events(said)]
+    assert told["caption"] == (None if scores is None else "a van"), "text that was read is no caption"

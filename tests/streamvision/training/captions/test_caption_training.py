@@ -16,12 +16,14 @@ pytest.importorskip("torchvision")
 
 import torch
 
+import streamvision
 from streamvision.checkpoints.captioner import OF_WORDS, Captioner, padded
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.captions import read_captions
 from streamvision.evaluation.captions.evaluate import NO_PERPLEXITY, evaluate_captions
 from streamvision.evaluation.model import open_model
 from streamvision.inference.sentence_words import SPECIAL
+from streamvision.models import default_model_path
 from streamvision.training.captions.data import prepare_captions, vocabulary
 from streamvision.training.captions.samples import CaptionSamples
 from streamvision.training.progress import TrainingProgress
@@ -121,6 +123,16 @@ def test_the_file_runs_by_its_card_alone_and_says_its_sentence(run: Path, square
     texts = [json.loads(line)["text"] for line in lines.read_text(encoding="utf-8").splitlines()]
     assert texts
     assert all(one["text"].startswith("a ") and 0 < one["score"] <= 1 for one in texts)
+
+
+def test_on_a_stream_its_sentence_of_a_key_frame_goes_along_with_later_frames(run: Path) -> None:
+    slow = [{"name": "captions", "model": str(run / "weights" / "best.onnx"), "every_s": 10.0, "score": 0.1}]
+    source = "synthetic:drive?seed=9&size=192x108&fps=10&frames=5&realtime=0"
+    with streamvision.stream(source, model=default_model_path(), key_frames=slow) as results:
+        said = [result.to_dict()["key_frames"]["captions"] for result in results]
+    assert len({one["text"]["text"] for one in said}) == 1
+    assert said[0]["text"]["text"]
+    assert [one["age_s"] for one in said] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=0.01)
 
 
 def test_what_it_writes_is_what_it_finds_likeliest_word_by_word() -> None:

@@ -285,6 +285,22 @@ def test_what_the_server_does_not_draw_is_not_usual(page: ModulePage) -> None:
     ]
 
 
+def test_a_long_sentence_stands_in_lines_at_the_top_or_with_a_key_frame_at_the_foot(page: ModulePage) -> None:
+    sentence = (
+        "at dusk, a stop sign on the right, a truck coming towards us some way off and a car in our lane far away"
+    )
+    rows: dict[str, list[int]] = {}
+    for text in ("a van", sentence):
+        told = {"text": {"text": text, "score": 0.9}}
+        for where, given in (("top", told), ("foot", {"key_frames": {"captions": {"age_s": 0.4, **told}}})):
+            pixels = draw(page, {"objects": [], **given}, "label")
+            used = np.flatnonzero((pixels[..., 3] > 0).any(axis=1))
+            assert used.max() < HEIGHT_PX / 2 if where == "top" else used.min() > HEIGHT_PX / 2
+            rows.setdefault(where, []).append(len(used))
+    assert rows["top"][1] > 2.5 * rows["top"][0]
+    assert rows["foot"][1] > 3 * rows["foot"][0]
+
+
 def test_many_and_odd_things_are_drawn_without_a_fault(page: ModulePage) -> None:
     many = [thing([n % 600, n % 300, n % 600 + 30, n % 300 + 30], track_id=n) for n in range(5000)]
     odd = {
@@ -306,7 +322,12 @@ def test_many_and_odd_things_are_drawn_without_a_fault(page: ModulePage) -> None
         ],
         "counts": [["<b>"]],
         "classes": [{"class_name": "x" * 999, "class_id": 0, "score": None}],
-        "key_frames": {"slow": {"age_s": None}},
+        "text": {"text": "x " * 999},
+        "key_frames": {
+            "slow": {"age_s": None},
+            "long": {"age_s": 1, "text": {"text": "word " * 99}},
+            "odd": {"text": {"text": 5}},
+        },
     }
     regions = [
         {"kind": "line", "points": [[0, 0]]},
