@@ -1,10 +1,12 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
-[--crops FILE]``. The drive and the model that ships give ``detect``, ``text`` and ``image``, a traffic camera
-``motion``, without a network; the others need a model each: a detector of COCO's classes and MediaPipe's
+[--crops FILE] [--answers FILE] [--generator FILE]``. The drive and the model that ships give ``detect``, ``text`` and
+``image``, a traffic camera ``motion``, without a network; the others need a model each: a detector of COCO's classes
+and MediaPipe's
 ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for ``segment`` and ``obb``, and a classifier of
-their crops (``streamvision data crops``) for ``crops``.
+their crops (``streamvision data crops``) for ``crops``, a network with several answers for ``several``
+(``configs/train-answers.yaml``), and a generator for ``generator`` (``configs/train-vae.yaml``).
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ WIDTH_PX = 960
 def main() -> None:
     """Draw those that there are models for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("people", "landmarks", "segment", "obb", "crops"):
+    for name in ("people", "landmarks", "segment", "obb", "crops", "answers", "generator"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
@@ -69,6 +71,12 @@ def main() -> None:
             streamvision.stream(drive, model=default_model_path(), secondary_models=[naming], overlay=PLAIN),
             _sure_names,
         )
+    if given.answers:
+        several = streamvision.stream(drive, model=given.answers, tracker=ALONE, overlay=PLAIN)
+        _save("several", several, _sure_answers)
+    if given.generator:
+        walk = f"synthetic:generator?model={given.generator}&realtime=0&size=960x320&frames=40"
+        _save("generator", streamvision.stream(walk, model="none", overlay=PLAIN), lambda result: result.frame.index)
     with tempfile.TemporaryDirectory() as scratch:
         outlines = _outline_network(Path(scratch) / "outlines.onnx")
         _save(
@@ -145,6 +153,14 @@ def _sure_names(result: Any) -> float:
         same = found.get("class_name") == one["class_name"]
         worth += same * (found.get("score", 0) > 0.8) * max(1 - abs(bottom - top - 60) / 60, 0)
     return worth
+
+
+def _sure_answers(result: Any) -> float:
+    """Prefer sure weather that is not the commonest, and a vehicle that is near."""
+    told = result.to_dict()
+    best = told["classes"][0]
+    sure = best["score"] > 0.95 and best["class_name"] != "day"
+    return float(sure) / max(told["values"]["distance"], 1.0)
 
 
 def _whole_skeletons(result: Any) -> float:

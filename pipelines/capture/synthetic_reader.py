@@ -1,4 +1,7 @@
-"""``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..&realtime=..``: drawn scenes whose truth is known exactly."""
+"""``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..&realtime=..``: drawn scenes whose truth is known exactly.
+
+``synthetic:generator?model=FILE`` shows what a network draws.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,8 @@ class DrawnScene(Protocol):
         """Return the exact boxes of a frame, with identities."""
 
 
+GENERATOR = "generator"
+"""The scene that has a model."""
 SCENES: Registry[Plugin] = Registry(
     "drawn scene",
     group="streamvision.scenes",
@@ -48,6 +53,11 @@ SCENES: Registry[Plugin] = Registry(
             name="steered_drive",
             summary="drawn drive whose car a network drives, live",
             factory="streamvision.synthetic.driving.live:SteeredScene",
+        ),
+        Plugin(
+            name=GENERATOR,
+            summary="what a generator draws on a walk through its latent vectors (model=FILE)",
+            factory="pipelines.capture.generator_scene:GeneratorScene",
         ),
     ],
 )
@@ -70,10 +80,14 @@ class SyntheticOptions:
     """Equal seeds give equal films; below 2**32."""
     frames: int | None = None
     """Length; ``None`` never ends."""
+    model: str | None = None
+    """File of the network that draws; for the scene ``generator`` alone."""
 
     def create_scene(self) -> DrawnScene:
         """Return the scene."""
-        scene: DrawnScene = SCENES.get(self.name).load()(self.width_px, self.height_px, self.fps, self.seed)
+        of_model = {} if self.model is None else {"model": self.model}
+        factory = SCENES.get(self.name).load()
+        scene: DrawnScene = factory(self.width_px, self.height_px, self.fps, self.seed, **of_model)
         return scene
 
 
@@ -81,7 +95,7 @@ def parse_options(text: str) -> SyntheticOptions:
     """Parse what stands behind ``synthetic:``.
 
     >>> parse_options("boxes?fps=5&size=320x180&frames=10")
-    SyntheticOptions(name='boxes', fps=5.0, width_px=320, height_px=180, seed=0, frames=10)
+    SyntheticOptions(name='boxes', fps=5.0, width_px=320, height_px=180, seed=0, frames=10, model=None)
 
     Raises:
         SourceError: permanent; when the scene, an option or a value is not known.
@@ -92,8 +106,11 @@ def parse_options(text: str) -> SyntheticOptions:
         SCENES.get(name)
     except ConfigError:
         raise _refused(text, f"the scenes are {', '.join(SCENES.names())}") from None
-    if unknown := given.keys() - {"fps", "size", "seed", "frames", "realtime"}:
-        raise _refused(text, f"{min(unknown)!r} is no option; the options are fps, size, seed, frames, realtime")
+    options_of = ("fps", "size", "seed", "frames", "realtime", *(("model",) if name == GENERATOR else ()))
+    if unknown := given.keys() - {*options_of}:
+        raise _refused(text, f"{min(unknown)!r} is no option; the options are {', '.join(options_of)}")
+    if name == GENERATOR and not given.get("model"):
+        raise _refused(text, "give model=FILE, the generator.onnx that streamvision train --model vae leaves")
     try:
         width_px, height_px = (int(part) for part in given.get("size", "640x360").split("x"))
         options = SyntheticOptions(
@@ -103,6 +120,7 @@ def parse_options(text: str) -> SyntheticOptions:
             height_px=height_px,
             seed=int(given.get("seed", 0)),
             frames=int(given["frames"]) if "frames" in given else None,
+            model=given.get("model"),
         )
     except ValueError:
         raise _refused(text, "write size as WxH and the others as numbers") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.errors import ConfigError, ExportError
@@ -45,6 +45,17 @@ class Source(Protocol):
 
     def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
         """Return what executes the source itself in float32: the truth that exports are proven against."""
+
+
+@runtime_checkable
+class GeneratingSource(Source, Protocol):
+    """A trained model that makes pictures of latent vectors, too."""
+
+    latents: int
+    """Numbers of a latent vector."""
+
+    def generator(self) -> Any:
+        """Return a fresh ``torch.nn.Module`` in evaluation mode from (N, latents) to (N, 3, H, W) RGB of 0..1."""
 
 
 class TorchSource(ABC):

@@ -128,6 +128,10 @@ def _of_run(
         from streamvision.checkpoints.deep3dbox import Deep3dBoxSource
 
         return Deep3dBoxSource.of_run(stored, path=path, names=names, size_px=size_px)
+    if stored["architecture"] == "vae":
+        from streamvision.checkpoints.vae import VaeSource
+
+        return VaeSource.of_run(stored, path=path, size_px=size_px)
     if "answers" in stored:  # of any classifier
         from streamvision.checkpoints.answers import AnswersSource
 

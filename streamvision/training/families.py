@@ -82,6 +82,13 @@ def _answers() -> Parts:
     return prepare_answers, AnswersRun
 
 
+def _vae() -> Parts:
+    from streamvision.training.generators.data import prepare_squares
+    from streamvision.training.generators.vae_run import VaeRun
+
+    return prepare_squares, VaeRun
+
+
 def _detector() -> Parts:
     from streamvision.training.data import prepare_objects
     from streamvision.training.torchvision_run import DetectorRun
@@ -162,6 +169,7 @@ TRAINERS: tuple[Trainer, ...] = (
         _answers,
         frozenset(("answers", "answer_weights", "dropout", "unfreeze_lr")),
     ),
+    Trainer("vae", "vae", "image", f"{_YOURS}.", _vae, frozenset(("unfreeze_lr",)), side_px=32),
     Trainer(
         "detector",
         "torchvision's detectors",
@@ -254,6 +262,8 @@ def _name_of(model: str) -> str:
         return "pictures"
     if model in ("deep3dbox", "captioner"):
         return model
+    if model == "vae":
+        return "vae"
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:

@@ -8,6 +8,9 @@ MAE, R2 = "mae_", "r2_"
 """How figures of a number begin whose name follows: mean absolute error, and coefficient of determination."""
 TITLES = {
     "skill": "skill",
+    "elbo_bits": "evidence lower bound (bits a value)",
+    "psnr_over_mean_db": "PSNR above the mean picture's (dB)",
+    "kl_nats": "KL divergence (nats)",
     "map50": "mAP50",
     "map50_95": "mAP50-95",
     "map50_mask": "mAP50 of masks",

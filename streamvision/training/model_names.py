@@ -42,7 +42,7 @@ EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".to
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
-    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, the captioner, YOLOX (yolox_nano, yolox_s), "
+    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, captioner, vae, YOLOX (yolox_nano, yolox_s), "
     "classifiers (lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your package.module:function), "
     "torchvision's detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, maskrcnn_resnet50_fpn), and "
     "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
@@ -131,7 +131,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
 def _unknown_name(model: str, path: Path) -> ConfigError:
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = [UNET, "deep3dbox", "captioner", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]
+    own = [UNET, "vae", "deep3dbox", "captioner", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]
     known = [*own, *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 

@@ -38,6 +38,8 @@ def next_commands(
     if onnx is not None:
         record = folder.root / "held-out.mp4"
         commands.insert(0, ["run", "--source", str(pictures), "--model", onnx, "--record", str(record)])
+    if onnx is not None and (generator := Path(onnx).with_name("generator.onnx")).is_file():
+        commands.insert(1, ["run", "--source", f"synthetic:generator?model={generator}", "--model", "none", "--show"])
     if onnx is not None and passed:
         commands.append(["models", "promote", "default", str(folder.root)])
     return [shlex.join(["streamvision", *command]) for command in commands]

@@ -15,7 +15,7 @@ from exporters.parity.verdict import Parity
 from exporters.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.base import Source
+from streamvision.checkpoints.base import GeneratingSource, Source
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError
 from streamvision.inference.letterbox import rounded_up
@@ -60,11 +60,12 @@ def export_run(
         progress.say(f"No ONNX file was made: {error}")
         return {}
     source = open_source(folder.best, names=data.names, trust_checkpoint=trusted)
+    generates = isinstance(source, GeneratingSource)
     free = source.card.head not in ("rows", "rtdetr")
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),
         dynamic_batch=free,
-        dynamic_size=free and source.card.task not in ("classify", "cuboid", "caption"),
+        dynamic_size=free and source.card.task not in ("classify", "cuboid", "caption") and not generates,
     )
     stored = "float32 weights"
     try:
@@ -91,7 +92,12 @@ def export_run(
         path.unlink()
         progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")
         return {}
-    return facts | {"onnx_checked": parity.sentence()}
+    facts |= {"onnx_checked": parity.sentence()}
+    if isinstance(source, GeneratingSource):
+        from streamvision.training.generators.export import export_generator_of
+
+        facts |= export_generator_of(source, folder, data, progress, origin=origin, measured=measured)
+    return facts
 
 
 def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from streamvision.training.run_folder import RunFolder
 
 ENOUGH = {
     "skill": 0.9,
+    "psnr_over_mean_db": 6.0,
     "map50_mask": 0.9,
     "map50_keypoints": 0.9,
     "map50": 0.9,

@@ -105,9 +105,9 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, yolox_nano (tiny, s, m, l), one of torchvision's, a small one "
-        "(lenet, small_xception), timm/NAME, or your own package.module:function, which is imported, called with the "
-        "number of classes and returns a torch.nn.Module."
+        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, a small "
+        "one (lenet, small_xception), timm/NAME, or your own package.module:function, which is imported, called with "
+        "the number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -173,7 +173,7 @@ class Recipe(Section):
     )
     answer_weights: dict[str, float] = Field(
         default_factory=dict,
-        description="Weight of each answer's loss, by column, others 1; default: learnt (Kendall et al. 2018).",
+        description="Weight of each answer's loss, by column; default: 1, as numbers are shares of their spread.",
     )
     init_classes: dict[str, str] = Field(
         default_factory=dict,

@@ -166,6 +166,9 @@ def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...
         axis.text(
             0.5, -0.03, _wrapped(found.text), color=FOUND, fontsize=8, ha="center", va="top", transform=axis.transAxes
         )
+    elif found.picture is not None:
+        axis.set_title("what was made of it", fontsize=8)
+        axis.imshow(cv2.cvtColor(found.picture.to_bgr(), cv2.COLOR_BGR2RGB))
     elif found.class_map is not None:
         extent = (0, size[1], size[0], 0)
         axis.imshow(found.class_map, extent=extent, cmap="tab20", vmin=0, vmax=max(len(names), 2), alpha=0.5)

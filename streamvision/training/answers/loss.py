@@ -1,9 +1,9 @@
 """The loss of several answers, summed with weights.
 
-Each answer's loss is one of a guess at chance or less at the beginning: cross-entropy for the class, the squared error
-of numbers as shares of their standard deviation. They are summed with the weights of the recipe; where it gives none,
-by weights that the network learns with everything else, those of the answers' own uncertainty (Kendall, Gal and
-Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and Semantics", CVPR 2018).
+Each answer's loss is about one at the beginning, whatever its unit: cross-entropy for the class, the squared error of
+numbers as shares of their standard deviation. So all count alike where the recipe gives no weights. Weights that the
+network learns by each answer's uncertainty (Kendall, Gal and Cipolla, CVPR 2018) were cross-validated beside that and
+gained nothing (docs/training.md).
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
@@ -38,19 +38,5 @@ def answer_losses(results: Tensor, classes: Tensor, numbers: Tensor, *, class_co
 
 
 def weighted_sum(losses: Tensor, weights: Sequence[float]) -> Tensor:
-    """Return the sum of (A,) losses by fixed weights."""
+    """Return the sum of (A,) losses by (A,) weights."""
     return (losses * losses.new_tensor(weights)).sum()
-
-
-def by_uncertainty(losses: Tensor, log_variance: Tensor, *, has_class: bool) -> Tensor:
-    """Return the sum of (A,) losses by the uncertainty of each answer, as in equation 10 of the paper.
-
-    Args:
-        losses: (A,) of each answer.
-        log_variance: (A,) what is learnt; 0 at the beginning.
-        has_class: whether the first is that of a class, whose likelihood is scaled in another way.
-    """
-    share = torch.full_like(losses, 0.5)
-    if has_class:
-        share[0] = 1.0
-    return (share * torch.exp(-log_variance) * losses + log_variance / 2).sum()

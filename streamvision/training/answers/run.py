@@ -17,14 +17,11 @@ from streamvision.core.errors import ConfigError
 from streamvision.evaluation.answers import evaluate_answers
 from streamvision.inference.model import Model
 from streamvision.training.answers.data import AnswersData
-from streamvision.training.answers.loss import answer_losses, by_uncertainty, weighted_sum
+from streamvision.training.answers.loss import answer_losses, weighted_sum
 from streamvision.training.answers.samples import AnswerSamples
 from streamvision.training.figures import MAE, R2
 from streamvision.training.torch_run import TorchRun, begin_from, flattened, forget_statistics_soon
 from streamvision.training.torchvision_run import build_classifier, set_dropout
-
-LOG_VARIANCE = "answer_log_variance"
-"""Parameter of the network that weighs the losses."""
 
 
 class AnswersRun(TorchRun):
@@ -39,7 +36,7 @@ class AnswersRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         recipe, answers = self._recipe, self._data.answers
-        self._weights = _fixed_weights(recipe.answer_weights, self._data.as_set(()).columns)
+        self._weights = _weights(recipe.answer_weights, self._data.as_set(()).columns)
         self._classes = len(answers.names)
         results = self._classes + len(answers.numbers)
         network = build_classifier(recipe.model, classes=results, side_px=recipe.imgsz)
@@ -52,11 +49,7 @@ class AnswersRun(TorchRun):
         if recipe.dropout is not None:
             set_dropout(network, recipe.dropout, before=network.get_submodule(next(iter(own)).rpartition(".")[0]))
         forget_statistics_soon(network)
-        count = bool(self._classes) + len(answers.numbers)
-        network.register_parameter(LOG_VARIANCE, torch.nn.Parameter(torch.zeros(count)))
-        beginning = begin_from(
-            network, weights, head=(*own, LOG_VARIANCE), partial=recipe.partial_weights, trusted=self._trusted
-        )
+        beginning = begin_from(network, weights, head=own, partial=recipe.partial_weights, trusted=self._trusted)
         self._mean, self._std = (
             torch.tensor(each, device=self._device)[:, None, None] for each in normalisation(recipe.model)
         )
@@ -70,10 +63,7 @@ class AnswersRun(TorchRun):
         pictures = ((pictures - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             results = self._model(pictures).float()
-        losses = answer_losses(results, classes, numbers, class_count=self._classes)
-        if self._weights is not None:
-            return weighted_sum(losses, self._weights)
-        return by_uncertainty(losses, getattr(self._model, LOG_VARIANCE), has_class=self._classes > 0)
+        return weighted_sum(answer_losses(results, classes, numbers, class_count=self._classes), self._weights)
 
     def _about(self) -> dict[str, Any]:
         return {ABOUT: self._data.answers.to_checkpoint()}
@@ -102,14 +92,12 @@ class AnswersRun(TorchRun):
         return figures
 
 
-def _fixed_weights(given: dict[str, float], columns: tuple[str, ...]) -> list[float] | None:
-    """Return the weight of each answer, 1 where the recipe gives others alone; ``None`` where they are learnt.
+def _weights(given: dict[str, float], columns: tuple[str, ...]) -> list[float]:
+    """Return the weight of each answer's loss, 1 where the recipe gives none.
 
     Raises:
         ConfigError: when the recipe weighs what is not learnt.
     """
-    if not given:
-        return None
     if unknown := [name for name in given if name not in columns]:
         raise ConfigError(
             f"answer_weights: {unknown[0]!r} is not learnt; known are {', '.join(columns)}, which --answers chooses"

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from streamvision.training.answers.loss import answer_losses, by_uncertainty, weighted_sum
+from streamvision.training.answers.loss import answer_losses, weighted_sum
 from streamvision.training.answers.samples import NO_CLASS
 
 NAN = math.nan
@@ -33,20 +33,3 @@ def test_numbers_alone_have_no_class() -> None:
     losses = answer_losses(torch.tensor([[1.0], [3.0]]), torch.tensor([-1, -1]), torch.zeros(2, 1), class_count=0)
     assert losses.tolist() == [5.0]
     assert float(weighted_sum(torch.tensor([2.0, 3.0]), [0.5, 2.0])) == 7
-
-
-def test_the_learnt_variance_of_a_number_is_its_squared_error() -> None:
-    """The optimum of a Gaussian's likelihood; a class is scaled as equation 10 of the paper has it."""
-    losses = torch.tensor([0.3, 0.04])
-    log_variance = torch.zeros(2, requires_grad=True)
-    assert float(by_uncertainty(losses, log_variance.detach(), has_class=True)) == pytest.approx(0.3 + 0.02)
-    optimizer = torch.optim.LBFGS([log_variance], max_iter=100)
-
-    def closure() -> float:
-        optimizer.zero_grad()
-        loss = by_uncertainty(losses, log_variance, has_class=True)
-        loss.backward()
-        return float(loss.detach())
-
-    optimizer.step(closure)
-    assert log_variance.exp().tolist() == pytest.approx([0.6, 0.04], rel=1e-3)

@@ -1,0 +1,1 @@
+"""Networks that make pictures of latent vectors, and learn how from pictures."""

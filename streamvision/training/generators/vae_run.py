@@ -1,0 +1,118 @@
+"""Trains a variational autoencoder of squares.
+
+What is learnt is the evidence lower bound of Kingma and Welling (2014). The pixels are normal about what the decoder
+gives, with the one variance that fits best, which is the mean squared error itself (Rybkin, Daniilidis and Levine,
+"Simple and Effective VAE Training with Calibrated Decoders", ICML 2021): no weight is left to be chosen between what is
+seen and what is drawn.
+
+This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from streamvision.checkpoints.vae import STRIDE_PX, VariationalAutoencoder
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import NamedPicture
+from streamvision.training.augment import Sample
+from streamvision.training.batches import SquareSamples, to_tensor
+from streamvision.training.recipe import Augmentation
+from streamvision.training.torch_run import TorchRun
+
+LEAST_MSE = 1e-6
+"""Of values of 0..1: half of the steps between levels, below which the bound would be of rounding."""
+
+
+class PlainSamples(SquareSamples[NamedPicture]):
+    """Pictures alone: a batch is (N, 3, S, S) float32 of 0..1."""
+
+    def plain(self, *, batch: int) -> Iterator[Tensor]:
+        """Yield all pictures in their order, as they are."""
+        rng = np.random.default_rng(0)
+        for begin in range(0, len(self._images), batch):
+            indices = range(begin, min(begin + batch, len(self._images)))
+            samples = [self._augmented(index, Augmentation(), False, rng) for index in indices]
+            yield torch.stack([to_tensor(sample.image) for sample in samples])
+
+    def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Tensor:
+        return torch.stack([to_tensor(sample.image) for sample in samples])
+
+    def _mixed(self, batch: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
+        return batch
+
+
+class VaeRun(TorchRun):
+    """One run of a variational autoencoder. ``freeze`` counts the levels of its encoder."""
+
+    task = "image"
+    figure = "elbo_bits"
+
+    def _read_samples(self) -> PlainSamples:
+        side_px = self._recipe.imgsz
+        if side_px % STRIDE_PX:
+            raise ConfigError(
+                f"a vae has squares whose side is a multiple of {STRIDE_PX} px, not {side_px}: --imgsz 32"
+            )
+        self._held_out = PlainSamples(self._data.val, side_px=side_px)
+        learnt = PlainSamples(self._data.train, side_px=side_px)
+        self._mean_picture = torch.cat([part.mean(dim=0, keepdim=True) for part in learnt.plain(batch=1)]).mean(dim=0)
+        return learnt
+
+    def _build(self, weights: Path | None) -> tuple[Any, str]:
+        network = VariationalAutoencoder(self._recipe.imgsz)
+        return network, self._begin(network, weights, head=())
+
+    def _blocks(self) -> list[Any]:
+        return list(self._model.encoder)[:-2]
+
+    def _loss(self, batch: Any) -> Any:
+        pictures = batch.to(self._device)
+        mean, log_variance = self._model.encode(pictures)
+        latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+        return -elbo(self._model.decode(latents), pictures, mean, log_variance)[0]
+
+    @torch.inference_mode()
+    def _validate(self) -> dict[str, float]:
+        self._model.eval()
+        pictures = torch.cat(list(self._held_out.plain(batch=self._recipe.batch))).to(self._device)
+        mean, log_variance = self._model.encode(pictures)
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        drawn = self._model.decode(mean + noise * (log_variance / 2).exp())
+        bound, kl = elbo(drawn, pictures, mean, log_variance)
+        error = ((self._model.decode(mean) - pictures) ** 2).mean(dim=(1, 2, 3))
+        naive = ((self._mean_picture.to(self._device) - pictures) ** 2).mean(dim=(1, 2, 3))
+        # A value's density is of a range of 0..1, its probability of one of 256 levels.
+        return {
+            "elbo_bits": float(bound) / math.log(2) - 8,
+            "psnr_db": float(_psnr_db(error).mean()),
+            "psnr_over_mean_db": float((_psnr_db(error) - _psnr_db(naive)).mean()),
+            "kl_nats": float(kl),
+        }
+
+
+def elbo(drawn: Tensor, pictures: Tensor, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the evidence lower bound in nats a value, and the Kullback-Leibler divergence in nats a picture.
+
+    Args:
+        drawn: (N, 3, S, S) what the decoder gives of latent vectors that were drawn.
+        pictures: (N, 3, S, S) what was encoded.
+        mean: (N, L) of the latent vectors.
+        log_variance: (N, L) of the latent vectors.
+    """
+    mse = ((drawn - pictures) ** 2).mean().clamp(min=LEAST_MSE)
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+    likelihood = -0.5 * (torch.log(2 * math.pi * mse) + 1)
+    return likelihood - kl / pictures[0].numel(), kl
+
+
+def _psnr_db(mse: Tensor) -> Tensor:
+    return -10 * torch.log10(mse.clamp(min=LEAST_MSE))

@@ -1,0 +1,143 @@
+"""A variational autoencoder: killed, resumed, better than the mean picture, exported both ways; its bound is right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+import cv2
+import torch
+from torch.distributions import Normal, kl_divergence
+
+import streamvision
+from exporters.generators import export_generator
+from pipelines.capture.generator_scene import GeneratorScene
+from streamvision.checkpoints import open_source
+from streamvision.core.errors import ConfigError, ExportError, ModelError, ParityError
+from streamvision.evaluation.model import open_model
+from streamvision.inference.generator_card import GeneratorCard
+from streamvision.training.generators.vae_run import elbo
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import load_recipe
+from streamvision.training.session import resume_training, start_training
+from support.answer_pictures import draw_answers
+
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures without classes."""
+    return draw_answers(tmp_path_factory.mktemp("vae") / "data", count=96, seed=2).parent
+
+
+def recipe(data: Path, **more: Any) -> Any:
+    given = {"data": data, "model": "vae", "batch": 12, "warmup": 0.5, "preset": "plain", "lr": 3e-3, "threads": 1}
+    return load_recipe(None, given | more)
+
+
+@pytest.fixture(scope="module")
+def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Killed after two epochs, and resumed."""
+    project = tmp_path_factory.mktemp("trained")
+    own = TrainingProgress.end_epoch
+
+    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
+        own(self, epoch=epoch, **rest)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
+        with pytest.raises(KeyboardInterrupt):
+            start_training(recipe(pictures, epochs=8), project=project, name="run", command="train")
+    return resume_training(project / "run", command="train --resume")
+
+
+def test_pictures_are_made_again_better_than_by_their_mean(trained: dict[str, Any]) -> None:
+    assert trained["beginning"].endswith("went on after epoch 2")
+    assert trained["psnr_over_mean_db"] > 1.0
+    assert trained["elbo_bits"] > -8  # what all levels alike would give
+    assert trained["kl_nats"] > 0
+    assert trained["onnx_checked"].startswith("equal")
+    assert trained["generator_checked"].startswith("equal on 32 latent vectors")
+    card = (Path(trained["run"]) / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "PSNR above the mean picture's (dB)" in card
+    assert any("synthetic:generator?model=" in command for command in trained["next"])
+
+
+def test_the_file_of_pictures_makes_a_frame_again(trained: dict[str, Any], pictures: Path) -> None:
+    (result,) = streamvision.stream(pictures / "000.png", model=trained["onnx"])
+    assert result.image_result is not None
+    assert result.image_result.picture is not None
+    made = result.image_result.picture.to_bgr()
+    assert made.shape == (32, 32, 3)
+    assert made.std() > 2
+    with open_model(Path(trained["best"])) as model:
+        assert (model.card.task, model.card.head, model.card.input.width_px) == ("image", "image", 32)
+
+
+def test_the_generator_draws_on_a_walk(trained: dict[str, Any]) -> None:
+    scene = GeneratorScene(64, 64, 10, 0, model=trained["generator"])
+    first, later = (scene.picture_at(index).to_bgr() for index in (0, 15))
+    assert first.std() > 2
+    assert (first != later).any()
+    sheet = cv2.imread(trained["samples"])
+    assert sheet.shape == (7 * 64, 12 * 64, 3)
+
+
+def test_the_bound_is_that_of_torchs_distributions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn, pictures = (torch.rand(5, 3, 4, 4, generator=generator) for _ in range(2))
+    mean, log_variance = (torch.randn(5, 7, generator=generator) for _ in range(2))
+    bound, kl = elbo(drawn, pictures, mean, log_variance)
+    theirs = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(dim=1).mean()
+    assert float(kl) == pytest.approx(float(theirs), rel=1e-5)
+    spread = math.sqrt(float(((drawn - pictures) ** 2).mean()))
+    likelihood = Normal(drawn, spread).log_prob(pictures).mean()
+    assert float(bound) == pytest.approx(float(likelihood - theirs / 48), rel=1e-5)
+
+
+def test_a_generator_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Drawing(torch.nn.Module):
+        def forward(self, latents: Any) -> Any:
+            return latents[:, :3, None, None].expand(-1, 3, 8, 8).sigmoid()
+
+    path, card = tmp_path / "generator.onnx", GeneratorCard(latents=4, width_px=8, height_px=8)
+    assert export_generator(Drawing().eval(), card, path).greatest_difference < 1e-5
+    wrong = card.model_copy(update={"width_px": 9})
+    with pytest.raises(ParityError, match="no file was kept"):
+        export_generator(Drawing().eval(), wrong, path)
+    assert not path.exists()
+
+
+def test_sizes_and_weights_that_do_not_fit_are_refused(trained: dict[str, Any], pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="multiple of 8 px, not 36"):
+        start_training(recipe(pictures, imgsz=36), project=tmp_path, name="run", command="train")
+    with pytest.raises(ExportError, match="takes no other size"):
+        open_source(trained["best"], size_px=(64, 64))
+    stored = torch.load(trained["best"], weights_only=True)
+    stored["model"].pop("last.bias")
+    torch.save(stored, tmp_path / "best.pt")
+    with pytest.raises(ModelError, match="does not hold the weights of a VAE"), open_model(tmp_path / "best.pt"):
+        pass
+
+
+def test_the_ready_recipe_is_accepted(project_root: Path) -> None:
+    path = project_root / "configs" / "train-vae.yaml"
+    assert load_recipe(path, {}).model == "vae"
+    assert "synthetic:generator?model=" in path.read_text(encoding="utf-8")
