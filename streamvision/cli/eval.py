@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import numpy as np
 
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_caption import caption
 from streamvision.cli.eval_compare import compare_models
 from streamvision.cli.eval_drive import drive
 from streamvision.cli.eval_image import image
-from streamvision.cli.eval_options import cells, chosen_options, measured_options, report_options
+from streamvision.cli.eval_options import chosen_options, measured_options, report_options
+from streamvision.cli.eval_tables import (
+    Rows,
+    answer_rows,
+    box_rows,
+    class_rows,
+    cuboid_remarks,
+    cuboid_rows,
+    pixel_rows,
+    shape_rows,
+)
 from streamvision.cli.eval_thresholds import thresholds
 from streamvision.cli.eval_track import track
 from streamvision.cli.finite_range import FiniteRange
@@ -33,15 +42,13 @@ from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
-from streamvision.evaluation.answers import AnswersEvaluation, evaluate_answers
-from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
-from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures
-from streamvision.evaluation.cuboid import PITCH_DEG, CuboidEvaluation, evaluate_cuboids
-from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
+from streamvision.evaluation.answers import evaluate_answers
+from streamvision.evaluation.classify import evaluate_classifier
+from streamvision.evaluation.cuboid import PITCH_DEG, evaluate_cuboids
+from streamvision.evaluation.evaluate import ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model
-from streamvision.evaluation.semantic import SemanticEvaluation, evaluate_semantic
+from streamvision.evaluation.semantic import evaluate_semantic
 
-Rows = list[tuple[str, ...]]
 P = TypeVar("P", bound=PictureSet[Any])
 
 SHAPES: dict[ShapeTask, tuple[str, str]] = {
@@ -349,121 +356,3 @@ def training_part(dataset: P, measured: P) -> P | None:
     seen = {image.path for image in measured.images}
     part = dataset.part("train")
     return part if part.images and not any(image.path in seen for image in part.images) else None
-
-
-def box_rows(result: Evaluation) -> Rows:
-    """Return the table of a detector's figures."""
-    figures = result.figures
-    objects = sum(one.objects for one in figures.per_class.values())
-    return [
-        ("class", "mAP50-95", "mAP50", "mAP75", "objects", "pictures"),
-        ("all", *cells(figures.map50_95, figures.map50, figures.map75), f"{objects}", f"{result.images}"),
-        *(
-            (name, *cells(one.map50_95, one.map50, one.map75), f"{one.objects}", f"{one.images}")
-            for name, one in figures.per_class.items()
-            if one.objects
-        ),
-    ]
-
-
-def shape_rows(result: ShapeEvaluation) -> Rows:
-    """Return the table of a model's figures whose objects have masks, keypoints or angles."""
-    figures = result.figures
-    others = [(word, of) for word, of in (("boundary", result.boundary_figures), ("box", result.box_figures)) if of]
-    objects = sum(one.objects for one in figures.per_class.values())
-
-    def row(name: str, one: CocoFigures | ClassFigures, beside: list[float | None], count: int) -> tuple[str, ...]:
-        return (name, *cells(one.map50_95, one.map50, one.map75, *beside), f"{count}")
-
-    return [
-        ("class", f"{result.by} mAP50-95", "mAP50", "mAP75", *(f"{word} mAP50-95" for word, _ in others), "objects"),
-        row("all", figures, [of.map50_95 for _, of in others], objects),
-        *(
-            row(name, one, [of.per_class[name].map50_95 for _, of in others], one.objects)
-            for name, one in figures.per_class.items()
-            if one.objects
-        ),
-    ]
-
-
-def pixel_rows(result: SemanticEvaluation) -> Rows:
-    """Return the table of a model's figures that names pixels."""
-    iou, boundary_iou, marked = result.iou(), result.boundary_iou(), result.confusion.sum(axis=1)
-    return [
-        ("class", "IoU", "boundary IoU", "of all pixels"),
-        ("all", *cells(result.mean_iou, result.mean_boundary_iou), "100 %"),
-        *(
-            (
-                result.names[class_id],
-                *cells(iou[class_id], boundary_iou[class_id]),
-                f"{marked[class_id] / marked.sum():.1%}",
-            )
-            for class_id in result.measured
-            if not np.isnan(iou[class_id])
-        ),
-    ]
-
-
-def answer_rows(result: AnswersEvaluation) -> Rows:
-    """Return the table of the figures of several answers; what is naive is an accuracy, or a mean absolute error."""
-    rows: Rows = [("answer", "accuracy", "F1", "MAE", "RMSE", "R2", "naive", "skill", "pictures")]
-    if (one := result.of_class) is not None:
-        figures = cells(one.accuracy, one.f1, None, None, None, one.naive_accuracy, one.skill)
-        rows.append((one.name, *figures, f"{one.pictures}"))
-    for number in result.numbers:
-        name = f"{number.card.name} [{number.card.unit}]" if number.card.unit else number.card.name
-        figures = cells(None, None, number.mae, number.rmse, number.r2, number.naive_mae, number.skill)
-        rows.append((name, *figures, f"{len(number.truth)}"))
-    return rows
-
-
-def class_rows(result: ClassifyEvaluation) -> Rows:
-    """Return the table of a classifier's figures."""
-    counts = [int((result.truth == class_id).sum()) for class_id in range(len(result.names))]
-    return [
-        ("class", "top-1", f"top-{TOP}", "precision", "F1", "pictures"),
-        ("all", *cells(result.top(1), result.top(TOP), None, result.f1), f"{len(result.place)}"),
-        *(
-            (
-                name,
-                *cells(result.top(1, class_id), result.top(TOP, class_id), *result.by_class[name][::2]),
-                f"{counts[class_id]}",
-            )
-            for class_id, name in enumerate(result.names)
-            if counts[class_id]
-        ),
-    ]
-
-
-def cuboid_rows(result: CuboidEvaluation) -> Rows:
-    """Return the table of a model that places objects in space, beside its baseline."""
-    ours, theirs = result.found, result.baseline
-    figures = [
-        ("mean 3-D IoU", ours.iou_3d, theirs.iou_3d),
-        ("mean bird's-eye IoU", ours.iou_bev, theirs.iou_bev),
-        ("distance error, m", ours.distance_error_m, theirs.distance_error_m),
-        ("distance error, share", ours.distance_error, theirs.distance_error),
-        *(
-            (f"distance error at {name} m, m", error_m, theirs.distance_error_by_range_m[name])
-            for name, error_m in ours.distance_error_by_range_m.items()
-        ),
-        ("yaw error, degrees (median)", ours.yaw_error_deg, theirs.yaw_error_deg),
-        ("yaw wrong by over 90 degrees, share", ours.wrong_way_share, theirs.wrong_way_share),
-        ("size error, m", ours.size_error_m, theirs.size_error_m),
-    ]
-    for words, ap, base in (("AP 3-D", ours.ap_3d, theirs.ap_3d), ("AP bird's-eye", ours.ap_bev, theirs.ap_bev)):
-        for name, by_iou in ap.items():
-            for iou, levels in by_iou.items():
-                figures += [
-                    (f"{words} {name} at {iou}, {level}", value, base[name][iou][level])
-                    for level, value in levels.items()
-                ]
-    return [("figure", "model", "baseline"), *((words, *cells(*values)) for words, *values in figures)]
-
-
-def cuboid_remarks(result: CuboidEvaluation) -> list[str]:
-    """Return what is to be said of these figures."""
-    return [
-        f"{counted(result.objects, 'objects')}, by their marked boxes. Baseline: the mean size of the true class on a "
-        "flat road, at the box's lower edge."
-    ]
