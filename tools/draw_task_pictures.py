@@ -1,11 +1,11 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
-[--crops FILE] [--answers FILE] [--generator FILE]``. The drive and the model that ships give ``detect``, ``text`` and
-``image``, a traffic camera ``motion``, without a network; the others need a model each: a detector of COCO's classes
-and MediaPipe's
-``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for ``segment`` and ``obb``, and a classifier of
-their crops (``streamvision data crops``) for ``crops``, a network with several answers for ``several``
+[--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]``. The drive and the model that ships give
+``detect``, ``text`` and ``image``, a traffic camera ``motion``, without a network; the others need a model each: a
+detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for
+``segment`` and ``obb``, a classifier of their crops (``streamvision data crops``) for ``crops``, a captioner
+(``configs/train-captions.yaml``) for ``caption``, a network with several answers for ``several``
 (``configs/train-answers.yaml``), and a generator for ``generator`` (``configs/train-vae.yaml``).
 """
 
@@ -46,7 +46,7 @@ WIDTH_PX = 960
 def main() -> None:
     """Draw those that there are models for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("people", "landmarks", "segment", "obb", "crops", "answers", "generator"):
+    for name in ("people", "landmarks", "segment", "obb", "crops", "captions", "answers", "generator"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
@@ -71,6 +71,11 @@ def main() -> None:
             streamvision.stream(drive, model=default_model_path(), secondary_models=[naming], overlay=PLAIN),
             _sure_names,
         )
+    if given.captions:
+        telling = {"name": "caption", "model": str(given.captions), "every_s": 0.4}
+        seldom = drive.replace("fps=30", "fps=2")
+        found = streamvision.stream(seldom, model=default_model_path(), key_frames=[telling], overlay=PLAIN)
+        _save("caption", found, _long_sentences)
     if given.answers:
         several = streamvision.stream(drive, model=given.answers, tracker=ALONE, overlay=PLAIN)
         _save("several", several, _sure_answers)
@@ -142,6 +147,12 @@ def _sure_texts(result: Any) -> float:
             return 0.0
         worth += (reading.get("score", 0) > 0.9) * max(1 - abs(bottom - top - 42) / 42, 0)
     return worth
+
+
+def _long_sentences(result: Any) -> float:
+    """Prefer frames about which much was said, surely, and on which the detector has found signs, too."""
+    said = result.to_dict().get("key_frames", {}).get("caption", {}).get("text", {})
+    return float(len(said.get("text", "")) * said.get("score", 0) * _large_objects(result))
 
 
 def _sure_names(result: Any) -> float:
