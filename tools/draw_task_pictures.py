@@ -1,12 +1,14 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
-[--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]``. The drive and the model that ships give
+[--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]
+[--faces FILE]``. The drive and the model that ships give
 ``detect``, ``text`` and ``image``, a traffic camera ``motion``, without a network; the others need a model each: a
 detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for
 ``segment`` and ``obb``, a classifier of their crops (``streamvision data crops``) for ``crops``, a captioner
 (``configs/train-captions.yaml``) for ``caption``, a network with several answers for ``several``
-(``configs/train-answers.yaml``), and a generator for ``generator`` (``configs/train-vae.yaml``).
+(``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), and one of
+drawn faces for ``faces`` (``configs/train-faces.yaml``).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import streamvision
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.models import default_model_path
 from streamvision.synthetic.drive.signs import SPEEDS_KM_H
+from streamvision.synthetic.faces import FacePainter
 
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))
@@ -38,6 +41,7 @@ ALONE = {"name": "none"}
 """No tracker: the picture shows what the network says."""
 TILT_DEG = 14.0
 SURE = 0.5
+FACE_PICTURES = 40
 LIMITS = {str(limit) for limit in SPEEDS_KM_H}
 MAX_BYTES = 120_000
 WIDTH_PX = 960
@@ -46,7 +50,7 @@ WIDTH_PX = 960
 def main() -> None:
     """Draw those that there are models for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("people", "landmarks", "segment", "obb", "crops", "captions", "answers", "generator"):
+    for name in ("people", "landmarks", "segment", "obb", "crops", "captions", "answers", "generator", "faces"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
@@ -100,6 +104,8 @@ def main() -> None:
                 streamvision.stream(tilted, model=given.obb, score=SURE, tracker=ALONE, overlay=PLAIN),
                 _large_objects,
             )
+        if given.faces:
+            _save("faces", _on_painted_faces(Path(scratch), given.faces), _whole_faces)
     if given.people and given.landmarks:
         pose = {"name": "pose", "model": str(given.landmarks), "classes": ["person"], "margin": 0.15, "refresh": 1.02}
         found = streamvision.stream(
@@ -186,6 +192,19 @@ def _whole_skeletons(result: Any) -> float:
             inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
             worth += float((inside * sure).mean() * (y.max() - y.min()) / (bottom - top))
     return worth
+
+
+def _on_painted_faces(folder: Path, model: Path) -> Iterator[Any]:
+    """Return results on pictures of faces that no training has seen."""
+    painter = FacePainter(640, 360, seed=90)
+    for number in range(FACE_PICTURES):
+        cv2.imwrite(str(folder / f"face-{number:03}.png"), painter.picture()[0])
+    return streamvision.stream(folder / "face-*.png", model=model, score=SURE, tracker=ALONE, overlay=PLAIN)
+
+
+def _whole_faces(result: Any) -> float:
+    """Return how many faces were found, and within that how sure they are."""
+    return float(len(result.detections) + np.sum(result.detections.score) / 100)
 
 
 def _tilted(drive: str, path: Path) -> Path:

@@ -94,6 +94,7 @@ def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family:
         ("train-semantic", "scenes"),
         ("train-semantic-deeplab", "scenes"),
         ("train-segment", "masks"),
+        ("train-faces", "ultralytics"),
         ("train-classify", "classifier"),
     ],
 )
