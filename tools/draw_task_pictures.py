@@ -2,13 +2,13 @@
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
 [--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]
-[--faces FILE]``. The drive and the model that ships give
+[--faces FILE] [--driver FILE]``. The drive and the model that ships give
 ``detect``, ``text`` and ``image``, a traffic camera ``motion``, without a network; the others need a model each: a
 detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for
 ``segment`` and ``obb``, a classifier of their crops (``streamvision data crops``) for ``crops``, a captioner
 (``configs/train-captions.yaml``) for ``caption``, a network with several answers for ``several``
-(``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), and one of
-drawn faces for ``faces`` (``configs/train-faces.yaml``).
+(``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), one of
+drawn faces for ``faces`` (``configs/train-faces.yaml``), and a network that drives (docs/driving.md) for ``drive``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PEOPLE = DATA / "videos" / "one-by-one-person-detection.mp4"
 CARS = DATA / "videos" / "car-detection.mp4"
 MOTION = ("blur:ksize=3", "mog2:var_threshold=32", "open:ksize=3", "close:ksize=15", "contours:min_area=0.004")
 DRIVE = "synthetic:drive?realtime=0&fps=30&seed={seed}&size=1280x720&frames={frames}"
+STEERED = "synthetic:steered_drive?fps=10&seed=1002&size=1280x720&frames=250"
 OCR = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
 PLAIN = {"status": False, "trails_s": 0}
 ALONE = {"name": "none"}
@@ -50,7 +51,18 @@ WIDTH_PX = 960
 def main() -> None:
     """Draw those that there are models for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("people", "landmarks", "segment", "obb", "crops", "captions", "answers", "generator", "faces"):
+    for name in (
+        "people",
+        "landmarks",
+        "segment",
+        "obb",
+        "crops",
+        "captions",
+        "answers",
+        "generator",
+        "faces",
+        "driver",
+    ):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
@@ -86,6 +98,8 @@ def main() -> None:
     if given.generator:
         walk = f"synthetic:generator?model={given.generator}&realtime=0&size=960x320&frames=40"
         _save("generator", streamvision.stream(walk, model="none", overlay=PLAIN), lambda result: result.frame.index)
+    if given.driver:
+        _save("drive", streamvision.stream(STEERED, model=given.driver, tracker=ALONE, overlay=PLAIN), _steered)
     with tempfile.TemporaryDirectory() as scratch:
         outlines = _outline_network(Path(scratch) / "outlines.onnx")
         _save(
@@ -141,6 +155,12 @@ def _large_objects(result: Any) -> float:
     size = np.minimum(right - left, bottom - top)
     apart = np.abs(np.subtract.outer(left, left)) + np.abs(np.subtract.outer(top, top)) + 1e6 * np.eye(len(left)) > 40
     return float((np.minimum(size, 70) * inside * apart.all(axis=1) * found.score).sum())
+
+
+def _steered(result: Any) -> float:
+    """Prefer a car that the network drives (at first the rules do), fast and with a wheel that is turned."""
+    seen, values = result.frame.picture.owner, result.to_dict()["values"]
+    return float(seen.is_commanded * abs(values["steering"]) * seen.situation.speed_m_s)
 
 
 def _sure_texts(result: Any) -> float:

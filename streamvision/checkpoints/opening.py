@@ -132,6 +132,10 @@ def _of_run(
         from streamvision.checkpoints.vae import VaeSource
 
         return VaeSource.of_run(stored, path=path, size_px=size_px)
+    if stored["architecture"] == "drive_agent":
+        from streamvision.checkpoints.drive_agent import DriveAgentSource
+
+        return DriveAgentSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
     if "answers" in stored:  # of any classifier
         from streamvision.checkpoints.answers import AnswersSource
 

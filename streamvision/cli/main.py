@@ -41,6 +41,7 @@ COMMANDS = {
     "data": "Look into, convert and split labelled pictures.",
     "label": "Label pictures on a page in the browser.",
     "train": "Turn labelled pictures into weights.",
+    "train-agent": "Let an agent learn to drive in the drawn drive.",
     "export": "Turn weights into files for other runtimes, each proven against its source.",
     "model-repository": "Put a model where Triton or MLServer serves it.",
     "eval": "Score a model or a tracker, and see why it is wrong.",

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streamvision.core.errors import ModelError
-from streamvision.synthetic.driving.car import Command
+from streamvision.synthetic.driving.car import MOST_SPEED_M_S, Command
 from streamvision.synthetic.driving.longitudinal import reach
 
 STEERING, SPEED = "steering", "speed"
 """The numbers of a network that drives, by name: the steering, -1..1, positive to the right, and the speed in m/s that
 suits what is seen, without limits."""
+SEEN = ("lane_10", "lane_20", "speed")
+"""The numbers that an agent's policy is given: where the middle of the lane lies 10 and 20 m ahead, right of the way
+straight on, and the speed that suits what is seen ahead, without limits."""
+SCALES = (2.0, 4.0, MOST_SPEED_M_S)
+"""What they are divided by."""
+BOUND = 2.0
+"""Beyond which they are cut off then."""
+MOST_CHANGE_M_S = 4.0
+"""The second action of a policy, -1..1, changes the speed that was seen by up to this much: it learns how far to trust
+it, and not what it is (a residual policy, Johannink et al., ICRA 2019)."""
 
 
 def drives(values: Mapping[str, float] | None) -> bool:

@@ -17,16 +17,12 @@ from streamvision.synthetic.drive.view import LAP_M
 from streamvision.synthetic.driving import Command, DrivenScene, DrivenWorld, Situation, WorldOptions
 from streamvision.synthetic.driving.car import MOST_SPEED_M_S
 from streamvision.synthetic.driving.longitudinal import reach
+from streamvision.synthetic.driving.network import BOUND, MOST_CHANGE_M_S, SCALES, SEEN
 from streamvision.synthetic.driving.rule_driver import allowed_m_s, seen_speed_m_s
 from streamvision.synthetic.driving.world import LOOK_AHEAD_M
 
 F32 = NDArray[np.float32]
 FRAME_PX = (96, 54)
-SEEN = ("lane_10", "lane_20", "speed")
-"""Members of the vector: where the middle of the lane lies 10 and 20 m ahead, right of the way straight on, and the
-speed that suits what is seen ahead, without limits; as networks learn them from
-:data:`streamvision.datasets.driving.COLUMNS`."""
-_SCALES = np.array([2.0, 4.0, MOST_SPEED_M_S], np.float32)
 
 
 @dataclass(frozen=True)
@@ -47,8 +43,8 @@ class DriveOptions:
 
 def seen_vector(values: dict[str, float]) -> F32:
     """Return the vector (3,) float32 of what was seen, scaled to about -1..1."""
-    vector = np.array([values[name] for name in SEEN], np.float32) / _SCALES
-    bounded: F32 = np.clip(vector, -2.0, 2.0)
+    vector = np.array([values[name] for name in SEEN], np.float32) / np.array(SCALES, np.float32)
+    bounded: F32 = np.clip(vector, -BOUND, BOUND)
     return bounded
 
 
@@ -64,10 +60,10 @@ def true_values(situation: Situation) -> dict[str, float]:
 class DriveEnv(gymnasium.Env[Any, F32]):
     """Keep the lane, the limit, the distance and the rules.
 
-    Action: (2,) float32 of -1..1: the steering, positive to the right, and the wanted speed from 0 to 20 m/s; a cruise
-    control drives no faster than the limit. Reward of a step: up to 1 for driving as fast as limit and traffic allow,
-    less the square of the metres beside the lane's middle and a little for a restless wheel; -20 for leaving the lane
-    or a collision, -5 for a broken rule.
+    Action: (2,) float32 of -1..1: the steering, positive to the right, and by how much of 4 m/s the wanted speed is
+    above that which was seen; a cruise control drives no faster than the limit. Reward of a step: up to 1 for driving
+    as fast as limit and traffic allow, less the square of the metres beside the lane's middle and a little for a
+    restless wheel; -20 for leaving the lane or a collision, -5 for a broken rule.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -79,12 +75,12 @@ class DriveEnv(gymnasium.Env[Any, F32]):
         self._scenes: dict[int, DrivenScene] = {}
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
         if self.options.observation == "vector":
-            self.observation_space = gymnasium.spaces.Box(-2.0, 2.0, (len(SEEN),), np.float32)
+            self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (len(SEEN),), np.float32)
         else:
             width_px, height_px = FRAME_PX
             self.observation_space = gymnasium.spaces.Box(0, 255, (height_px, width_px, 3), np.uint8)
         self._world = self._world_of(self.options.seeds[0])
-        self._steps, self._steering = 0, 0.0
+        self._steps, self._steering, self._seen_m_s = 0, 0.0, 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin on one of the roads, somewhere, a little beside the middle of the lane."""
@@ -100,7 +96,7 @@ class DriveEnv(gymnasium.Env[Any, F32]):
     def step(self, action: F32) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Hold the wheel and the speed for one step."""
         world, before = self._world, self._world.situation()
-        steering, wanted_m_s = float(action[0]), wanted_speed_m_s(float(action[1]))
+        steering, wanted_m_s = float(action[0]), wanted_speed_m_s(float(action[1]), seen_m_s=self._seen_m_s)
         limited_m_s = min(wanted_m_s, before.limit_m_s)
         step = world.step(Command(steering, reach(before.speed_m_s, limited_m_s)))
         situation = world.situation()
@@ -123,12 +119,12 @@ class DriveEnv(gymnasium.Env[Any, F32]):
         return pace - situation.offset_m**2 - 0.2 * turned
 
     def _observation(self, situation: Situation) -> Any:
-        if self.options.observation == "frame":
-            return self._frame(*FRAME_PX)
         vector = seen_vector(true_values(situation))
         if self.options.noise:
             vector = vector + self.np_random.normal(0, self.options.noise, len(vector)).astype(np.float32)
-        return np.clip(vector, -2.0, 2.0).astype(np.float32)
+        vector = np.clip(vector, -BOUND, BOUND).astype(np.float32)
+        self._seen_m_s = float(vector[-1]) * SCALES[-1]
+        return self._frame(*FRAME_PX) if self.options.observation == "frame" else vector
 
     def _frame(self, width_px: int, height_px: int) -> NDArray[np.uint8]:
         scene = self._scenes.get(width_px)
@@ -143,6 +139,6 @@ class DriveEnv(gymnasium.Env[Any, F32]):
         return self._worlds[seed]
 
 
-def wanted_speed_m_s(action: float) -> float:
-    """Return the speed that the second member of an action asks for."""
-    return (min(max(action, -1.0), 1.0) + 1) / 2 * MOST_SPEED_M_S
+def wanted_speed_m_s(action: float, *, seen_m_s: float) -> float:
+    """Return the speed that the second member of an action asks for where another was seen to suit."""
+    return min(max(seen_m_s + MOST_CHANGE_M_S * min(max(action, -1.0), 1.0), 0.0), MOST_SPEED_M_S)

@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from streamvision.cli.data_synthetic import synthetic
 from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.drive import DriveSampling
 from streamvision.datasets.driving import answers_of, driven_pictures, write_drive_commands
@@ -33,6 +35,13 @@ def test_the_table_is_one_of_numbers_that_networks_learn(tmp_path: Path) -> None
     steering, lane_m = ([float(row[key]) for row in rows] for key in ("steering", "lane_10 [m]"))
     assert np.corrcoef(steering, lane_m)[0, 1] > 0.9  # it steers towards the lane
     assert max(steering) - min(steering) > 0.1
+
+
+def test_the_command_writes_it(tmp_path: Path) -> None:
+    size, output = ("--size", "96x64"), ("--output", str(tmp_path / "out"))
+    done = CliRunner().invoke(synthetic, ["--task", "drive", "--images", "2", "--val-images", "1", *size, *output])
+    assert done.exit_code == 0, done.output
+    assert len((tmp_path / "out" / "answers.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_the_parts_are_of_other_roads_and_a_seed_gives_the_same_again() -> None:

@@ -36,8 +36,8 @@ def test_one_who_steers_onto_the_lane_earns_more_than_one_who_does_not() -> None
         total, over = 0.0, False
         while not over:
             steering = 3.0 * float(vector[0]) if driver == "steers" else 0.0
-            action = np.array([np.clip(steering, -1, 1), vector[2] * 2 - 1], np.float32)
-            vector, reward, ended, truncated, _ = env.step(np.clip(action, -1, 1))
+            action = np.array([np.clip(steering, -1, 1), 0.0], np.float32)
+            vector, reward, ended, truncated, _ = env.step(action)
             total, over = total + reward, ended or truncated
         earned[driver] = total
     assert earned["steers"] > earned["holds still"] + 20
@@ -60,5 +60,7 @@ def test_a_frame_is_what_the_car_sees() -> None:
     assert (moved != frame).any()
 
 
-def test_wanted_speeds_reach_from_standing_to_the_fastest() -> None:
-    assert [wanted_speed_m_s(action) for action in (-3.0, -1.0, 0.0, 1.0)] == [0.0, 0.0, 10.0, 20.0]
+def test_the_wanted_speed_is_the_seen_one_and_what_the_action_adds() -> None:
+    assert [wanted_speed_m_s(action, seen_m_s=8.0) for action in (-3.0, -1.0, 0.0, 0.5)] == [4.0, 4.0, 8.0, 10.0]
+    assert wanted_speed_m_s(-1.0, seen_m_s=2.0) == 0.0
+    assert wanted_speed_m_s(1.0, seen_m_s=18.0) == 20.0

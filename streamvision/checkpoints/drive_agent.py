@@ -1,0 +1,134 @@
+"""An agent that drives: a network that sees (numbers from a picture) and a policy on those numbers, as one network.
+
+The policy was learnt by reinforcement on the numbers alone (:mod:`streamvision.training.driving.ppo`): where the lane
+lies 10 and 20 m ahead and the speed that suits what is ahead, scaled and bounded. Outputs, for head ``several``:
+``steering`` and ``speed`` (B, 1) float32. This file imports torch; see
+:func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from streamvision.checkpoints.answers import NO_CLASS, AnswersSource
+from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.core.errors import ModelError
+from streamvision.inference.model_card import ModelCard, NumberCard
+from streamvision.synthetic.driving.car import MOST_SPEED_M_S
+from streamvision.synthetic.driving.network import BOUND, MOST_CHANGE_M_S, SCALES, SEEN, SPEED, STEERING
+
+ARCHITECTURE = "drive_agent"
+"""What checkpoints call it."""
+WIDTH = 64
+EYES = "eyes"
+"""Key under which a checkpoint holds that of the network that sees."""
+
+
+class Policy(nn.Sequential):
+    """From (N, 3) scaled numbers to (N, 2) actions: the means of PPO's policy, two hidden layers with tanh."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Linear(len(SEEN), WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Tanh(), nn.Linear(WIDTH, 2)
+        )
+
+
+class DriveAgentSource(TorchSource):
+    """A trained agent, as ``streamvision train-agent`` leaves it.
+
+    Args:
+        eyes: the network that sees.
+        policy: what drives on its numbers.
+        path: where the weights are from.
+        names: names of the classes that override the own ones.
+        size_px: (width, height) of the input; ``None`` for that of the eyes.
+        beginning: where its weights are from, in words.
+    """
+
+    def __init__(
+        self,
+        eyes: AnswersSource,
+        policy: Policy,
+        *,
+        path: Path,
+        beginning: str,
+        names: tuple[str, ...] | None = None,
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        self._eyes, self._policy = eyes, policy
+        self._at = seen_at(eyes)
+        card = ModelCard(
+            task="classify",
+            head="several",
+            names=chosen_names(NO_CLASS, names, path),
+            input=eyes.card.input,
+            numbers=(NumberCard(name=STEERING), NumberCard(name=SPEED, unit="m/s")),
+            source=f"PPO, {beginning}, on {eyes.card.source}",
+        )
+        super().__init__(path=path, card=card, output_names=(STEERING, SPEED), size_px=size_px)
+
+    @classmethod
+    def of_run(
+        cls,
+        stored: Mapping[str, Any],
+        *,
+        path: Path,
+        names: tuple[str, ...] | None = None,
+        size_px: tuple[int, int] | None = None,
+        trusted: bool = False,
+    ) -> DriveAgentSource:
+        """Open what the ``best.pt`` of a run holds.
+
+        Raises:
+            ModelError: when the tensors are not those of an agent.
+            UntrustedError: when the network that sees is code of the user's and not trusted.
+        """
+        policy = Policy().eval()
+        try:
+            eyes = AnswersSource.of_run(stored[EYES], path=path, size_px=size_px, trusted=trusted)
+            policy.load_state_dict(stored["model"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{path} does not hold an agent that drives; give the best.pt of a run") from error
+        beginning = f"{stored.get('steps', '?')} steps"
+        return cls(eyes, policy, path=path, names=names, size_px=size_px, beginning=beginning)
+
+    def module(self, *, dynamic_size: bool = False) -> nn.Module:
+        """Return a fresh module; ``dynamic_size`` is that of the eyes."""
+        eyes = self._eyes.module(dynamic_size=dynamic_size)
+        policy = copy.deepcopy(self._policy).float().eval().requires_grad_(False)
+        return _Driving(eyes, policy, self._at).eval()
+
+
+def seen_at(eyes: AnswersSource) -> tuple[int, ...]:
+    """Return where among a network's outputs those of :data:`SEEN` are.
+
+    Raises:
+        ModelError: when it does not give all of them.
+    """
+    outputs = eyes.output_names
+    if missing := [name for name in SEEN if name not in outputs]:
+        raise ModelError(
+            f"{eyes.path} does not give {missing[0]}; give one that learnt what data synthetic --task drive writes"
+        )
+    return tuple(outputs.index(name) for name in SEEN)
+
+
+class _Driving(nn.Module):
+    def __init__(self, eyes: nn.Module, policy: nn.Module, at: tuple[int, ...]) -> None:
+        super().__init__()
+        self.eyes, self.policy, self._at = eyes, policy, at
+        self.scales: Tensor
+        self.register_buffer("scales", torch.tensor(SCALES))
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        numbers = self.eyes(pictures)
+        seen = torch.cat([numbers[at] for at in self._at], dim=1) / self.scales
+        actions = self.policy(seen.clamp(-BOUND, BOUND)).clamp(-1.0, 1.0)
+        wanted_m_s = numbers[self._at[-1]] + MOST_CHANGE_M_S * actions[:, 1:]
+        return actions[:, :1], wanted_m_s.clamp(0.0, MOST_SPEED_M_S)

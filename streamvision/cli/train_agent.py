@@ -1,0 +1,81 @@
+"""``streamvision train-agent``: an agent learns to drive by reinforcement."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from streamvision.checkpoints.torch_runtime import import_torch
+from streamvision.cli.finite_range import FiniteRange
+from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.files import write_whole
+from streamvision.core.install import install_command
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.run_folder import RunFolder, new_run_folder
+
+
+@click.command(name="train-agent")
+@click.argument("eyes", type=Path, required=False)
+@click.option("--steps", type=click.IntRange(1, 100_000_000), default=120_000, show_default=True, help="Of the car.")
+@click.option("--roads", type=click.IntRange(1, 1000), default=6, show_default=True, help="Roads to learn on.")
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the first road.")
+@click.option(
+    "--noise",
+    type=FiniteRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Of what the agent is given while it learns, as a share of its scale: about the error of EYES.",
+)
+@click.option("--lr", type=FiniteRange(0, 1), default=5e-4, show_default=True, help="Learning rate.")
+@click.option("--project", type=Path, default=Path("runs/agent"), show_default=True, help="Folder of run folders.")
+@click.option("--name", help="Name of the run folder; default: agent and a number.")
+@click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+def train_agent(
+    eyes: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
+) -> None:
+    """Let an agent learn to drive in the drawn drive, on what the network EYES sees.
+
+    EYES is the best.pt of a network that tells where the lane lies and which speed suits what is ahead
+    (configs/train-driver.yaml). PPO of stable-baselines3 learns a small policy on the truth of these numbers, with
+    noise; the best one on held-out roads and EYES become one network, best.onnx, that drives by pictures.
+
+    \b
+    Examples:
+      streamvision train-agent runs/train/driver/weights/best.pt
+      streamvision train-agent runs/train/driver/weights/best.pt --steps 300000 --noise 0.1 --name careful
+      streamvision train-agent --resume runs/agent/careful
+      streamvision eval drive runs/train/driver/weights/best.onnx runs/agent/agent-1/weights/best.onnx
+    """
+    if (eyes is None) == (resume is None):
+        raise ConfigError("give either EYES, the best.pt of a network that sees, or --resume RUN")
+    import_torch()
+    try:
+        from streamvision.training.driving.ppo import AgentRecipe, train_agent
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"agents need {error.name or 'stable_baselines3'}: {install_command('drive')}"
+        ) from error
+    progress = TrainingProgress()
+    if resume is not None:
+        folder = RunFolder(resume)
+        if not folder.last.with_suffix(".zip").is_file() or not folder.recipe.is_file():
+            raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
+        recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
+        summary = train_agent(recipe, folder, progress, resume=True)
+    else:
+        recipe = AgentRecipe(eyes=str(Path(str(eyes)).absolute()), **given)
+        with new_run_folder(project, name, model="agent") as folder:
+            write_whole(folder.recipe, yaml.safe_dump(recipe.__dict__, sort_keys=False))
+            write_whole(folder.command, shlex.join(sys.argv) + "\n")
+            summary = train_agent(recipe, folder, progress, resume=False)
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+    else:
+        progress.say(f"Everything is in {folder.root}; next: streamvision eval drive {summary.get('onnx')}")

@@ -1,0 +1,202 @@
+"""Proximal policy optimisation in the drive (Schulman et al., arXiv:1707.06347), as stable-baselines3 has it.
+
+The agent learns on the truth of what a network sees, with noise, which takes a minute for what would take days from
+pixels, and drives on what that network really sees; both become one file, proven like any other. This file imports
+torch and stable-baselines3.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.onnx.conversion import save, to_onnx
+from exporters.parity.gate import Gate
+from exporters.pictures import drawn_pictures
+from exporters.targets.onnx import OnnxTarget
+from streamvision.checkpoints.answers import AnswersSource
+from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.drive_agent import ARCHITECTURE, EYES, WIDTH, DriveAgentSource, Policy, seen_at
+from streamvision.core.errors import ConfigError, ExportError
+from streamvision.core.files import write_whole
+from streamvision.training.driving.environment import DriveEnv, DriveOptions
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.report import CurveFile
+from streamvision.training.run_folder import RunFolder
+
+RETURN = "reward"
+"""The figure by which the best policy is chosen: the mean sum of rewards of a held-out drive."""
+_ENVIRONMENTS = 8
+_ROLLOUT_STEPS = 256
+_HELD_OUT_DRIVES = 6
+_CHECKED_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class AgentRecipe:
+    """How an agent learns."""
+
+    eyes: str
+    """Checkpoint (best.pt) of the network that sees."""
+    steps: int = 120_000
+    """Steps of the car in all, a tenth of a second each."""
+    roads: int = 6
+    """How many roads are learnt on; two more are held out."""
+    seed: int = 0
+    """Of the first road and of all chance."""
+    noise: float = 0.05
+    """Of the numbers that the agent is given, as a share of what they are scaled by."""
+    lr: float = 5e-4
+    """Learning rate."""
+
+    def environment(self, *, held_out: bool) -> DriveOptions:
+        """Return the environment's options."""
+        first = self.seed + (self.roads if held_out else 0)
+        seeds = range(first, first + (2 if held_out else self.roads))
+        return DriveOptions(seeds=tuple(seeds), noise=self.noise)
+
+
+def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool) -> dict[str, Any]:
+    """Learn to the end of the recipe, and export the best policy on held-out roads with its eyes.
+
+    Args:
+        recipe: what to do.
+        folder: where everything goes; ``weights/last.zip`` is what a later call goes on from.
+        progress: shows how far the run is.
+        resume: whether to go on.
+
+    Raises:
+        ConfigError: when there are no such eyes.
+        ModelError: when they do not see what the policy needs.
+    """
+    stored = read_run(Path(recipe.eyes))
+    if stored is None or "answers" not in stored:
+        raise ConfigError(
+            f"{recipe.eyes} is not the checkpoint of a network with numbers; give the best.pt that "
+            "configs/train-driver.yaml leaves"
+        )
+    seen_at(AnswersSource.of_run(stored, path=Path(recipe.eyes)))
+    torch.set_num_threads(1)
+    options = recipe.environment(held_out=True)
+    model, last = _learner(recipe, folder, resume=resume), folder.last.with_suffix(".zip")
+    curves, per_epoch = CurveFile(folder.curves_csv), _ENVIRONMENTS * _ROLLOUT_STEPS
+    epochs, spent_s = -(-recipe.steps // per_epoch), _spent_s(curves)
+    for epoch in range(model.num_timesteps // per_epoch + 1, epochs + 1):
+        begin_s = time.monotonic()
+        model.learn(per_epoch, reset_num_timesteps=False)
+        figures = _held_out(model, recipe)
+        spent_s += time.monotonic() - begin_s
+        curves.append(epoch, figures | {"time_s": spent_s})
+        best = int(curves.best(RETURN)["epoch"]) == epoch
+        model.save(last)
+        if best:
+            _save(folder.best, model, stored)
+        progress.say(
+            f"{model.num_timesteps:,} of {epochs * per_epoch:,} steps: {figures[RETURN]:.1f} earned a drive, "
+            f"{figures['drive_s']:.1f} s of {options.seconds:.0f} driven, {figures['offset_m']:.2f} m beside the middle"
+            f"{', the best so far' * best}"
+        )
+    curves.draw(folder.curves_png)
+    best_row = curves.best(RETURN)
+    summary = {"task": "drive", "run": str(folder.root), "best": str(folder.best), "best_epoch": int(best_row["epoch"])}
+    summary |= {name: best_row[name] for name in (RETURN, "drive_s", "offset_m")} | {"training_s": round(spent_s, 1)}
+    summary |= {"recipe": asdict(recipe)} | _export(folder, best_row, progress)
+    write_whole(folder.summary, json.dumps(summary, indent=1))
+    return summary
+
+
+def _learner(recipe: AgentRecipe, folder: RunFolder, *, resume: bool) -> PPO:
+    options = recipe.environment(held_out=False)
+    environments = DummyVecEnv([lambda: DriveEnv(options) for _ in range(_ENVIRONMENTS)])
+    environments.seed(recipe.seed)
+    if resume:
+        return PPO.load(folder.last.with_suffix(".zip"), env=environments, device="cpu")
+    return PPO(
+        "MlpPolicy",
+        environments,
+        learning_rate=recipe.lr,
+        n_steps=_ROLLOUT_STEPS,
+        batch_size=256,
+        n_epochs=8,
+        gamma=0.97,
+        policy_kwargs={
+            "net_arch": {"pi": [WIDTH, WIDTH], "vf": [WIDTH, WIDTH]},
+            "activation_fn": torch.nn.Tanh,
+            "log_std_init": -1.0,
+        },
+        seed=recipe.seed,
+        device="cpu",
+    )
+
+
+def _spent_s(curves: CurveFile) -> float:
+    rows = curves.rows()
+    return rows[-1]["time_s"] if rows else 0.0
+
+
+def _held_out(model: PPO, recipe: AgentRecipe) -> dict[str, float]:
+    env = DriveEnv(recipe.environment(held_out=True))
+    returns, seconds, offsets = [], [], []
+    for drive in range(_HELD_OUT_DRIVES):
+        seen, _ = env.reset(seed=1000 + drive)
+        total, steps, over = 0.0, 0, False
+        while not over:
+            action, _ = model.predict(seen, deterministic=True)
+            seen, reward, ended, truncated, info = env.step(np.clip(action, -1, 1))
+            total, steps, over = total + reward, steps + 1, ended or truncated
+            offsets.append(abs(info["offset_m"]))
+        returns.append(total)
+        seconds.append(steps * env.options.step_s)
+    return {RETURN: float(np.mean(returns)), "drive_s": float(np.mean(seconds)), "offset_m": float(np.mean(offsets))}
+
+
+def policy_of(model: PPO) -> Policy:
+    """Return the means of a learner's policy as a network of their own."""
+    hidden, last = model.policy.mlp_extractor.policy_net, model.policy.action_net
+    policy = Policy()
+    layers = [layer for layer in (*hidden, last) if isinstance(layer, torch.nn.Linear)]
+    own = [layer for layer in policy if isinstance(layer, torch.nn.Linear)]
+    for theirs, ours in zip(layers, own, strict=True):
+        ours.load_state_dict(theirs.state_dict())
+    return policy.eval()
+
+
+def _save(path: Path, model: PPO, eyes: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    kept = {key: eyes[key] for key in ("architecture", "names", "imgsz", "size_px", "epoch", "model", "answers")}
+    state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": eyes["imgsz"], EYES: kept}
+    torch.save(state | {"model": policy_of(model).state_dict(), "steps": model.num_timesteps}, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def _export(folder: RunFolder, best: dict[str, float], progress: TrainingProgress) -> dict[str, Any]:
+    stored = read_run(folder.best)
+    assert stored is not None
+    source = DriveAgentSource.of_run(stored, path=folder.best)
+    options = ExportOptions(dynamic_batch=True)
+    try:
+        onnx, card = to_onnx(source, options)
+    except ExportError as error:  # what was learnt is kept
+        progress.say(f"No ONNX file was made: {error}")
+        return {}
+    measured = {name: best[name] for name in (RETURN, "drive_s", "offset_m")}
+    path = save(onnx, card.model_copy(update={"measured": measured}), folder.best.with_suffix(".onnx"))
+    artifact = UnverifiedArtifact("onnx", "fp32", path, card)
+    parity = Gate(source, drawn_pictures(count=_CHECKED_PICTURES)).prove(
+        OnnxTarget(), artifact, options, scratch=folder.root
+    )
+    if not parity.passed:
+        path.unlink()
+        progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")
+        return {}
+    return {"onnx": str(path), "onnx_checked": parity.sentence()}

@@ -1,0 +1,115 @@
+"""An agent learns, goes on where it was stopped, and becomes one file with the network that sees for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("stable_baselines3")
+torch = pytest.importorskip("torch")
+
+from click.testing import CliRunner  # noqa: E402
+
+from streamvision.checkpoints import open_source  # noqa: E402
+from streamvision.checkpoints.answers import Answers, AnswersSource  # noqa: E402
+from streamvision.cli.train_agent import train_agent as command  # noqa: E402
+from streamvision.core.errors import ConfigError, ModelError  # noqa: E402
+from streamvision.core.picture import BgrPicture  # noqa: E402
+from streamvision.evaluation.model import open_model  # noqa: E402
+from streamvision.inference.model_card import NumberCard  # noqa: E402
+from streamvision.synthetic.driving.network import BOUND, SCALES, SEEN  # noqa: E402
+from streamvision.training.driving import ppo  # noqa: E402
+from streamvision.training.progress import TrainingProgress  # noqa: E402
+from streamvision.training.report import CurveFile  # noqa: E402
+from streamvision.training.run_folder import RunFolder  # noqa: E402
+from streamvision.training.torchvision_run import build_classifier  # noqa: E402
+
+pytestmark = pytest.mark.reference
+ENVIRONMENTS, STEPS = 2, 64
+
+
+def eyes_of(path: Path, *names: str) -> Path:
+    """Write the checkpoint of a network of random weights with these numbers."""
+    torch.manual_seed(0)
+    cards = tuple(NumberCard(name=name) for name in names)
+    answers = Answers((), None, cards, (0.5,) * len(names), (1.0,) * len(names))
+    network = build_classifier("pilotnet", classes=len(names), side_px=64)
+    about = {"architecture": "pilotnet", "names": [], "imgsz": 64, "size_px": [64, 64], "epoch": 1}
+    torch.save(about | {"model": network.state_dict(), "answers": answers.to_checkpoint()}, path)
+    return path
+
+
+def learn(folder: RunFolder, eyes: Path, *, epochs: int, resume: bool) -> dict[str, Any]:
+    folder.last.parent.mkdir(parents=True, exist_ok=True)
+    recipe = ppo.AgentRecipe(str(eyes), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
+    return ppo.train_agent(recipe, folder, TrainingProgress(), resume=resume)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("_ENVIRONMENTS", ENVIRONMENTS),
+        ("_ROLLOUT_STEPS", STEPS),
+        ("_HELD_OUT_DRIVES", 1),
+        ("_CHECKED_PICTURES", 2),
+    ):
+        monkeypatch.setattr(ppo, name, value)
+
+
+@pytest.mark.usefixtures("small")
+def test_an_agent_learns_goes_on_and_is_one_file_with_its_eyes(tmp_path: Path) -> None:
+    eyes, folder = eyes_of(tmp_path / "eyes.pt", "steering", "speed", "lane_20", "lane_10"), RunFolder(tmp_path / "run")
+    learn(folder, eyes, epochs=1, resume=False)
+    before = ppo.PPO.load(folder.last.with_suffix(".zip"))
+    summary = learn(folder, eyes, epochs=2, resume=True)
+    after = ppo.PPO.load(folder.last.with_suffix(".zip"))
+    assert (before.num_timesteps, after.num_timesteps) == (ENVIRONMENTS * STEPS, 2 * ENVIRONMENTS * STEPS)
+    assert [row["epoch"] for row in CurveFile(folder.curves_csv).rows()] == [1, 2]
+    assert any((a != b).any() for a, b in zip(before.policy.parameters(), after.policy.parameters(), strict=True))
+    assert summary["onnx_checked"].startswith("equal")
+    seen = np.random.default_rng(0).normal(0, 1, (5, len(SEEN))).astype(np.float32)
+    with torch.no_grad():
+        ours = ppo.policy_of(after)(torch.from_numpy(seen)).numpy()
+    assert ours == pytest.approx(after.predict(seen, deterministic=True)[0], abs=1e-5)  # within the bounds of actions
+
+    picture = BgrPicture(np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8))
+    with open_model(eyes) as sees, open_model(Path(summary["onnx"])) as drives:
+        said, driven = (model.find([picture])[0].image_result for model in (sees, drives))
+    assert said is not None and driven is not None
+    values = np.array([[(said.values or {})[name] for name in SEEN]], np.float32) / np.array(SCALES, np.float32)
+    stored = torch.load(folder.best, weights_only=True)
+    policy = ppo.Policy().eval()
+    policy.load_state_dict(stored["model"])
+    with torch.no_grad():
+        action = policy(torch.from_numpy(values).clamp(-BOUND, BOUND)).clamp(-1, 1)[0].tolist()
+    assert driven.values == pytest.approx(
+        {"steering": action[0], "speed": min(max((said.values or {})["speed"] + 4 * action[1], 0.0), 20.0)}, abs=1e-3
+    )
+    assert open_source(folder.best).card.source.startswith("PPO, ")
+
+
+def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
+    eyes = eyes_of(tmp_path / "eyes.pt", "speed", "lane_10")
+    with pytest.raises(ModelError, match="does not give lane_20; give one that learnt"):
+        learn(RunFolder(tmp_path / "run"), eyes, epochs=1, resume=False)
+    assert isinstance(open_source(eyes), AnswersSource)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(ConfigError, match=r"is not the checkpoint of a network with numbers; give the best\.pt"):
+        learn(RunFolder(tmp_path / "run"), tmp_path / "other.pt", epochs=1, resume=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give either EYES"),
+        (["a.pt", "--resume", "run"], "give either EYES"),
+        (["--resume", "none"], "holds no agent"),
+    ],
+)
+def test_what_the_command_refuses(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, ConfigError)
+    assert words in str(result.exception)
