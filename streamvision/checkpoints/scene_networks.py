@@ -65,6 +65,26 @@ class SceneNetwork:
         return {key for key, tensor in few.items() if tensor.shape != more[key].shape}
 
 
+def check_size(name: str, size_px: tuple[int, int]) -> None:
+    """Refuse pictures of a (width, height) that a network cannot learn from; nothing is computed.
+
+    Raises:
+        ConfigError: naming the size and what is wrong with it.
+    """
+    from streamvision.checkpoints.torchvision_build import without_memory
+
+    torch, (width, height) = import_torch(), size_px
+    try:
+        without_memory(partial(scene_network(name).create, 2)).train()(torch.empty(2, 3, height, width, device="meta"))
+    except (RuntimeError, ValueError) as error:
+        if "meta" in str(error):  # it looks at numbers, which are not there; what is wrong will be said in training
+            return
+        raise ConfigError(
+            f"{name} cannot learn from pictures of {width}x{height} px ({str(error).splitlines()[0]}); give a larger "
+            "--imgsz, or another network"
+        ) from error
+
+
 def is_scene_network(name: str) -> bool:
     """Say whether a name is one of a network for scenes, without looking whether it is there."""
     return name == UNET or name in TORCHVISION or name.startswith(SMP)
@@ -110,7 +130,7 @@ def _of_smp(name: str) -> SceneNetwork:
     chosen = {"encoder_name": encoder} if encoder else {}
 
     def create(classes: int) -> Any:
-        return smp.create_model(family, encoder_weights=None, classes=classes, **chosen)
+        return smp.MODEL_ARCHITECTURES_MAPPING[family](encoder_weights=None, classes=classes, **chosen)
 
     try:
         with torch.device("meta"):

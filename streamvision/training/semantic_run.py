@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from streamvision.checkpoints.scene_networks import logits_of, scene_network
+from streamvision.checkpoints.scene_networks import check_size, logits_of, scene_network
 from streamvision.checkpoints.scenes import SceneSource
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.config.model import ModelConfig
@@ -33,6 +33,7 @@ class SemanticRun(TorchRun):
         return RegionSamples(self._data.train, side_px=self._recipe.imgsz, stride_px=self._described.stride_px)
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
+        check_size(self._recipe.model, self._samples.size_px)
         network = self._described.create(len(self._data.names))
         beginning = self._begin(network, weights, head=self._described.class_tensors(), part=self._described.encoder)
         forget_statistics_soon(network)

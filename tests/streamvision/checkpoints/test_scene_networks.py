@@ -12,7 +12,7 @@ smp = pytest.importorskip("segmentation_models_pytorch")
 import torch  # noqa: E402
 
 from streamvision.checkpoints import open_source  # noqa: E402
-from streamvision.checkpoints.scene_networks import TORCHVISION, is_scene_network, logits_of, scene_network  # noqa: E402
+from streamvision.checkpoints.scene_networks import TORCHVISION, check_size, is_scene_network, logits_of, scene_network  # noqa: E402
 from streamvision.checkpoints.torchvision_build import create  # noqa: E402
 from streamvision.core.errors import ConfigError, ModelError  # noqa: E402
 from streamvision.training.torch_run import begin_from  # noqa: E402
@@ -37,6 +37,17 @@ def test_a_network_that_is_not_there_is_one_sentence(name: str, said: str) -> No
         scene_network(name)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_pictures_that_are_too_small_are_one_sentence() -> None:
+    check_size("smp/fpn@mobilenet_v2", (96, 64))
+    with pytest.raises(ConfigError, match=r"smp/pan@mobilenet_v2 cannot learn from pictures of 96x64 px \("):
+        check_size("smp/pan@mobilenet_v2", (96, 64))
+
+
+def test_without_an_encoder_the_family_has_its_own() -> None:
+    assert "vit" in scene_network("smp/dpt").title
+    assert "resnet34" in scene_network("smp/fpn").title
 
 
 def test_torchvisions_are_all_that_it_has() -> None:
