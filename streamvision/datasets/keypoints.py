@@ -40,7 +40,8 @@ def read_keypoint_layout(path: Path, dataset: Dataset) -> KeypointLayout:
     count = _count(dataset)
     names: tuple[str, ...] | None = None
     mirrored, values = None, 3
-    if (described := choose_yaml(path)) is not None:
+    # A table of COCO may be huge, and is no YAML to look into.
+    if path.suffix.lower() != ".json" and (described := choose_yaml(path)) is not None:
         said = read_data_yaml(described)
         if said.keypoints is not None and said.keypoints[0] == count:
             names, mirrored, values = said.keypoint_names, said.mirrored, said.keypoints[1]
