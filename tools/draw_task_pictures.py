@@ -2,13 +2,14 @@
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
 [--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]
-[--faces FILE] [--driver FILE]``. The drive and the model that ships give
+[--faces FILE] [--driver FILE] [--cuboids FILE]``. The drive and the model that ships give
 ``detect``, ``text`` and ``image``, a traffic camera ``motion``, without a network; the others need a model each: a
 detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for
 ``segment`` and ``obb``, a classifier of their crops (``streamvision data crops``) for ``crops``, a captioner
 (``configs/train-captions.yaml``) for ``caption``, a network with several answers for ``several``
 (``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), one of
-drawn faces for ``faces`` (``configs/train-faces.yaml``), and a network that drives (docs/driving.md) for ``drive``.
+drawn faces for ``faces`` (``configs/train-faces.yaml``), a network that drives (docs/driving.md) for ``drive``, and one
+that places vehicles in space (``configs/train-cuboid.yaml``) for ``cuboid``, which needs the detector, too.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ ALONE = {"name": "none"}
 TILT_DEG = 14.0
 SURE = 0.5
 FACE_PICTURES = 40
+VEHICLES = ["car", "truck", "bus"]
 LIMITS = {str(limit) for limit in SPEEDS_KM_H}
 MAX_BYTES = 120_000
 WIDTH_PX = 960
@@ -62,6 +64,7 @@ def main() -> None:
         "generator",
         "faces",
         "driver",
+        "cuboids",
     ):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--frames", type=int, default=400)
@@ -120,6 +123,21 @@ def main() -> None:
             )
         if given.faces:
             _save("faces", _on_painted_faces(Path(scratch), given.faces), _whole_faces)
+    if given.people and given.cuboids:
+        space = {"name": "space", "model": str(given.cuboids), "min_side_px": 16}
+        _save(
+            "cuboid",
+            streamvision.stream(
+                drive,
+                model=given.people,
+                classes=VEHICLES,
+                score=SURE,
+                agnostic_nms=True,
+                secondary_models=[space],
+                overlay=PLAIN,
+            ),
+            _placed_vehicles,
+        )
     if given.people and given.landmarks:
         pose = {"name": "pose", "model": str(given.landmarks), "classes": ["person"], "margin": 0.15, "refresh": 1.02}
         found = streamvision.stream(
@@ -198,6 +216,18 @@ def _sure_answers(result: Any) -> float:
     best = told["classes"][0]
     sure = best["score"] > 0.95 and best["class_name"] != "day"
     return float(sure) / max(told["values"]["distance"], 1.0)
+
+
+def _placed_vehicles(result: Any) -> float:
+    """Prefer several vehicles in space, near and apart from each other, that do not leave the picture."""
+    found = [one for one in result.to_dict()["objects"] if "corners_px" in one.get("attributes", {}).get("space", {})]
+    picture, lefts, worth = result.frame.picture, [], 0.0
+    for one in found:
+        left, top, right, bottom = one["box_xyxy_px"]
+        inside = left > 4 and right < picture.width_px - 4 and all(abs(left - other) > 60 for other in lefts)
+        worth += inside * one["score"] * min(bottom - top, 150)
+        lefts.append(left)
+    return worth
 
 
 def _whole_skeletons(result: Any) -> float:

@@ -12,6 +12,7 @@ from exporters.parity.model_run import Trace
 from exporters.parity.object_sets import mask_overlap, object_overlaps, pair_up
 from exporters.parity.objects import FinalObjects
 from exporters.parity.tolerances import TOLERANCES
+from streamvision.core.cuboid import BoxedCuboid
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.masks import BoxMask
@@ -228,3 +229,15 @@ def test_sentences_are_equal_to_the_word_and_their_probabilities_nearly(export, 
     stage = of_pictures(sentence("a van", 0.9, 0.8), export)
     assert stage.passed == (words is None)
     assert words is None or words in stage.sentence()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"alpha_rad": -3.1}, {"depth_factor": 1.3}, {"size_lwh_m": (4.6, 1.8, 2.0)}, {"offset": (0.2, 0.0)}, None],
+)
+def test_a_cuboid_that_differs_in_anything_is_another(change: dict[str, object] | None) -> None:
+    ours = BoxedCuboid((4.6, 1.8, 1.5), 3.14, 1.1, (0.01, 0.1), 0.05)
+    theirs = None if change is None else replace(ours, **{"alpha_rad": -3.1431, **change})  # half a turn either way
+    final = FinalPictures(NAMES, FP32)
+    final.add("one", trace(whole=ImageResult(cuboid=ours)), trace(whole=ImageResult(cuboid=theirs)))
+    assert final.finish().passed == (change == {})
