@@ -65,7 +65,7 @@ def train_agent(
     progress = TrainingProgress()
     if resume is not None:
         folder = RunFolder(resume)
-        if not folder.last.with_suffix(".zip").is_file() or not folder.recipe.is_file():
+        if not folder.last.is_file() or not folder.recipe.is_file():
             raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
         recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
         summary = train_agent(recipe, folder, progress, resume=True)

@@ -25,9 +25,9 @@ from exporters.parity.gate import Gate
 from exporters.pictures import drawn_pictures
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints.answers import AnswersSource
-from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
 from streamvision.checkpoints.drive_agent import ARCHITECTURE, EYES, WIDTH, DriveAgentSource, Policy, seen_at
-from streamvision.core.errors import ConfigError, ExportError
+from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.training.driving.environment import DriveEnv, DriveOptions
 from streamvision.training.progress import TrainingProgress
@@ -71,7 +71,7 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
 
     Args:
         recipe: what to do.
-        folder: where everything goes; ``weights/last.zip`` is what a later call goes on from.
+        folder: where everything goes; ``weights/last.pt`` is what a later call goes on from.
         progress: shows how far the run is.
         resume: whether to go on.
 
@@ -88,7 +88,9 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
     seen_at(AnswersSource.of_run(stored, path=Path(recipe.eyes)))
     torch.set_num_threads(1)
     options = recipe.environment(held_out=True)
-    model, last = _learner(recipe, folder, resume=resume), folder.last.with_suffix(".zip")
+    model = _learner(recipe)
+    if resume:
+        load_learner(model, folder.last)
     curves, per_epoch = CurveFile(folder.curves_csv), _ENVIRONMENTS * _ROLLOUT_STEPS
     epochs, spent_s = -(-recipe.steps // per_epoch), _spent_s(curves)
     for epoch in range(model.num_timesteps // per_epoch + 1, epochs + 1):
@@ -98,7 +100,7 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
         spent_s += time.monotonic() - begin_s
         curves.append(epoch, figures | {"time_s": spent_s})
         best = int(curves.best(RETURN)["epoch"]) == epoch
-        model.save(last)
+        _save_learner(model, folder.last)
         if best:
             _save(folder.best, model, stored)
         progress.say(
@@ -115,12 +117,10 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
     return summary
 
 
-def _learner(recipe: AgentRecipe, folder: RunFolder, *, resume: bool) -> PPO:
+def _learner(recipe: AgentRecipe) -> PPO:
     options = recipe.environment(held_out=False)
     environments = DummyVecEnv([lambda: DriveEnv(options) for _ in range(_ENVIRONMENTS)])
     environments.seed(recipe.seed)
-    if resume:
-        return PPO.load(folder.last.with_suffix(".zip"), env=environments, device="cpu")
     return PPO(
         "MlpPolicy",
         environments,
@@ -137,6 +137,29 @@ def _learner(recipe: AgentRecipe, folder: RunFolder, *, resume: bool) -> PPO:
         seed=recipe.seed,
         device="cpu",
     )
+
+
+def _save_learner(model: PPO, path: Path) -> None:
+    """Write what learning goes on from as tensors and numbers alone; PPO's own files run code when they are read."""
+    state = {"policy": model.policy.state_dict(), "optimizer": model.policy.optimizer.state_dict()}
+    buffer = io.BytesIO()
+    torch.save(state | {"steps": model.num_timesteps}, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_learner(model: PPO, path: Path) -> None:
+    """Let a learner go on where another was.
+
+    Raises:
+        ModelError: when the file is not that of a learner.
+    """
+    stored = read_checkpoint(path)
+    try:
+        model.policy.load_state_dict(stored["policy"])
+        model.policy.optimizer.load_state_dict(stored["optimizer"])
+        model.num_timesteps = int(stored["steps"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is not what an agent learns on from; start a new run") from error
 
 
 def _spent_s(curves: CurveFile) -> float:
