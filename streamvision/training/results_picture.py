@@ -92,11 +92,11 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
 
 
 def _triple(model: Model, image: PairedPicture) -> Any:
-    """Return (H, W, 3) RGB what the network is given, what it makes of it, and the truth, one above the other."""
+    """Return (H, W, 3) RGB what the network is given, what it makes of it, and the truth, along the shorter side."""
     given, truth = read_pair(image)
     size_px = (truth.shape[1], truth.shape[0])
     three = [resized(given, size_px), resized(made_of(model, given), size_px), truth]
-    return cv2.cvtColor(np.concatenate(three), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(np.concatenate(three, axis=int(size_px[0] < size_px[1])), cv2.COLOR_BGR2RGB)
 
 
 def _draw_cuboids(axis: Any, image: CuboidPicture, bgr: Any, model: Model) -> None:

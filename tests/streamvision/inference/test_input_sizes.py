@@ -127,3 +127,17 @@ def test_it_says_that_it_is_dynamic():
     assert detector_of(free_card(height_px=384))[0].describe() == (
         "model.onnx: yolo_v8, 3 classes, 640 px (dynamic), scripted on cpu, fp32"
     )
+
+
+@pytest.mark.parametrize(
+    ("picture_px", "input_px", "content_px"),
+    [((650, 361), (652, 364), (650, 361)), ((40, 30), (40, 32), (40, 30)), ((8192, 1024), (4096, 512), (4096, 512))],
+)
+def test_a_picture_keeps_its_own_size_where_the_card_says_so(
+    picture_px: tuple[int, int], input_px: tuple[int, int], content_px: tuple[int, int]
+) -> None:
+    card = InputCard(width_px=64, height_px=64, dynamic_size=True, own_size=True, stride_px=4)
+    sized = sized_input(card, *picture_px)
+    assert (sized.width_px, sized.height_px) == input_px
+    place = Letterbox.fit(*picture_px, sized)
+    assert (place.content_width_px, place.content_height_px) == content_px
