@@ -17,7 +17,7 @@ from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import GeneratingSource, Source
 from streamvision.checkpoints.ultralytics import UltralyticsSource
-from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError
+from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError, ParityError
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
 from streamvision.training.data import TrainingData
@@ -82,12 +82,16 @@ def export_run(
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
     if card.task in OF_OBJECTS and recipe.split is None:
         return facts
-    parity = _prove(
-        source,
-        UnverifiedArtifact("onnx", "fp32", path, card),
-        options,
-        data.shown or [image.path for image in data.val],
-    )
+    try:
+        parity = _prove(
+            source,
+            UnverifiedArtifact("onnx", "fp32", path, card),
+            options,
+            data.shown or [image.path for image in data.val],
+        )
+    except ParityError as error:  # a model that finds nothing yet; what was learnt is kept
+        progress.say(f"The ONNX file is not proven: {error}")
+        return facts
     if not parity.passed:
         path.unlink()
         progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")
