@@ -56,7 +56,7 @@ SCENES: Registry[Plugin] = Registry(
         ),
         Plugin(
             name=GENERATOR,
-            summary="what a generator draws on a walk through its latent vectors (model=FILE)",
+            summary="what a trained generator draws",
             factory="pipelines.capture.generator_scene:GeneratorScene",
         ),
     ],
