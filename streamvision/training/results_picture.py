@@ -19,6 +19,7 @@ from streamvision.datasets.dataset import (
     CaptionedPicture,
     CuboidPicture,
     LabelledImage,
+    MappedPicture,
     NamedPicture,
     PairedPicture,
 )
@@ -62,9 +63,7 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
     above, below = parts
     curves.draw_on(above)
     kind = "Learnt" if data.train == data.val else "Held-out"
-    pairs = isinstance(shown[0], PairedPicture)
-    said = "given, made by the best epoch, truth" if pairs else "marked in green, found by the best epoch in red"
-    below.suptitle(f"{kind} pictures: {said}", fontsize=10)
+    below.suptitle(f"{kind} pictures: {_said_of(shown[0])}", fontsize=10)
     axes = below.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.axis("off")
@@ -89,6 +88,15 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
             if found.image_result is not None:
                 _draw_whole(axis, image, found.image_result, data.names, bgr.shape[:2])
     figure.savefig(path, dpi=90)
+
+
+def _said_of(image: Any) -> str:
+    """Return what is to be seen on pictures of a kind."""
+    if isinstance(image, PairedPicture):
+        return "given, made by the best epoch, truth"
+    if isinstance(image, MappedPicture):
+        return "the class of each pixel by the best epoch, a colour each"
+    return "marked in green, found by the best epoch in red"
 
 
 def _triple(model: Model, image: PairedPicture) -> Any:
