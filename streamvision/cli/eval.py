@@ -212,7 +212,7 @@ def semantic(
 
 
 @evaluation.command(short_help="Accuracy and F1 of a classifier.")
-@measured_options(labels=False)
+@measured_options(labels=False, data="DIR|TABLE")
 @report_options
 def classify(
     model: ModelLocation,
@@ -246,7 +246,7 @@ def classify(
 
 
 @evaluation.command(short_help="Accuracy and errors of several answers at once.")
-@measured_options(labels=False)
+@measured_options(labels=False, data="TABLE.csv")
 @click.option(
     "--answers", "columns", multiple=True, metavar="COLUMN", help="Measure these columns; default: as in training."
 )
@@ -255,7 +255,7 @@ def answers(
 ) -> None:
     """Measure how well MODEL tells a class and numbers of each picture.
 
-    --data is a CSV table with a row for each picture: filename, the part where there are several (split), and the
+    TABLE.csv has a row for each picture: filename, the part where there are several (split), and the
     answers under names of their own, a number's unit in brackets: filename,weather,distance [m]. Cells that are empty
     count neither way. Beside each figure stands that of the naive answer, which is always the same: the commonest
     class, or the mean. The skill is the share of its error that is gone, over all answers on average.

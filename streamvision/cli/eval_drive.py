@@ -40,10 +40,18 @@ COLUMNS = ("s driven", "s in lane", "m", "m beside", "within limit", "rules kept
     type=click.IntRange(0, 2**31),
     default=1000,
     show_default=True,
-    help="Of the first road; take one that nothing was trained on.",
+    help="Seed of the first road; take one that nothing was trained on.",
 )
-@click.option("--seconds", type=FiniteRange(1, 3600), default=60.0, show_default=True, help="Longest drive.")
-@click.option("--size", metavar="WxH", default="320x180", show_default=True, help="Of the frames that networks see.")
+@click.option(
+    "--seconds", type=FiniteRange(1, 3600), default=60.0, show_default=True, help="Longest drive, in seconds."
+)
+@click.option(
+    "--size",
+    metavar="WxH",
+    default="320x180",
+    show_default=True,
+    help="Size in pixels of the frames that networks see.",
+)
 @click.option(
     "--limit",
     type=click.Choice(("map", "signs")),
@@ -52,8 +60,8 @@ COLUMNS = ("s driven", "s in lane", "m", "m beside", "within limit", "rules kept
     help="Where networks have the speed limit from: the truth, or signs that --detector finds and --reader reads, for "
     "which frames of 960x540 are large enough.",
 )
-@click.option("--detector", default=DEFAULT_MODEL, show_default=True, help="Finds speed limits.")
-@click.option("--reader", default=TEXT_MODEL, show_default=True, help="Reads their numbers.")
+@click.option("--detector", default=DEFAULT_MODEL, show_default=True, help="Model that finds speed limits.")
+@click.option("--reader", default=TEXT_MODEL, show_default=True, help="Model that reads their numbers.")
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def drive(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from streamvision.cli.eval_options import SPLITS, cells, chosen_options, runtime_options
+from streamvision.cli.eval_options import SPLIT_HELP, SPLITS, cells, chosen_options, runtime_options
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
@@ -31,9 +31,7 @@ from streamvision.evaluation.model import open_model
     metavar="DIR",
     help="Pictures, with --noise or --shrink; or inputs/, what the network is given, and targets/, what it is to make.",
 )
-@click.option(
-    "--split", type=click.Choice(SPLITS), help="Part to measure; default: val, else test, else all where there is none."
-)
+@click.option("--split", type=click.Choice(SPLITS), help=SPLIT_HELP)
 @click.option(
     "--noise",
     type=FiniteRange(0, 255, min_open=True),

@@ -59,15 +59,16 @@ report_options = together(
 """Options of the commands that write a report."""
 
 
-def measured_options(*, labels: bool) -> Callable[[Any], Any]:
+def measured_options(*, labels: bool, data: str = "DIR") -> Callable[[Any], Any]:
     """Return what adds the options of every command that measures a model on labelled pictures.
 
     Args:
         labels: whether the pictures may be in any of the data set formats, and objects are found that can be saved.
+        data: what stands for the labelled pictures in the help.
     """
     options = [
         click.argument("model", type=model_location),
-        click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
+        click.option("--data", type=Path, required=True, metavar=data, help="Labelled pictures."),
         click.option("--split", type=click.Choice(SPLITS), help=SPLIT_HELP),
         click.option("--class", "classes", multiple=True, metavar="NAME|N", help="Measure these classes only."),
         runtime_options,

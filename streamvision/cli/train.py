@@ -83,7 +83,10 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a model on labelled pictures: objects, scenes (unet, smp/...), classes, several answers, or sentences.
+    """Train a model on labelled pictures, or on pictures alone.
+
+    What the model is decides what is learnt: boxes, masks or keypoints of objects, scenes, classes, a class and numbers
+    at once, sentences, objects in space, pictures of pictures, or pictures drawn anew.
 
     Nothing is downloaded: weights to begin from are files that you give.
 
@@ -99,7 +102,9 @@ def train(
       streamvision train --data signs/ --model yolov8n.pt --epochs 10 --tune 2
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
-      streamvision train --data drive-captions/ --model captioner --imgsz 192 --preset plain
+      streamvision train --data drive-captions/ --model captioner --imgsz 160 --preset plain
+      streamvision train --data photos/ --model denoiser --imgsz 64 --epochs 4
+      streamvision train --data drive-vehicles/ --model deep3dbox
       streamvision train --data sign-crops/ --model small_xception --rand-augment 1 --balance class-weights
       streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64
       streamvision train --data faces.csv --model resnet18 --answers gender --answers age

@@ -22,15 +22,33 @@ from streamvision.training.run_folder import RunFolder, new_run_folder
 
 @click.command(name="train-agent")
 @click.argument("eyes", type=Path, required=False)
-@click.option("--steps", type=click.IntRange(1, 100_000_000), default=120_000, show_default=True, help="Of the car.")
-@click.option("--roads", type=click.IntRange(1, 1000), default=6, show_default=True, help="Roads to learn on.")
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the first road.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 100_000_000),
+    default=120_000,
+    show_default=True,
+    help="Steps of the car in all, a tenth of a second each.",
+)
+@click.option(
+    "--roads",
+    type=click.IntRange(1, 1000),
+    default=6,
+    show_default=True,
+    help="Roads to learn on; two more are held out.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31),
+    default=0,
+    show_default=True,
+    help="Seed of the first road and of all chance.",
+)
 @click.option(
     "--noise",
     type=FiniteRange(0, 1),
     default=0.05,
     show_default=True,
-    help="Of what the agent is given while it learns, as a share of its scale: about the error of EYES.",
+    help="Noise of what the agent is given while it learns, as a share of its scale: about the error of EYES.",
 )
 @click.option("--lr", type=FiniteRange(0, 1), default=5e-4, show_default=True, help="Learning rate.")
 @click.option("--project", type=Path, default=Path("runs/agent"), show_default=True, help="Folder of run folders.")

@@ -125,8 +125,9 @@ def _captioner() -> Parts:
 
 
 ANSWERS = "answers"
-_OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix")
+_OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix", "rand_augment")
 _OF_CLASSES = ("balance: class-weights", "dropout")
+_OF_PLACE = ("rotate_deg", "translate", "scale", "perspective")
 TRAINERS: tuple[Trainer, ...] = (
     Trainer(
         "scenes",  # ours, torchvision's, those of segmentation-models-pytorch
@@ -134,9 +135,17 @@ TRAINERS: tuple[Trainer, ...] = (
         "semantic",
         f"{_YOURS} (torchvision is BSD-3-Clause, segmentation-models-pytorch MIT).",
         _scenes,
-        frozenset(("label_smoothing", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, "label_smoothing", "rand_augment", "unfreeze_lr")),
     ),
-    Trainer("deep3dbox", "deep3dbox", "cuboid", f"{_YOURS}.", _deep3dbox, frozenset(("unfreeze_lr",)), side_px=64),
+    Trainer(
+        "deep3dbox",
+        "deep3dbox",
+        "cuboid",
+        f"{_YOURS}.",
+        _deep3dbox,
+        frozenset(("translate", "unfreeze_lr")),
+        side_px=64,
+    ),
     Trainer(
         "pictures",
         "networks that make pictures of pictures",
@@ -144,6 +153,7 @@ TRAINERS: tuple[Trainer, ...] = (
         f"{_YOURS}.",
         _pictures,
         frozenset(("noise", "adversarial", "reverse", "unfreeze_lr")),
+        side_px=96,
     ),
     Trainer(
         "captioner",
@@ -151,7 +161,8 @@ TRAINERS: tuple[Trainer, ...] = (
         "caption",
         f"{_YOURS}.",
         _captioner,
-        frozenset(("add", "label_smoothing", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, "add", "label_smoothing", "rand_augment", "unfreeze_lr")),
+        side_px=160,
     ),
     Trainer(
         "classifier",  # ours, torchvision's, timm's, the user's
@@ -159,7 +170,9 @@ TRAINERS: tuple[Trainer, ...] = (
         "classify",
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _classifier,
-        frozenset((*_OF_CLASSES, "add", "label_smoothing", "mixup", "cutmix", "unfreeze_lr")),
+        frozenset(
+            (*_OF_CLASSES, *_OF_PLACE, "add", "label_smoothing", "rand_augment", "mixup", "cutmix", "unfreeze_lr")
+        ),
     ),
     Trainer(
         ANSWERS,  # the same networks, for a table with several answers
@@ -167,16 +180,24 @@ TRAINERS: tuple[Trainer, ...] = (
         "classify",
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _answers,
-        frozenset(("answers", "answer_weights", "dropout", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, "answers", "answer_weights", "dropout", "rand_augment", "unfreeze_lr")),
     ),
-    Trainer("vae", "vae", "image", f"{_YOURS}.", _vae, frozenset(("unfreeze_lr",)), side_px=32),
+    Trainer(
+        "vae",
+        "vae",
+        "image",
+        f"{_YOURS}.",
+        _vae,
+        frozenset((*_OF_PLACE, "rand_augment", "unfreeze_lr")),
+        side_px=32,
+    ),
     Trainer(
         "detector",
         "torchvision's detectors",
         "detect",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _detector,
-        frozenset((*_OF_BOXES, "unfreeze_lr")),
+        frozenset((*_OF_BOXES, *_OF_PLACE, "unfreeze_lr")),
     ),
     Trainer(
         "keypoints",
@@ -184,7 +205,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "pose",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _keypoints,
-        frozenset(("format", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, "format", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "masks",
@@ -192,7 +213,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "segment",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _masks,
-        frozenset(("format", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, "format", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "yolox",
@@ -200,16 +221,22 @@ TRAINERS: tuple[Trainer, ...] = (
         "detect",
         f"{_YOURS} (YOLOX' own are Apache-2.0).",
         _yolox,
-        frozenset((*_OF_BOXES, "average_epochs", "init_classes", "unfreeze_lr")),
+        frozenset((*_OF_BOXES, *_OF_PLACE, "average_epochs", "init_classes", "unfreeze_lr")),
     ),
     Trainer(
         "ultralytics",  # whatever ultralytics trains
         "ultralytics models",
         None,
         "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
-        settings=frozenset((*_OF_BOXES, *_OF_CLASSES, "init_classes")),
+        settings=frozenset((*_OF_BOXES, *_OF_CLASSES, *_OF_PLACE, "init_classes")),
     ),
 )
+
+
+def _is_asked_for(augmentation: str, recipe: Recipe) -> bool:
+    return bool(recipe.augment.get(augmentation))
+
+
 SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "init_classes": lambda recipe: bool(recipe.init_classes),
     "balance: class-weights": lambda recipe: recipe.balance == "class-weights",
@@ -226,9 +253,7 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "reverse": lambda recipe: recipe.reverse,
     "average_epochs": lambda recipe: recipe.average_epochs is not None,
     # A preset may bring these along for whom they are for; asked for by name they must do something.
-    "mosaic": lambda recipe: bool(recipe.augment.get("mosaic")),
-    "mixup": lambda recipe: bool(recipe.augment.get("mixup")),
-    "cutmix": lambda recipe: bool(recipe.augment.get("cutmix")),
+    **{name: partial(_is_asked_for, name) for name in ("mosaic", "mixup", "cutmix", "rand_augment", *_OF_PLACE)},
 }
 """Settings that only some trainers know, with whether a recipe gives them."""
 
@@ -260,10 +285,8 @@ def _name_of(model: str) -> str:
         return "scenes"
     if model in PICTURE_NETWORKS:
         return "pictures"
-    if model in ("deep3dbox", "captioner"):
+    if model in ("deep3dbox", "captioner", "vae"):
         return model
-    if model == "vae":
-        return "vae"
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:

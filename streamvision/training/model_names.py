@@ -47,6 +47,7 @@ _KINDS = (
     "torchvision's detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, maskrcnn_resnet50_fpn), and "
     "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
+_SINGLE = ("vae", "deep3dbox", "captioner")
 _TEXT_HEADS = ("World", "YOLOE")
 _OTHER_HEADS = {"Depth": "nothing that measures depth is"}
 
@@ -61,6 +62,15 @@ def classifiers() -> list[str]:
     from torchvision import models
 
     return [*SMALL, *models.list_models(module=models)]
+
+
+def own_names() -> list[str]:
+    """Return all names of networks that are built here, without ultralytics' architectures.
+
+    Raises:
+        MissingDependencyError: when torchvision is not installed.
+    """
+    return [UNET, *_SINGLE, *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]
 
 
 def architectures() -> list[str]:
@@ -89,9 +99,7 @@ def refuse_missing(model: str) -> ConfigError:
             f"of an architecture. {_KINDS}"
         )
     if suffix in TENSOR_FILES:
-        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*SCALES, *classifiers(), *OF_TORCHVISION, *SCENES]) or [
-            "NAME"
-        ]
+        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), own_names()) or ["NAME"]
         return ConfigError(
             f"{model} would be weights without their architecture; give its name too, as in --model {near[0]} "
             f"--weights {model}"
@@ -123,7 +131,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
             f"{absent} (ultralytics' own are at {RELEASES}), give another with --model, or begin from nothing with "
             f"--model {path.stem}.yaml"
         )
-    if path.stem in {*SCALES, *classifiers(), *OF_TORCHVISION, *SCENES}:
+    if path.stem in own_names():
         return ConfigError(f"{absent}, or begin from nothing with --model {path.stem}")
     return ConfigError(f"{absent}, or begin from nothing with the name of an architecture. {_KINDS}")
 
@@ -131,8 +139,7 @@ def _missing_checkpoint(path: Path) -> ConfigError:
 def _unknown_name(model: str, path: Path) -> ConfigError:
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    own = [UNET, "vae", "deep3dbox", "captioner", *SCENES, *PICTURE_NETWORKS, *SCALES, *classifiers(), *OF_TORCHVISION]
-    known = [*own, *(f"{name}.yaml" for name in architectures())]
+    known = [*own_names(), *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
 
 

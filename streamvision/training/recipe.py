@@ -105,9 +105,9 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, a small "
-        "one (lenet, small_xception), timm/NAME, or your own package.module:function, which is imported, called with "
-        "the number of classes and returns a torch.nn.Module."
+        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, one of "
+        "ultralytics' (yolo11n.yaml), a small one (lenet, small_xception, pilotnet), timm/NAME, or your own "
+        "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -120,7 +120,8 @@ class Recipe(Section):
         ge=32,
         le=4096,
         description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side, "
-        "and unless given that of the architecture's published weights (224 for most).",
+        "and unless given that of the architecture's published weights (224 for most); unless given 160 for captioner, "
+        "96 for the squares that pictures of pictures are learnt from, 64 for deep3dbox, 32 for vae.",
     )
     batch: int = Field(16, ge=1, le=4096, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from streamvision.checkpoints.answers import Answers
+from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 from streamvision.datasets.answer_table import AnsweredPictures, read_answers
 from streamvision.datasets.dataset import AnsweredPicture
@@ -33,15 +34,26 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
     """Read a table; the split is stratified by class, as for classifiers.
 
     Raises:
-        ConfigError: when there is nothing to learn from.
+        ConfigError: when there is nothing to learn from, or no answer differs on the pictures held out.
     """
     pictures = read_answers(recipe.data, only=recipe.answers)
     by_path = {image.path: image for image in pictures.images}
     boxed = as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
     parts = prepared(boxed, (), folder, recipe, lambda one: by_path[one.path])
+    if not _differ(parts.val):
+        raise ConfigError(
+            f"{recipe.data}: no answer differs among {counted(len(parts.val), 'pictures')} held out, so that no figure "
+            "could tell the best epoch; label more pictures, or hold out more with --val-share"
+        )
     answers, notes = _answers(pictures, parts)
     kept: dict[str, Any] = {one.name: getattr(parts, one.name) for one in fields(parts)}
     return AnswersData(**kept | {"notes": (*parts.notes, *notes)}, answers=answers)
+
+
+def _differ(images: tuple[AnsweredPicture, ...]) -> bool:
+    """Return whether any answer is another on one picture than on another."""
+    answers = zip(*((image.class_id, *image.numbers) for image in images), strict=True)
+    return any(len(set(of_all) - {None}) > 1 for of_all in answers)
 
 
 def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -> tuple[Answers, list[str]]:

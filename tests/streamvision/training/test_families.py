@@ -62,6 +62,8 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
             "class-weights works with classifiers and ultralytics models only",
         ),
         ("scenes", {"augment": {"mixup": 0.2}}, "mixup works with"),
+        ("pictures", {"augment": {"scale": 0.2}}, "scale works with networks for scenes, the captioner"),
+        ("deep3dbox", {"augment": {"rotate_deg": 3}}, "leave it out for deep3dbox"),
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
         ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),

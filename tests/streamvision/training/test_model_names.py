@@ -17,13 +17,10 @@ pytest.importorskip("ultralytics")
 import torch
 
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
-from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
 from streamvision.checkpoints.torch_runtime import import_ultralytics
-from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import trainer_of
-from streamvision.training.model_names import OF_TORCHVISION, architectures, classifiers
+from streamvision.training.model_names import architectures, own_names
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
 pytestmark = [pytest.mark.reference]
@@ -42,6 +39,8 @@ def refusal(model: str) -> str:
         ("yolo11n", "begin from nothing with --model yolo11n.yaml"),
         ("yolov8x-seg.pt", "begin from nothing with --model yolov8x-seg.yaml"),
         ("resnet18.pt", "begin from nothing with --model resnet18"),
+        ("captioner.pt", "begin from nothing with --model captioner"),
+        ("deep3dbox.pth", "--model deep3dbox --weights deep3dbox.pth"),
         ("best.pt", "begin from nothing with the name of an architecture"),
         ("resnet18-f37072fd.pth", "--model resnet18 --weights resnet18-f37072fd.pth"),
         ("yolox_nano.onnx", "go on from its weights give --model yolox_nano --weights yolox_nano.onnx"),
@@ -67,16 +66,7 @@ def test_advice_names_models_that_are_trained(
     monkeypatch.chdir(tmp_path)
     sentence = refusal(model)
     assert said in sentence
-    trained = {
-        "captioner",
-        "unet",
-        *SCENES,
-        *PICTURE_NETWORKS,
-        *SCALES,
-        *classifiers(),
-        *OF_TORCHVISION,
-        *(f"{name}.yaml" for name in architectures()),
-    }
+    trained = {*own_names(), *(f"{name}.yaml" for name in architectures())}
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
     for name in named - {model}:
         assert name in trained, (name, sentence)

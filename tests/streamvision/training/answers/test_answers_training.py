@@ -127,6 +127,9 @@ def test_what_is_not_learnt_cannot_be_weighed_and_a_damaged_checkpoint_is_refuse
         start_training(recipe(table, answer_weights={"depth": 1}), project=tmp_path, name="run", command="train")
     with pytest.raises(ConfigError, match="answers works with classifiers that learn numbers too only"):
         start_training(recipe(table, model="unet", answers=("side",)), project=tmp_path, name="run", command="train")
+    few = draw_answers(tmp_path / "few", count=3, seed=1)
+    with pytest.raises(ConfigError, match="no answer differs among 1 picture held out"):
+        start_training(recipe(few), project=tmp_path, name="run", command="train")
     with pytest.raises(ConfigError, match="give numbers from 0"):
         recipe(table, answer_weights={"side": -1})
     stored = torch.load(trained["best"], weights_only=True)
