@@ -19,6 +19,7 @@ from streamvision.core.model_location import is_without_network
 from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
+from streamvision.core.words import counted
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.cores import Share
 from streamvision.inference.class_order import ClassOrder, joined_names
@@ -261,8 +262,9 @@ class Model:
         width_px, height_px = self.card.input.width_px, self.card.input.height_px
         free = self.card.input.dynamic_size
         size = f"{max(width_px, height_px)} px (dynamic)" if free else f"{width_px}x{height_px}"
+        names = counted(len(self.own_card.names), "words" if self.card.task == "caption" else "classes")
         return (
-            f"{self._config.path.name}: {self.card.head}, {len(self.own_card.names)} classes, {size}, "
+            f"{self._config.path.name}: {self.card.head}, {names}, {size}, "
             f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
             + ("" if self.choice is None else f", {self.choice.short()}")
         )
