@@ -283,7 +283,8 @@ def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
     for found in (attributes or {}).values():
         first = found.get("objects", [found])[0]
         word = str(first.get("text") or first.get("class_name") or "")
-        words.append(f"{first['distance_m']:.0f} m" if not word and "distance_m" in first else word)
+        distance_m = first.get("distance_m")
+        words.append(f"{distance_m:.0f} m" if not word and isinstance(distance_m, (int, float)) else word)
     return " ".join(word for word in words if word)
 
 

@@ -21,6 +21,7 @@ from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
 from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
 from streamvision.core.detections import Detections, box_fractions, class_name
+from streamvision.core.errors import ConfigError
 from streamvision.core.event_message import moment_of
 from streamvision.core.frame import Frame, Result
 
@@ -64,13 +65,18 @@ class Analytics:
         config: what to count and measure.
         names: class names by class id.
         memory_s: how long the tracker remembers an identity out of sight.
+        knows_distances: whether a secondary model places objects in space.
 
     Raises:
-        ConfigError: when a line or zone asks for a class that the network does not know.
+        ConfigError: when a line or zone asks for a class that the network does not know, or for distances that nobody
+            tells.
     """
 
-    def __init__(self, config: AnalyticsConfig, names: tuple[str, ...], *, memory_s: float) -> None:
-        check_classes(config, names)
+    def __init__(
+        self, config: AnalyticsConfig, names: tuple[str, ...], *, memory_s: float, knows_distances: bool = True
+    ) -> None:
+        self._knows_distances = knows_distances
+        self._check(config, names)
         self._names = names
         self._lock = threading.Lock()
         self._config = config
@@ -107,7 +113,7 @@ class Analytics:
             self._apply(self._config, names)
 
     def _apply(self, config: AnalyticsConfig, names: tuple[str, ...]) -> None:
-        check_classes(config, names)
+        self._check(config, names)
         # All is made before any of it counts: what fails changes nothing.
         rows = len(self._table)
         lines = Lines(config.lines, names, before=self._lines, rows=rows)
@@ -122,6 +128,15 @@ class Analytics:
         self._ignored = _ignored(config, names)
         self._config, self._lines, self._zones, self._speeds, self._heat = config, lines, zones, speeds, heat
         self._names = names
+
+    def _check(self, config: AnalyticsConfig, names: tuple[str, ...]) -> None:
+        check_classes(config, names)
+        far = [] if self._knows_distances else [zone.name for zone in config.zones if zone.within_m is not None]
+        if far:
+            raise ConfigError(
+                f"zone {far[0]!r} counts objects within_m of the camera, but no secondary model places them in space; "
+                "add one of task cuboid to secondary_models, or leave out within_m"
+            )
 
     def update(self, result: Result) -> Analysis | None:
         """Take the stream's next result, with identities, and return what happened; ``None`` with nothing to do."""
@@ -317,4 +332,7 @@ class Analysing(FrameStage):
 def analyse(context: StageContext) -> Analysing:
     """Return the stage of one stream; regions can be drawn at any time, so there always is one."""
     config = context.config.analytics if context.stream.analytics is None else context.stream.analytics
-    return Analysing(Analytics(config, context.names, memory_s=context.config.tracker.memory_s))
+    models = context.secondary.for_objects if context.secondary else ()
+    placed = any(model.places_in_space for model in models)
+    memory_s = context.config.tracker.memory_s
+    return Analysing(Analytics(config, context.names, memory_s=memory_s, knows_distances=placed))

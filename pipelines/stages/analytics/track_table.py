@@ -6,6 +6,7 @@ forgets an identity when the tracker does, so nothing grows with the length of a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -204,7 +205,6 @@ def _distances_m(detections: Detections, chosen: Rows) -> Float:
     if detections.attributes is None:
         return distance_m
     for at, found in enumerate(detections.attributes[chosen].tolist()):
-        known = [one["distance_m"] for one in (found or {}).values() if "distance_m" in one]
-        if known:
-            distance_m[at] = known[0]
+        known = [one.get("distance_m") for one in (found or {}).values()]
+        distance_m[at] = next((one for one in known if isinstance(one, (int, float))), math.nan)
     return distance_m

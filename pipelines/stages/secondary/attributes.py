@@ -14,6 +14,8 @@ from streamvision.core.stage_output import Outline
 from streamvision.inference.model import Prediction
 
 Attributes = dict[str, Any]
+_MOST_PX = 1e6
+"""Corners farther from the picture's are not drawn."""
 
 
 def attributes_of(
@@ -69,8 +71,8 @@ def placed(
     """Return attributes with their objects in pixels of a picture on which the object's box is here.
 
     A cuboid stands in space instead, as ``center_m``, ``size_lwh_m``, ``yaw_rad`` and ``distance_m``, with its
-    ``corners_px``, the lower four first; these are left out where one is behind the camera. Others have
-    ``box_xyxy_px`` and, from pose models, ``keypoints`` as ``[x_px, y_px, score]``.
+    ``corners_px``, the lower four first; these are left out where one is behind the camera or far beside it. Others
+    have ``box_xyxy_px`` and, from pose models, ``keypoints`` as ``[x_px, y_px, score]``.
 
     >>> plate = {"class_name": "plate", "score": 0.9, "box_xyxy": [0.25, 0.5, 0.75, 1.0]}
     >>> placed({"objects": [plate]}, (100, 100, 300, 200))["objects"]
@@ -127,8 +129,9 @@ def parts_of(
 
 def _in_space(cuboid: Cuboid, camera: Pinhole) -> Attributes:
     found = cuboid.to_json()
-    if cuboid.corners_m[:, 2].min() > NEAR_M:
-        found["corners_px"] = camera.project(cuboid.corners_m).round(1).tolist()
+    corners_px = camera.project(cuboid.corners_m)
+    if cuboid.corners_m[:, 2].min() > NEAR_M and np.abs(corners_px).max() < _MOST_PX:
+        found["corners_px"] = corners_px.round(1).tolist()
     return found
 
 

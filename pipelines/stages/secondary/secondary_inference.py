@@ -29,7 +29,7 @@ from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, FOCAL_PER_WIDTH, 
 EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5, "cuboid": 0.2}
 """How often models are run whose results have a place on the object, by task: who walks has another pose on each
 frame. What other models say stays true, and they are run again when the object shows better."""
-_DRAWN_DRIVE = "synthetic:drive"
+_DRAWN_DRIVES = ("synthetic:drive", "synthetic:steered_drive")
 _EDGE_SHARE = 0.02
 """Boxes that end as near to the picture's lower edge may be cut off by it, or by the camera's own car."""
 INSTANT_S = 1e-6
@@ -238,7 +238,7 @@ def secondary(context: StageContext) -> SecondaryInference | None:
     placing = next((model.config.name for model in fitting if model.places_in_space), None)
     if placing is not None and camera is None:
         raise ConfigError(
-            f"secondary model {placing!r} places objects in space, but what the camera of {context.stream_id} is is "
+            f"secondary model {placing!r} places objects in space, but the camera of stream {context.stream_id!r} is "
             "not known; give the stream camera: {field_of_view_deg: 60, horizon: 0.5} with its own values"
         )
     return SecondaryInference(fitting, names=context.names, wait=not context.live, draw=draw, camera=camera)
@@ -246,7 +246,8 @@ def secondary(context: StageContext) -> SecondaryInference | None:
 
 def camera_of(stream: StreamConfig) -> CameraConfig | None:
     """Return what a stream's camera is: what is set, or that of the drawn drive; ``None`` where it is not known."""
-    if stream.camera is None and isinstance(stream.source, str) and stream.source.startswith(_DRAWN_DRIVE):
+    scene = stream.source.partition("?")[0].lower() if isinstance(stream.source, str) else ""
+    if stream.camera is None and scene in _DRAWN_DRIVES:
         return CameraConfig(
             field_of_view_deg=math.degrees(2 * math.atan(0.5 / FOCAL_PER_WIDTH)),
             horizon=HORIZON_PER_HEIGHT,

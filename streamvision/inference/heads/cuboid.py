@@ -24,8 +24,11 @@ from streamvision.inference.tensors import TensorSpec
 BINS = 2
 """Of MultiBin; their middles are 0, away from the camera, and half a turn, towards it."""
 COLUMNS = 3 + 3 * BINS + 4
-_MOST_M = 1e4
-"""Sizes beyond this are none."""
+_LEAST_M, _MOST_M = 1e-2, 1e4
+"""Sizes beyond these are none."""
+_MOST_SHARES = 100.0
+"""A middle that is seen as many of the box's sides away from it is none of the object's."""
+_MOST_LOG = 10.0
 
 
 class CuboidHead(PictureHead):
@@ -40,15 +43,18 @@ class CuboidHead(PictureHead):
         """Return the cuboid of each crop.
 
         Raises:
-            ModelError: when a row holds something that is no number, or a size that is none.
+            ModelError: when a row holds something that is no number, or a size or place that is none.
         """
         rows = outputs[0][: len(letterboxes)].astype(np.float64)
         if rows.shape[1:] != (COLUMNS,):
             raise ModelError(
                 f"the model returned {outputs[0].shape} where rows of {COLUMNS} are expected; check the file"
             )
-        if not np.isfinite(rows).all() or (rows[:, :3] <= 0).any() or (rows[:, :3] > _MOST_M).any():
-            raise ModelError("the model returned sizes that are none; check the file, or use another precision")
+        is_size = (rows[:, :3] >= _LEAST_M) & (rows[:, :3] <= _MOST_M)
+        if not np.isfinite(rows).all() or not is_size.all() or (np.abs(rows[:, -3:-1]) > _MOST_SHARES).any():
+            raise ModelError(
+                "the model returned sizes or places that are none; check the file, or use another precision"
+            )
         return [ImageResult(cuboid=_boxed(row)) for row in rows]
 
 
@@ -65,7 +71,12 @@ def _boxed(row: NDArray[np.float64]) -> BoxedCuboid:
     return BoxedCuboid(
         (length, width, height),
         math.remainder(bin_middle_rad(best) + math.atan2(sine, cosine), 2 * math.pi),
-        math.exp(min(log_ratio, 10.0)),
+        _exponential(log_ratio),
         (right, down),
-        math.exp(min(log_spread, 10.0)),
+        _exponential(log_spread),
     )
+
+
+def _exponential(value: float) -> float:
+    """Return what a logarithm stands for, neither zero nor infinite."""
+    return math.exp(min(max(value, -_MOST_LOG), _MOST_LOG))

@@ -199,6 +199,11 @@ def _is_map(shape: Sequence[int | None]) -> bool:
     return len(shape) == 3 or (len(shape) == 4 and 1 in (shape[1], shape[3]))
 
 
+MOST_MADE_PX = 1 << 26
+"""Pixels of a picture that a network makes: 4096x4096 made twice as large."""
+_STRIP_ROWS = 256
+
+
 class ImageHead(PictureHead):
     """One tensor with three channels, first or last, in the input's own scaling; the letterbox is cut away.
 
@@ -234,16 +239,29 @@ class ImageHead(PictureHead):
         part = letterbox.visible(self._card)
         top, bottom = (round(y * rows / self._card.height_px) for y in (part.top, part.bottom))
         left, right = (round(x * columns / self._card.width_px) for x in (part.left, part.right))
-        values = pixels[top:bottom, left:right].astype(np.float32)
-        if not values.size:
+        cut = pixels[top:bottom, left:right]
+        if not cut.size:
             raise ModelError(f"the model returned a picture of {columns}x{rows}, too small to be cut; check the file")
+        if rows * columns > MOST_MADE_PX:
+            raise ModelError(
+                f"the model returned a picture of {columns}x{rows}, more than {MOST_MADE_PX >> 20} million pixels; "
+                "give it smaller ones, or a smaller --imgsz"
+            )
+        levels = np.empty(cut.shape, np.uint8)
+        for first in range(0, len(cut), _STRIP_ROWS):  # whole pictures as float32 would take gigabytes
+            levels[first : first + _STRIP_ROWS] = self._strip(cut[first : first + _STRIP_ROWS])
+        return np.ascontiguousarray(levels[..., ::-1] if self._made.color == "rgb" else levels)
+
+    def _strip(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the levels of some rows, in the network's order of colours."""
+        values = pixels.astype(np.float32)
         if self._made.std is not None:
             values *= np.array(self._made.std, np.float32)
         if self._made.mean is not None:
             values += np.array(self._made.mean, np.float32)
         values *= np.float32(1 / self._made.scale)
-        levels = np.rint(np.clip(np.nan_to_num(values), 0, 255)).astype(np.uint8)
-        return np.ascontiguousarray(levels[..., ::-1] if self._made.color == "rgb" else levels)
+        levels: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(values), 0, 255)).astype(np.uint8)
+        return levels
 
 
 def _channel_axis(shape: Sequence[int | None]) -> int | None:

@@ -27,7 +27,7 @@ class SentenceHead(PictureHead):
     """Two tensors (batch, steps): indices of words, and probabilities."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
-        self._names = card.names
+        self._names = tuple(name[:_LONGEST_WORD] for name in card.names)
         shapes = [output.shape[1:] for output in outputs]
         if len(outputs) != 2 or len(shapes[0]) != 1 or shapes[0] != shapes[1]:
             reads = "reads two outputs (batch, steps), the indices of words and their probabilities"
@@ -41,7 +41,9 @@ class SentenceHead(PictureHead):
         """
         tokens, scores = (output[: len(letterboxes)] for output in outputs)
         rounded = np.rint(tokens).astype(np.int64)
-        if tokens.shape != scores.shape or rounded.min() < 0 or rounded.max() >= len(self._names):
+        if tokens.shape != scores.shape or not tokens.size:
+            raise ModelError(f"the model returned words {tokens.shape} and scores {scores.shape}; check the file")
+        if rounded.min() < 0 or rounded.max() >= len(self._names):
             raise ModelError(
                 f"the model returned words {rounded.min()} to {rounded.max()}, but its card names {len(self._names)}; "
                 "check the file"
@@ -52,12 +54,14 @@ class SentenceHead(PictureHead):
 
     def _sentence(self, tokens: NDArray[np.int64], scores: NDArray[np.float32]) -> ImageResult:
         ends = np.flatnonzero(tokens == 0)
-        count = int(ends[0]) if len(ends) else len(tokens)
+        count = min(int(ends[0]) if len(ends) else len(tokens), _MOST_WORDS)
         words = [self._names[at] for at in tokens[:count].tolist()]
         text = join_words([word for word in words if word not in SPECIAL])
         sure = float(scores[:count].mean()) if text else 0.0
         return ImageResult(text=text, text_score=sure, word_score=scores[:count])
 
 
+_LONGEST_WORD, _MOST_WORDS = 64, 256
+"""Letters and words beyond which what a file says is cut off: it goes into every result and event."""
 _SLACK = 0.05
 """Probabilities that were quantised to eight bits may lie this far beyond 0..1."""

@@ -94,9 +94,11 @@ class SeveralHead(PictureHead):
             reads = f"with {classes} classes reads {wanted}"
             raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
         if card.numbers:
+            named = ", ".join(number.name for number in card.numbers)
             if len(card.numbers) != len(numbers):
-                named = ", ".join(number.name for number in card.numbers)
                 raise unknown_outputs(card, outputs, f"with the numbers {named} reads as many outputs (batch, 1)")
+            if len({number.name for number in card.numbers}) < len(card.numbers):
+                raise unknown_outputs(card, outputs, f"needs numbers of different names, not {named}")
             numbers = {at: number.name for at, number in zip(numbers, card.numbers, strict=True)}
         self._numbers, self._scores = numbers, scores[0] if scores else None
         self._units = {number.name: number.unit for number in card.numbers if number.unit} or None

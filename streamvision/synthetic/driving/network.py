@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from streamvision.core.errors import ModelError
@@ -24,8 +25,8 @@ it, and not what it is (a residual policy, Johannink et al., ICRA 2019)."""
 
 
 def drives(values: Mapping[str, float] | None) -> bool:
-    """Say whether the numbers of a picture are those of a network that drives."""
-    return values is not None and STEERING in values and SPEED in values
+    """Say whether the numbers of a picture are those of a network that drives; infinite ones and NaN are none."""
+    return values is not None and all(math.isfinite(values.get(name, math.nan)) for name in (STEERING, SPEED))
 
 
 def command_of(values: Mapping[str, float] | None, *, speed_m_s: float, limit_m_s: float) -> Command:
@@ -40,6 +41,6 @@ def command_of(values: Mapping[str, float] | None, *, speed_m_s: float, limit_m_
         ModelError: when they are not those of a network that drives.
     """
     if values is None or not drives(values):
-        given = ", ".join(values or ()) or "no numbers"
-        raise ModelError(f"the model gives {given}; one that drives gives {STEERING} and {SPEED}")
+        given = ", ".join(f"{name} {value:.4g}" for name, value in (values or {}).items()) or "no numbers"
+        raise ModelError(f"the model gives {given}; one that drives gives {STEERING} and {SPEED}, both finite")
     return Command(values[STEERING], reach(speed_m_s, min(values[SPEED], limit_m_s)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 import streamvision
 from pipelines.stages.driving import WHEEL_TURN_DEG, wheel_marks
+from streamvision.core.errors import ModelError
 from streamvision.core.stage_output import Outline
 from streamvision.synthetic.driving import Command
 from streamvision.synthetic.driving.live import SILENCE_S, SeenFromCar, SteeredScene, Wheel
+from streamvision.synthetic.driving.network import command_of
 from support.constant_driver import constant_driver
 
 SOURCE = "synthetic:steered_drive?fps=20&size=160x96&seed=3"
@@ -69,3 +72,16 @@ def test_the_drawn_wheel_is_turned_as_the_steering_says(steering: float) -> None
     (x, y), (end_x, end_y) = spokes[0].points_px
     angle_deg = np.degrees(np.arctan2(end_y - y, end_x - x)) % 360
     assert angle_deg == pytest.approx((-90 + WHEEL_TURN_DEG * steering) % 360)
+
+
+@pytest.mark.parametrize(("steering", "speed"), [(math.nan, 8.0), (0.0, math.inf)])
+def test_numbers_that_are_none_give_no_command_and_no_wheel(tmp_path: Path, steering: float, speed: float) -> None:
+    model = constant_driver(tmp_path / "none.onnx", steering=steering, speed=speed)
+    found = list(streamvision.stream(f"{SOURCE}&frames=4&realtime=0", model=model))
+    assert len(found) == 4 and found[-1].image_result.values.keys() == {"steering", "speed"}
+    changed = np.abs(found[-1].annotated_bgr.astype(int) - found[-1].bgr)[-26:-4, 65:95]
+    assert changed.max() < 8  # where the wheel would be
+    owners = [one.frame.picture.owner for one in found]
+    assert {one.is_commanded for one in owners if isinstance(one, SeenFromCar)} == {False}
+    with pytest.raises(ModelError, match="both finite"):
+        command_of({"steering": steering, "speed": speed}, speed_m_s=5.0, limit_m_s=10.0)

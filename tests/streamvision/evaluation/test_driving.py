@@ -44,7 +44,7 @@ def test_a_network_s_speed_is_held_below_the_limit() -> None:
 
 
 def test_a_model_that_does_not_drive_is_refused() -> None:
-    with pytest.raises(ModelError, match="gives age; one that drives gives steering and speed"):
+    with pytest.raises(ModelError, match="gives age 3; one that drives gives steering and speed"):
         command_of({"age": 3.0}, speed_m_s=0.0, limit_m_s=10.0)
 
 
@@ -53,7 +53,7 @@ def test_the_command_measures_a_network_beside_none_and_the_rules(tmp_path: Path
     arguments = [str(model), "--roads", "2", "--seconds", "6", "--size", "96x64", "--json"]
     result = CliRunner().invoke(drive, arguments)
     assert result.exit_code == 0, result.output
-    drivers = {one["driver"]: one for one in json.loads(result.output)["drivers"]}
+    drivers = {one["driver"]: one for one in json.loads(result.stdout)["drivers"]}
     assert list(drivers) == ["none", "rules", str(model)]
     assert [one["ended"] for one in drivers[str(model)]["drives"]] == ["left the lane"] * 2
     assert drivers["rules"]["driven_s"] == {"mean": 6.0, "spread": 0.0}

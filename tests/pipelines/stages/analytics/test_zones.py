@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pipelines.stages.analytics import Analytics
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
 from support.walkers import analytics, events, kinds, result, walk
 
@@ -232,3 +237,18 @@ def test_without_a_place_nobody_is_near_and_zones_without_a_distance_count_as_be
     assert kinds(drive(analytics(zones=[NEAR]), [None] * 5)) == []
     everywhere = {key: value for key, value in NEAR.items() if key != "within_m"}
     assert kinds(drive(analytics(zones=[everywhere]), [None, 90, 90])) == ["zone_entered"]
+
+
+def test_distances_that_nobody_tells_are_refused_and_those_that_are_none_are_not_known() -> None:
+    config = parse_analytics({"zones": [{**YARD, "within_m": 5}]}, origin="test")
+    with pytest.raises(ConfigError, match="'yard' counts objects within_m of the camera, but no secondary model"):
+        Analytics(config, ("car",), memory_s=1.0, knows_distances=False)
+    subject = Analytics(AnalyticsConfig(), ("car",), memory_s=1.0, knows_distances=False)
+    with pytest.raises(ConfigError, match="within_m"):
+        subject.apply(config)
+    near = analytics(zones=[{**YARD, "within_m": 5}])
+    told = result([(1, *INSIDE)])
+    for value in (None, "near", np.nan):
+        attributes = np.array([{"own": {"distance_m": value}}], dtype=object)
+        near.update(replace(told, detections=replace(told.detections, attributes=attributes)))
+    assert yard(near)["inside"] == 0

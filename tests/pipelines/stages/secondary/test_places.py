@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipelines.stages.secondary.attributes import parts_of, placed
 from pipelines.stages.secondary.secondary_inference import camera_of
@@ -12,10 +14,25 @@ from streamvision.core.config.camera import CameraConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.cuboid import BoxedCuboid, Cuboid, Pinhole
 from streamvision.core.detections import attributes_text
+from streamvision.core.errors import ModelError
+from streamvision.inference.heads.cuboid import COLUMNS, CuboidHead
+from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.tensors import TensorSpec
+from support.model_cards import make_card
 
 CAMERA = Pinhole(900.0, 640.0, 330.0)
 CAR = Cuboid((2.0, 0.65, 20.0), (4.6, 1.8, 1.5), math.pi)
 BOX = (680.0, 325.0, 780.0, 395.0)
+CARD = make_card("cuboid", classes=1)
+LETTERBOX = Letterbox.fit(64, 64, CARD.input)
+HEAD = CuboidHead(CARD, [TensorSpec("out", (None, COLUMNS), "float32")])
+
+
+def row(changed: dict[int, float]) -> NDArray[np.float32]:
+    """Return what a network says of a car straight ahead, with some numbers in place of its own."""
+    numbers = np.array([[4.6, 1.8, 1.5, 1, 0, 1, 0, 1, 0, 0, 0, 0, -3]], np.float32)
+    numbers[0, list(changed)] = list(changed.values())
+    return numbers
 
 
 def seen(spread: float = 0.05) -> dict[str, object]:
@@ -68,3 +85,35 @@ def test_the_drawn_drive_s_camera_is_known_and_others_are_what_is_set() -> None:
     own = CameraConfig(field_of_view_deg=90)
     assert camera_of(StreamConfig(source="synthetic:drive", camera=own)) is own
     assert own.pinhole(800, 600) == Pinhole(pytest.approx(400), 400, 300, None, pytest.approx(math.radians(0.2)))
+
+
+def test_corners_far_beside_the_picture_are_not_drawn() -> None:
+    far = placed({"cuboid": BoxedCuboid((4.6, 1.8, 1.5), 0.0, 1.0, (1e5, 0.0), 0.05)}, BOX, CAMERA)
+    assert "corners_px" not in far
+    assert parts_of({"space": far}, {}) == []
+
+
+def test_the_steered_drive_has_the_drive_s_camera() -> None:
+    assert camera_of(StreamConfig(source="synthetic:steered_drive?fps=5")) == camera_of(
+        StreamConfig(source="synthetic:drive")
+    )
+    assert camera_of(StreamConfig(source="synthetic:drives_of_another_package")) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{0: 1e-3}, {2: 1e5}, {10: np.nan}, {10: 1e38}, {11: -1e38}],
+)
+def test_a_network_s_nonsense_is_refused_before_it_is_placed(changed: dict[int, float]) -> None:
+    with pytest.raises(ModelError, match="sizes or places that are none"):
+        HEAD.read([row(changed)], [LETTERBOX])
+
+
+@pytest.mark.parametrize("log_ratio", [-1e3, 1e3])
+@pytest.mark.parametrize("log_spread", [-1e3, 1e3])
+def test_whatever_distance_and_spread_are_told_the_place_is_finite(log_ratio: float, log_spread: float) -> None:
+    ((found),) = HEAD.read([row({9: log_ratio, 12: log_spread})], [LETTERBOX])
+    on_road = Pinhole(900.0, 640.0, 330.0, height_m=1.5, pitch_spread_rad=0.003)
+    for camera in (CAMERA, on_road):
+        place = placed({"cuboid": found.cuboid}, BOX, camera)
+        assert np.isfinite([*place["center_m"], place["distance_m"], place["yaw_rad"], place["score"]]).all()

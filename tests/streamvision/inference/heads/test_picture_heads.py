@@ -168,6 +168,16 @@ class TestImage:
         with pytest.raises(UnknownHeadError, match="reads one picture"):
             head_of("image", spec(1, 4, 64, 64))
 
+    def test_tall_pictures_are_read_whole_and_gigantic_ones_refused(self):
+        head, place = head_of("image", spec(1, 3, None, None))
+        tall = np.linspace(0, 1, 600, dtype=np.float32)[None, None, :, None].repeat(3, axis=1).repeat(4, axis=3)
+        (found,) = head.read([tall], [place])
+        within = np.rint(tall[0, 0, 150:450, 0] * np.float32(255))  # half of the square is the picture
+        assert np.array_equal(found.picture.to_bgr()[:, 0, 0], within)
+        gigantic = np.broadcast_to(np.float32(0), (1, 3, 20_000, 20_000))  # takes no memory
+        with pytest.raises(ModelError, match="20000x20000, more than 64 million pixels"):
+            head.read([gigantic], [place])
+
 
 class TestSeveral:
     def test_a_class_and_numbers_by_name(self):
@@ -188,6 +198,11 @@ class TestSeveral:
         assert found.summary(("a", "b", "c"))["units"] == {"steering angle": "deg"}
         with pytest.raises(UnknownHeadError, match="with the numbers steering angle, speed reads as many"):
             create_head(card, [spec(1, 1), spec(1, 3)])
+
+    def test_two_numbers_of_one_name_are_refused(self):
+        card = make_card("several").model_copy(update={"numbers": (NumberCard(name="age"), NumberCard(name="age"))})
+        with pytest.raises(UnknownHeadError, match="different names, not age, age"):
+            create_head(card, [spec(1, 1), spec(1, 1)])
 
     @pytest.mark.parametrize("specs", [[spec(1, 3)], [spec(1, 1), spec(1, 5)], [spec(1, 3), spec(1, 3), spec(1, 1)]])
     def test_what_has_no_meaning_is_refused(self, specs):

@@ -51,3 +51,18 @@ def test_sentences_become_words_and_back() -> None:
     assert join_words(split_words("At dusk, a van; twenty-five m/s!")) == "at dusk, a van; twenty-five m / s!"
     assert Vocabulary(NAMES).encode("At dusk, a cow", 10) == [2, 3, 4, 5, 1, 0]
     assert Vocabulary(NAMES).encode("At dusk, a van", 3) == [2, 3, 0]
+
+
+def test_what_a_file_says_at_length_is_cut_off() -> None:
+    card = CARD.model_copy(update={"names": (*SPECIAL, "w" * 5000)})
+    steps = [TensorSpec(name, (None, 3000), "float32") for name in ("tokens", "probabilities")]
+    outputs = [np.full((1, 3000), 2, np.float32), np.full((1, 3000), 0.9, np.float32)]
+    (found,) = SentenceHead(card, steps).read(outputs, [PLACE])
+    assert found.text is not None and len(found.text) < 20_000
+    assert found.word_score is not None and len(found.word_score) == len(found.text.split())
+
+
+def test_no_words_at_all_are_refused() -> None:
+    steps = [TensorSpec(name, (None, None), "float32") for name in ("tokens", "probabilities")]
+    with pytest.raises(ModelError, match="check the file"):
+        SentenceHead(CARD, steps).read([np.zeros((1, 0), np.float32)] * 2, [PLACE])
