@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from streamvision.checkpoints.run_facts import check_tensors, checked_run
 from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.errors import MissingDependencyError, ModelError
 from streamvision.core.install import install_command
@@ -80,6 +81,7 @@ def read_tensors(path: Path, *, trusted: bool = False) -> dict[str, Any]:
     tensors = {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise ModelError(f"{path} holds no tensors by name; give a state dict (.pth)")
+    check_tensors(tensors, path)
     return tensors
 
 
@@ -110,12 +112,12 @@ def read_run(path: Path, *, trusted: bool = False) -> dict[str, Any] | None:
     Ultralytics' runs leave ultralytics' checkpoints, which are others.
 
     Raises:
-        ModelError: as :func:`read_checkpoint` does.
+        ModelError: as :func:`read_checkpoint` does, and when what it says of its network is not what a run leaves.
         UntrustedError: as :func:`read_checkpoint` does.
     """
     stored = read_checkpoint(path, trusted=trusted)
     is_run = isinstance(stored, dict) and {"architecture", "names", "imgsz", "model"} <= stored.keys()
-    return stored if is_run else None
+    return checked_run(stored, path) if is_run else None
 
 
 def _check_kind(path: Path) -> bool:

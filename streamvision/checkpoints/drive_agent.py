@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from streamvision.checkpoints.answers import NO_CLASS, AnswersSource
 from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.run_facts import checked_run
 from streamvision.core.errors import ModelError
 from streamvision.inference.model_card import ModelCard, NumberCard
 from streamvision.synthetic.driving.car import MOST_SPEED_M_S
@@ -91,7 +92,7 @@ class DriveAgentSource(TorchSource):
         """
         policy = Policy().eval()
         try:
-            eyes = AnswersSource.of_run(stored[EYES], path=path, size_px=size_px, trusted=trusted)
+            eyes = AnswersSource.of_run(checked_run(stored[EYES], path), path=path, size_px=size_px, trusted=trusted)
             policy.load_state_dict(stored["model"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise ModelError(f"{path} does not hold an agent that drives; give the best.pt of a run") from error

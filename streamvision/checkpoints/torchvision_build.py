@@ -129,7 +129,10 @@ def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False, besi
     keypoint_names = tuple(map(str, stored.get("keypoints", ())))
     if keypoint_names:
         sizes["num_keypoints"] = len(keypoint_names)
-    network = create(name, classes=len(names) + (besides if classifier else 1), **sizes)
+    try:
+        network = create(name, classes=len(names) + (besides if classifier else 1), **sizes)
+    except ValueError as error:
+        raise ModelError(f"{path} is no {name} that a run leaves ({error}); give the best.pt of one") from error
     _load(network, stored["model"], path, name)
     if classifier:
         return as_classifier(name, network, names=names, side_px=side_px, beginning=beginning)

@@ -9,6 +9,7 @@ A cell that is empty is an answer that is not known. Numbers are written with a 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,8 @@ from streamvision.inference.model_card import NumberCard
 
 MOST_NUMBERS = 32
 """Columns of numbers that are read."""
+LARGEST_NUMBER = 1e30
+"""Numbers farther from zero are not read: float32, in which networks compute, ends at 3e38."""
 NOT_KNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What cells of numbers hold where the number is not known, in small letters."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -82,7 +85,7 @@ def read_answers(path: Path, *, only: Sequence[str] = ()) -> AnsweredPictures:
         ConfigError: when it is no such table, its columns are not what one network can learn, or no picture is there.
     """
     try:
-        reader = csv.DictReader(read_text(path, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
+        reader = csv.DictReader(io.StringIO(read_text(path, limit=MAX_TABLE_BYTES)))
         headers = [header.strip() for header in reader.fieldnames or ()]
         reader.fieldnames = headers
         rows = list(reader)
@@ -195,7 +198,7 @@ def _number(cell: str, complain: Callable[[str], None]) -> float | None:
     if cell.lower() in NOT_KNOWN:
         return None
     value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
-    if math.isfinite(value):
+    if abs(value) <= LARGEST_NUMBER:
         return value
     complain(cell)
     return None
@@ -203,7 +206,13 @@ def _number(cell: str, complain: Callable[[str], None]) -> float | None:
 
 def _note(problems: list[Problem], place: Path, name: str) -> Callable[[str], None]:
     def complain(cell: str) -> None:
-        problems.append(Problem(place, f"has {short(cell)} for {name}, which is no number; left out", "broken_labels"))
+        problems.append(
+            Problem(
+                place,
+                f"has {short(cell)} for {name}, which is no number up to {LARGEST_NUMBER:g}; left out",
+                "broken_labels",
+            )
+        )
 
     return complain
 

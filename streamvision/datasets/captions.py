@@ -13,6 +13,7 @@ Pictures are looked for in the folder of the table and below.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,14 +137,14 @@ def _rows(table: Path, folder: Path, problems: list[Problem]) -> Iterator[_Row]:
 
 
 def _csv_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(text))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     for row in reader:
         yield f"row {reader.line_num}", row
 
 
 def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.StringIO(text), 1):
         if not line.strip():
             continue
         document = parse_json(line)
@@ -185,7 +186,11 @@ def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+
+
 def _sentences(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return the texts among some values, each on one line."""
-    lines = (" ".join(_text(value).split())[:MAX_CAPTION_CHARACTERS] for value in values)
+    """Return the texts among some values, each on one line and without characters that steer a terminal."""
+    lines = (" ".join(_printable(_text(value)).split())[:MAX_CAPTION_CHARACTERS] for value in values)
     return tuple(line for line in lines if line)

@@ -8,6 +8,7 @@ looked for in the folder of the table and below. Classes are called as folders c
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[st
     classes: dict[Path, str] = {}
     spelled: dict[str, str] = {}
     try:
-        reader = csv.DictReader(read_text(table, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
+        reader = csv.DictReader(io.StringIO(read_text(table, limit=MAX_TABLE_BYTES)))
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         for row in reader:
             name, written = _cell(row, PICTURE_COLUMNS), _cell(row, CLASS_COLUMNS)

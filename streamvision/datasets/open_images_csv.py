@@ -14,6 +14,7 @@ memory that does not grow with them. Pictures without a row are left out, since 
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,7 +197,7 @@ def _read_descriptions(folder: Path, collector: Collector) -> dict[str, str]:
         if not (_DESCRIPTIONS in path.name or head_of(path, _HEAD_BYTES).startswith(_DESCRIBES)):
             continue
         try:
-            rows = list(csv.reader(read_text(path).splitlines()))
+            rows = list(csv.reader(io.StringIO(read_text(path))))
         except (UnreadableError, csv.Error) as error:
             collector.note(path, "broken_labels", f"{error}; left out")
             continue

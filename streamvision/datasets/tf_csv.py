@@ -9,6 +9,7 @@ looks just the same. It has no word for crowds and difficult objects either.
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collect
     boxes: defaultdict[str, list[MarkedBox]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     try:
-        reader = csv.DictReader(read_text(table, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
+        reader = csv.DictReader(io.StringIO(read_text(table, limit=MAX_TABLE_BYTES)))
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         for row in reader:
             _read_row(row, f"row {reader.line_num}", table, boxes, sizes, collector)

@@ -7,7 +7,8 @@ from typing import Any
 
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import Dataset, NamedPictures
+from streamvision.datasets.dataset import CaptionedPictures, Dataset, NamedPictures
+from streamvision.evaluation.captions.evaluate import evaluate_captions
 from streamvision.evaluation.classify import evaluate_classifier
 from streamvision.evaluation.evaluate import evaluate
 from streamvision.evaluation.gate import compare, write_gate
@@ -25,7 +26,7 @@ from streamvision.training.run_folder import RunFolder
 def measure_added(
     recipe: Recipe, folder: RunFolder, data: TrainingData[Any], progress: TrainingProgress, *, trusted: bool
 ) -> dict[str, Any]:
-    """Measure a detector or classifier on what was held out of added pictures; the result is for ``summary.json``.
+    """Measure a model on what was held out of added pictures; the result is for ``summary.json``.
 
     Empty where nothing of them was held out.
     """
@@ -78,5 +79,8 @@ def _figures(model: Model, data: TrainingData[Any]) -> dict[str, float]:
     if model.card.task == "classify":
         named = evaluate_classifier(model, NamedPictures(data.names, data.held_out_added))
         return {"top1": named.top(1) or 0.0}
+    if model.card.task == "caption":
+        said = evaluate_captions(model, CaptionedPictures((), data.held_out_added))
+        return {"bleu4": said.bleu4 or 0.0}
     found = evaluate(model, Dataset(data.names, data.held_out_added)).figures
     return {"map50": found.map50, "map50_95": found.map50_95}

@@ -85,11 +85,12 @@ class TrainingData(Generic[Picture]):
         shown = sum(self.repeats)
         classes = f"{counted(len(self.names), self.called)}: {', '.join(self.names[:SHOWN_NAMES])}"
         classes += " ..." if len(self.names) > SHOWN_NAMES else "."
+        listed: list[str] = [classes] if self.names else []
         if self.train == self.val:
             return [
                 f"{counted(len(self.train), 'pictures')}, shown {shown} times an epoch, are learnt and measured: a "
                 "trial whether they can be learnt by heart.",
-                classes,
+                *listed,
             ]
         why = "parts of each" if isinstance(self.train[0], PairedPicture) else "rare classes more often"
         more = f" (shown {shown} times an epoch, {why})" if shown > len(self.train) else ""
@@ -98,7 +99,7 @@ class TrainingData(Generic[Picture]):
             f"{self.split_origin}."
         ]
         if not isinstance(self.train[0], PairedPicture):
-            lines.append(classes)
+            lines += listed
         lines += self.notes
         if self.unproven:
             lines.append(

@@ -121,7 +121,7 @@ def _train(recipe: Recipe, folder: RunFolder, folds: int, *, command: str, trust
 def _figures(number: int, run: RunFolder) -> FoldFigures:
     rows = CurveFile(run.curves_csv).rows()
     summary = read_json(run.summary, limit=16 * MIB)
-    keys = shown(rows[-1])
+    keys = [key for key in shown(rows[-1]) if key in summary]
     return FoldFigures(
         fold=number,
         run=str(run.root),
@@ -131,8 +131,13 @@ def _figures(number: int, run: RunFolder) -> FoldFigures:
     )
 
 
+def _shared(results: list[FoldFigures]) -> list[str]:
+    """Return the figures that every fold has: a held-out part without a class has no figures of classes."""
+    return [key for key in results[0].last if all(key in one.last for one in results)]
+
+
 def _summary(folder: RunFolder, results: list[FoldFigures]) -> dict[str, Any]:
-    keys = list(results[0].last)
+    keys = _shared(results)
     return {
         "run": str(folder.root),
         "folds": [
@@ -153,7 +158,7 @@ def _summary(folder: RunFolder, results: list[FoldFigures]) -> dict[str, Any]:
 
 
 def _rows(results: list[FoldFigures]) -> list[tuple[str, ...]]:
-    keys = list(results[0].last)
+    keys = _shared(results)
     titles = [title(key) for key in keys]
     rows: list[tuple[str, ...]] = [("fold", "epochs", *titles, *(f"best {one}" for one in titles))]
     for one in results:
@@ -167,7 +172,7 @@ def _rows(results: list[FoldFigures]) -> list[tuple[str, ...]]:
 
 def _sentence(results: list[FoldFigures]) -> str:
     said = []
-    for key in results[0].last:
+    for key in _shared(results):
         values = [one.last[key] for one in results]
         said.append(f"{title(key)} {fmean(values):.3f} (sd {stdev(values):.3f})")
     return (
@@ -180,7 +185,7 @@ def _draw(path: Path, results: list[FoldFigures]) -> None:
     """Draw each fold's curve over the epochs, and their mean after the last."""
     from matplotlib.figure import Figure
 
-    keys = list(results[0].last)
+    keys = _shared(results)
     figure = Figure(figsize=(5.2 * len(keys), 3.6), layout="constrained")
     for axis, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):
         for one in results:

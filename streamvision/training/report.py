@@ -123,7 +123,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         "",
         f"| epoch | {' | '.join(title(key) for key in figures)} |",
         "| --- |" + " --- |" * len(figures),
-        f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary[key]:.3f}' for key in figures)} |",
+        f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary.get(key, math.nan):.3f}' for key in figures)} |",
         f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",
         "",
         f"{_choice(recipe, data)} Measure others with `streamvision eval {summary['task']}`.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
@@ -120,7 +121,8 @@ def _train(
         return _judge_overfit(recipe, folder, data, progress, task=run.task, trusted=trusted)
     rows = curves.rows()
     best = curves.best(run.figure)
-    figures = {key: best[key] for key in shown(best)}
+    # Neither JSON nor a card knows what is no number, such as the skill where all held-out answers are the same.
+    figures = {key: best[key] for key in shown(best) if math.isfinite(best[key])}
     summary: dict[str, Any] = {
         "task": run.task,
         "run": str(folder.root),
@@ -167,7 +169,7 @@ def _judge_overfit(
     verdict = judge(rows, recipe, data)
     _draw(folder, curves, data, progress, trusted=trusted)
     shutil.rmtree(folder.last.parent)
-    figures = {key: best_of(key, (row[key] for row in rows)) for key in shown(rows[-1])}
+    figures = {key: best_of(key, (row[key] for row in rows)) for key in shown(rows[-1]) if math.isfinite(rows[-1][key])}
     summary: dict[str, Any] = {"task": task, "run": str(folder.root), "epochs": len(rows), **figures}
     summary |= {"pictures": len(data.train), "training_s": round(rows[-1].get("time_s", 0.0), 1)}
     summary["overfit"] = verdict.to_json()

@@ -34,12 +34,14 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
     """Read a table; the split is stratified by class, as for classifiers.
 
     Raises:
-        ConfigError: when there is nothing to learn from, or no answer differs on the pictures held out.
+        ConfigError: when there is nothing to learn from, a number is known of no picture to learn from, or no answer
+            differs on the pictures held out.
     """
     pictures = read_answers(recipe.data, only=recipe.answers)
     by_path = {image.path: image for image in pictures.images}
     boxed = as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
     parts = prepared(boxed, (), folder, recipe, lambda one: by_path[one.path])
+    _check_learnt(pictures, parts, recipe)
     if not _differ(parts.val):
         raise ConfigError(
             f"{recipe.data}: no answer differs among {counted(len(parts.val), 'pictures')} held out, so that no figure "
@@ -56,6 +58,15 @@ def _differ(images: tuple[AnsweredPicture, ...]) -> bool:
     return any(len(set(of_all) - {None}) > 1 for of_all in answers)
 
 
+def _check_learnt(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture], recipe: Recipe) -> None:
+    for at, card in enumerate(pictures.numbers):
+        if all(image.numbers[at] is None for image in parts.train):
+            raise ConfigError(
+                f"{recipe.data} has no number in the column {card.name} for the {counted(len(parts.train), 'pictures')} "
+                "to learn from; write some, or name the columns to learn with --answers"
+            )
+
+
 def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -> tuple[Answers, list[str]]:
     means, deviations, notes = [], [], []
     for at, card in enumerate(pictures.numbers):
@@ -63,7 +74,7 @@ def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -
             np.array([number for image in part if (number := image.numbers[at]) is not None], np.float64)
             for part in (parts.train, parts.val)
         )
-        mean, deviation = (float(learnt.mean()), float(learnt.std())) if len(learnt) else (0.0, 0.0)
+        mean, deviation = float(learnt.mean()), float(learnt.std())
         means.append(mean)
         deviations.append(deviation or 1.0)  # a number that is always the same
         unit = f" {card.unit}" if card.unit else ""

@@ -98,3 +98,16 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Pat
 )
 def test_a_table_is_told_by_its_first_line(tmp_path: Path, header: str, expected: bool) -> None:
     assert is_answer_table(table(tmp_path, f"{header}\n")) is expected
+
+
+def test_only_line_ends_end_lines(tmp_path: Path) -> None:
+    rows = "filename,kind [class],age\na.png,x\x85y,1\nb.png,z\u2028,2\nc.png,\x1c v,3\n"
+    found = read_answers(table(tmp_path, rows))
+    assert [one.numbers for one in found.images] == [(1,), (2,), (3,)]
+    assert found.problems == ()
+
+
+def test_numbers_that_float32_cannot_compute_with_are_left_out(tmp_path: Path) -> None:
+    found = read_answers(table(tmp_path, "filename,far\na.png,1e38\nb.png,-1e29\nc.png,2\n"))
+    assert [one.numbers for one in found.images] == [(None,), (-1e29,), (2,)]
+    assert "1e38 for far, which is no number up to 1e+30" in found.problems[0].reason

@@ -103,3 +103,17 @@ def test_the_drive_is_written_with_a_sentence_each_and_equal_seeds_are_equal(tmp
     assert [image.captions for image in one.images] == [image.captions for image in two.images]
     assert [image.split for image in one.images] == ["train"] * 4 + ["val"] * 2
     assert one.problems == ()
+
+
+def test_only_line_ends_end_lines_and_nothing_steers_a_terminal(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    lines = [{"filename": "a.png", "caption": "a\u2028road\x85ahead"}, {"filename": "b.png", "caption": "\x1b[2Jred"}]
+    (tmp_path / "all.jsonl").write_text(
+        "\n".join(json.dumps(one, ensure_ascii=False) for one in lines), encoding="utf-8"
+    )
+    found = read_captions(tmp_path)
+    assert [one.captions for one in found.images] == [("a road ahead",), ("[2Jred",)]
+    assert found.problems == ()
+    (tmp_path / "all.csv").write_text("filename,caption\na.png,a\u2028road\nb.png,c\x85d\n", encoding="utf-8")
+    found = read_captions(tmp_path / "all.csv")
+    assert [one.captions for one in found.images] == [("a road",), ("c d",)]

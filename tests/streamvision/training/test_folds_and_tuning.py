@@ -20,6 +20,7 @@ from streamvision.training.folds import is_folds, resume_folds, train_folds
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
 from streamvision.training.report import CurveFile
+from streamvision.training.run_folder import RunFolder
 from streamvision.training.search_space import choices_of, own_settings
 from support.hues import draw_hues
 
@@ -166,3 +167,15 @@ def test_what_is_given_is_held() -> None:
     everything = load_recipe(None, {"data": ".", "model": "yolox_nano", "lr": 0.002, **named})
     with pytest.raises(ConfigError, match="leave out what is to be found"):
         choices_of(everything, "yolox", is_unbalanced=True)
+
+
+def test_folds_are_summed_up_by_the_figures_that_all_of_them_have() -> None:
+    figures = [{"skill": 0.5, "top1": 1.0}, {"skill": 0.25}]  # no held-out picture of the second fold has a class
+    folds = [
+        folds_module.FoldFigures(fold=number, run="fold", epochs=1, last=one, best=one)
+        for number, one in enumerate(figures, 1)
+    ]
+    summary = folds_module._summary(RunFolder(Path("all")), folds)
+    assert summary["last"] == {"skill": {"mean": 0.375, "sd": stdev([0.5, 0.25]), "least": 0.25, "most": 0.5}}
+    assert "skill 0.375" in summary["sentence"]
+    assert "top-1" not in summary["sentence"]

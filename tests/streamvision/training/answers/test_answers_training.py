@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +152,19 @@ def test_a_few_rows_are_learnt_by_heart(table: Path, tmp_path: Path) -> None:
     done = start_training(given, project=tmp_path, name="run", command="train")
     assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["overfit"]["passed"]
     assert done["mae_side"] >= 0
+
+
+def test_parts_that_leave_nothing_to_learn_or_to_choose_by_are_refused(tmp_path: Path) -> None:
+    table = draw_answers(tmp_path / "data", count=12, seed=2)
+    rows = [row.split(",") for row in table.read_text(encoding="utf-8").splitlines()[1:]]
+
+    def refused(name: str, side: Callable[[str], str], match: str) -> None:
+        lines = ["filename,split,side", *(f"{row[0]},{row[1]},{side(row[1])}" for row in rows)]
+        (table.parent / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match=match):
+            start_training(recipe(table.parent / name), project=tmp_path, name="run", command="train")
+
+    refused(
+        "held_out.csv", lambda part: "3" if part == "val" else "", "no number in the column side for the 8 pictures"
+    )
+    refused("same.csv", lambda part: "3", "no answer differs among 4 pictures held out")

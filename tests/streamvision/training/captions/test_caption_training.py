@@ -161,6 +161,14 @@ def test_words_go_on_by_name_in_a_run_from_earlier_weights(run: Path, tmp_path: 
     assert "by name" in begun.beginning
 
 
+def test_what_is_held_out_of_added_pictures_is_measured_by_its_sentences(tmp_path: Path) -> None:
+    data, added = (write_squares(tmp_path / name, train=8, val=2, seed=seed) for seed, name in enumerate("ab"))
+    given = recipe(data, add=(added,), epochs=1)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert done["added"]["images"] > 0
+    assert 0 <= done["added"]["bleu4"] <= 1
+
+
 def test_vocabulary_is_of_the_most_frequent_words_with_the_special_ones_first() -> None:
     assert vocabulary([["b a", "b"], ["c"]], most=2) == (*SPECIAL, "b", "a")
     assert set(OF_WORDS) <= set(Captioner(4, 3).state_dict())
