@@ -62,7 +62,7 @@ def _check_learnt(pictures: AnsweredPictures, parts: TrainingData[AnsweredPictur
     for at, card in enumerate(pictures.numbers):
         if all(image.numbers[at] is None for image in parts.train):
             raise ConfigError(
-                f"{recipe.data} has no number in the column {card.name} for the {counted(len(parts.train), 'pictures')} "
+                f"{recipe.data} has no number for {card.name} in the {counted(len(parts.train), 'pictures')} "
                 "to learn from; write some, or name the columns to learn with --answers"
             )
 

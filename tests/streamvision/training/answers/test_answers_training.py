@@ -164,7 +164,5 @@ def test_parts_that_leave_nothing_to_learn_or_to_choose_by_are_refused(tmp_path:
         with pytest.raises(ConfigError, match=match):
             start_training(recipe(table.parent / name), project=tmp_path, name="run", command="train")
 
-    refused(
-        "held_out.csv", lambda part: "3" if part == "val" else "", "no number in the column side for the 8 pictures"
-    )
+    refused("held_out.csv", lambda part: "3" if part == "val" else "", "no number for side in the 8 pictures")
     refused("same.csv", lambda part: "3", "no answer differs among 4 pictures held out")
