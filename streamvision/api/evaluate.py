@@ -14,6 +14,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.datasets import read_dataset
 from streamvision.datasets.answer_table import is_answer_table, read_answers
+from streamvision.datasets.captions import read_captions
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
@@ -42,8 +43,8 @@ def evaluate(
     """Measure a model on labelled pictures; a notebook shows the figures as tables.
 
     The model's card says which figures: those of ``streamvision eval detect``, ``segment``, ``pose``, ``obb``,
-    ``semantic``, ``image`` (of pairs), ``classify`` or (of a table with several) ``answers``, as
-    ``docs/evaluation.md`` describes them.
+    ``semantic``, ``cuboid``, ``image`` (of pairs), ``caption``, ``classify`` or (of a table with several) ``answers``,
+    as ``docs/evaluation.md`` describes them.
 
     Args:
         model: its file or address, a checkpoint (.pt), or the name of one that ships.
@@ -90,6 +91,7 @@ def _measure_of(
 ) -> tuple[Callable[..., Measurement], Any]:
     """Return what measures models of this task, and the pictures as it takes them."""
     from streamvision.evaluation.answers import evaluate_answers
+    from streamvision.evaluation.captions.evaluate import evaluate_captions
     from streamvision.evaluation.classify import evaluate_classifier
     from streamvision.evaluation.cuboid import evaluate_cuboids
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
@@ -108,6 +110,8 @@ def _measure_of(
         return evaluate_semantic, read_class_maps(data)
     if task == "image":
         return evaluate_images, read_pairs(data)
+    if task == "caption":
+        return evaluate_captions, read_captions(data)
     if task == "classify" and is_answer_table(data):
         return evaluate_answers, read_answers(data)
     if task == "classify":

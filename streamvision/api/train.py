@@ -52,14 +52,15 @@ class TrainingRun:
     @property
     def figures(self) -> dict[str, float]:
         """Those of the best epoch on the held-out pictures, by name; none where nothing was held out."""
-        return {key: self.summary[key] for key in shown(self.summary)}
+        found = {key: self.summary[key] for key in shown(self.summary)}
+        return {key: value for key, value in found.items() if isinstance(value, (int, float))}
 
     def curves(self) -> list[dict[str, float]]:
         """Return losses, figures on the held-out pictures, learning rate and time, epoch by epoch."""
         return CurveFile(RunFolder(self.folder).curves_csv).rows()
 
     def _kept(self, key: str, what: str) -> Path:
-        if key not in self.summary:
+        if not isinstance(self.summary.get(key), str):
             raise ConfigError(f"the run in {self.folder} has kept no {what.partition(' ')[2]}; train without a trial")
         return Path(self.summary[key])
 

@@ -260,8 +260,7 @@ class Model:
     def describe(self) -> str:
         """Return one line about the model and where it executes."""
         width_px, height_px = self.card.input.width_px, self.card.input.height_px
-        free = self.card.input.dynamic_size
-        size = f"{max(width_px, height_px)} px (dynamic)" if free else f"{width_px}x{height_px}"
+        size = f"{max(width_px, height_px)} px (dynamic)" if self.card.input.dynamic_size else f"{width_px}x{height_px}"
         names = counted(len(self.own_card.names), "words" if self.card.task == "caption" else "classes")
         return (
             f"{self._config.path.name}: {self.card.head}, {names}, {size}, "

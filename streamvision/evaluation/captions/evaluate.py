@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
 from streamvision.core.words import counted
 from streamvision.datasets.dataset import CaptionedPicture, CaptionedPictures
@@ -86,6 +87,7 @@ def evaluate_captions(
     pictures: CaptionedPictures,
     *,
     training: CaptionedPictures | None = None,
+    classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> CaptionEvaluation:
@@ -95,15 +97,18 @@ def evaluate_captions(
         detector: the model.
         pictures: what it is measured on.
         training: what it was trained with, for the baseline; without it the pictures themselves, which favours that.
+        classes: none, since sentences have none.
         notes: remarks on the pictures, for the result.
         on_progress: called after each call of the model.
 
     Raises:
-        ConfigError: when the model is for another task.
+        ConfigError: when the model is for another task, or classes are given.
         SourceError: when a picture cannot be read.
         ModelError: when the model fails.
     """
     require_task(detector, "caption")
+    if classes:
+        raise ConfigError("sentences about pictures have no classes; leave classes out")
     begin_s, said, images = time.monotonic(), [], pictures.images
     doubt = _Doubt.of(detector)
     for at in range(0, len(images), detector.max_batch):

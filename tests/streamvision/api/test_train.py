@@ -12,6 +12,8 @@ import pytest
 
 import streamvision
 from streamvision.core.errors import ConfigError
+from support.captioned_pictures import write_squares
+from support.constant_captioner import constant_captioner
 from support.tiny_embedder import tiny_embedder
 
 pytest.importorskip("torch", reason="torch is not installed")
@@ -111,6 +113,23 @@ def test_arguments_that_are_not_known_are_refused(colours: Path, tmp_path: Path)
 def test_a_task_without_figures_is_refused(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a model for embed, for which there are no figures"):
         streamvision.evaluate(tiny_embedder(tmp_path / "looks.onnx"), colours)
+
+
+def test_sentences_are_measured_too(tmp_path: Path) -> None:
+    model = constant_captioner(tmp_path / "says.onnx", ["a", "red", "square", "on", "the", "left"])
+    squares = write_squares(tmp_path / "squares", train=2, val=3)
+    measured = streamvision.evaluate(model, squares).to_json()
+    assert measured["images"] == 3 and measured["sentences"][0]["said"] == "a red square on the left"
+    with pytest.raises(ConfigError, match="no classes"):
+        streamvision.evaluate(model, squares, classes=["red"])
+
+
+def test_what_is_no_figure_and_no_path_in_a_summary_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text('{"top1": "high", "best": 5}')
+    run = streamvision.open_run(tmp_path)
+    assert run.figures == {} and repr(run) == f"TrainingRun({tmp_path.name})"
+    with pytest.raises(ConfigError, match="kept no checkpoint"):
+        _ = run.checkpoint
 
 
 def test_showing_is_for_notebooks() -> None:
