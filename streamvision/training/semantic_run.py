@@ -12,12 +12,9 @@ import torch
 
 from streamvision.checkpoints.scene_networks import check_size, logits_of, scene_network
 from streamvision.checkpoints.scenes import SceneSource
-from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.class_labels import UNKNOWN
 from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.semantic import evaluate_semantic
-from streamvision.inference.model import Model
 from streamvision.training.batches import RegionSamples
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
@@ -71,16 +68,8 @@ class SemanticRun(TorchRun):
             size_px=self._samples.size_px,
             beginning=self.beginning,
         )
-        card = source.card.with_input(dynamic_size=True)
-        backend = TorchBackend(
-            source.module(),
-            path=self._folder.last,
-            card=card,
-            output_names=source.output_names,
-            device=str(self._device),
-        )
         # Measured as the finished file will be, by the runtime's own way from the picture to the map.
-        with Model(backend, card, ModelConfig(path=self._folder.last)) as detector:
+        with self._as_file(source, dynamic_size=True) as detector:
             result = evaluate_semantic(detector, MappedPictures(self._data.names, self._data.val))
         return {"mean_iou": result.mean_iou or 0.0, "pixel_accuracy": result.pixel_accuracy}
 

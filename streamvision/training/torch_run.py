@@ -15,10 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from streamvision.checkpoints.base import TorchSource
 from streamvision.checkpoints.checkpoint_file import read_run, read_tensors
+from streamvision.checkpoints.torch_runtime import TorchBackend
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
+from streamvision.inference.model import Model
 from streamvision.training.batches import Samples, batch_count
 from streamvision.training.class_rows import carry_classes
 from streamvision.training.data import TrainingData
@@ -224,6 +228,23 @@ class TorchRun(ABC):
         if self._average:
             self._average.update(self._model)
         return float(loss.detach())
+
+    def _as_file(self, source: TorchSource, **free: bool) -> Model:
+        """Open the network as its finished file will be: by the runtime's own way, but executed by torch.
+
+        Args:
+            source: of the network.
+            free: what of the input is free, as :meth:`~.model_card.ModelCard.with_input` takes it.
+        """
+        card = source.card.with_input(**free)
+        backend = TorchBackend(
+            source.module(),
+            path=self._folder.last,
+            card=card,
+            output_names=source.output_names,
+            device=str(self._device),
+        )
+        return Model(backend, card, ModelConfig(path=self._folder.last))
 
     def _epochs_in_time(self) -> int:
         return epochs_that_fit(

@@ -12,11 +12,8 @@ from typing import Any
 import torch
 
 from streamvision.checkpoints.captioner import OF_WORDS, Captioner, CaptionerSource, word_losses
-from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.dataset import CaptionedPictures
 from streamvision.evaluation.captions.evaluate import evaluate_captions
-from streamvision.inference.model import Model
 from streamvision.training.captions.data import longest_of
 from streamvision.training.captions.samples import CaptionSamples
 from streamvision.training.torch_run import TorchRun
@@ -58,16 +55,8 @@ class CaptionRun(TorchRun):
             size_px=self._samples.size_px,
             beginning=self.beginning,
         )
-        card = source.card.with_input(dynamic_batch=True)
-        backend = TorchBackend(
-            source.module(),
-            path=self._folder.last,
-            card=card,
-            output_names=source.output_names,
-            device=str(self._device),
-        )
         # Measured as the finished file will be: by the words that it writes, not by those that it is told.
-        with Model(backend, card, ModelConfig(path=self._folder.last)) as writer:
+        with self._as_file(source, dynamic_batch=True) as writer:
             result = evaluate_captions(writer, CaptionedPictures((), self._data.val))
         figures = {"bleu4": result.bleu4 or 0.0}
         if result.facts is not None:

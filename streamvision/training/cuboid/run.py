@@ -12,12 +12,9 @@ import numpy as np
 import torch
 
 from streamvision.checkpoints.deep3dbox import STRIDE_PX, Deep3dBox, Deep3dBoxSource
-from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import CuboidPicture, PictureSet
 from streamvision.evaluation.cuboid import evaluate_cuboids
-from streamvision.inference.model import Model
 from streamvision.training.cuboid.loss import cuboid_loss
 from streamvision.training.cuboid.samples import CuboidSamples
 from streamvision.training.torch_run import TorchRun
@@ -59,16 +56,8 @@ class CuboidRun(TorchRun):
             side_px=self._recipe.imgsz,
             beginning=self.beginning,
         )
-        card = source.card.with_input(dynamic_batch=True)
-        backend = TorchBackend(
-            source.module(),
-            path=self._folder.last,
-            card=card,
-            output_names=source.output_names,
-            device=str(self._device),
-        )
         # Measured as the finished file will be, by the runtime's own way from the picture to the cuboid.
-        with Model(backend, card, ModelConfig(path=self._folder.last)) as model:
+        with self._as_file(source, dynamic_batch=True) as model:
             result = evaluate_cuboids(model, PictureSet[CuboidPicture](self._data.names, self._data.val))
         return {
             "iou_3d": result.found.iou_3d,

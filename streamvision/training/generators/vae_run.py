@@ -64,7 +64,10 @@ class VaeRun(TorchRun):
             )
         self._held_out = PlainSamples(self._data.val, side_px=side_px)
         learnt = PlainSamples(self._data.train, side_px=side_px)
-        self._mean_picture = torch.cat([part.mean(dim=0, keepdim=True) for part in learnt.plain(batch=1)]).mean(dim=0)
+        total = torch.zeros(3, side_px, side_px)
+        for part in learnt.plain(batch=self._recipe.batch):
+            total += part.sum(dim=0)
+        self._mean_picture = (total / len(self._data.train)).to(self._device)
         return learnt
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
@@ -83,19 +86,24 @@ class VaeRun(TorchRun):
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
         self._model.eval()
-        pictures = torch.cat(list(self._held_out.plain(batch=self._recipe.batch))).to(self._device)
-        mean, log_variance = self._model.encode(pictures)
-        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
-        drawn = self._model.decode(mean + noise * (log_variance / 2).exp())
-        bound, kl = elbo(drawn, pictures, mean, log_variance)
-        error = ((self._model.decode(mean) - pictures) ** 2).mean(dim=(1, 2, 3))
-        naive = ((self._mean_picture.to(self._device) - pictures) ** 2).mean(dim=(1, 2, 3))
+        chance = torch.Generator().manual_seed(0)
+        parts = []
+        for batch in self._held_out.plain(batch=self._recipe.batch):
+            pictures = batch.to(self._device)
+            mean, log_variance = self._model.encode(pictures)
+            noise = torch.randn(mean.shape, generator=chance).to(self._device)
+            drawn = self._model.decode(mean + noise * (log_variance / 2).exp())
+            compared = (drawn, self._model.decode(mean), self._mean_picture.expand_as(pictures))
+            errors = (((one - pictures) ** 2).mean(dim=(1, 2, 3)) for one in compared)
+            parts.append((*errors, divergence_nats(mean, log_variance)))
+        of_drawn, error, naive, kl = (torch.cat(part) for part in zip(*parts, strict=True))
+        bound = bound_nats(of_drawn.mean(), kl.mean(), values=self._mean_picture.numel())
         # A value's density is of a range of 0..1, its probability of one of 256 levels.
         return {
             "elbo_bits": float(bound) / math.log(2) - 8,
             "psnr_db": float(_psnr_db(error).mean()),
             "psnr_over_mean_db": float((_psnr_db(error) - _psnr_db(naive)).mean()),
-            "kl_nats": float(kl),
+            "kl_nats": float(kl.mean()),
         }
 
 
@@ -108,10 +116,19 @@ def elbo(drawn: Tensor, pictures: Tensor, mean: Tensor, log_variance: Tensor) ->
         mean: (N, L) of the latent vectors.
         log_variance: (N, L) of the latent vectors.
     """
-    mse = ((drawn - pictures) ** 2).mean().clamp(min=LEAST_MSE)
-    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
-    likelihood = -0.5 * (torch.log(2 * math.pi * mse) + 1)
-    return likelihood - kl / pictures[0].numel(), kl
+    kl = divergence_nats(mean, log_variance).mean()
+    return bound_nats(((drawn - pictures) ** 2).mean(), kl, values=pictures[0].numel()), kl
+
+
+def divergence_nats(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return (N,) the Kullback-Leibler divergence of each picture's latent distribution, (N, L), from the normal one."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+
+
+def bound_nats(mse: Tensor, kl: Tensor, *, values: int) -> Tensor:
+    """Return the evidence lower bound in nats a value, of the mean squared error, divergence and values of a picture."""
+    likelihood = -0.5 * (torch.log(2 * math.pi * mse.clamp(min=LEAST_MSE)) + 1)
+    return likelihood - kl / values
 
 
 def _psnr_db(mse: Tensor) -> Tensor:
