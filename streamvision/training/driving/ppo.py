@@ -104,7 +104,7 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
         if best:
             _save(folder.best, model, stored)
         progress.say(
-            f"{model.num_timesteps:,} of {epochs * per_epoch:,} steps: {figures[RETURN]:.1f} earned a drive, "
+            f"{model.num_timesteps:,} of {epochs * per_epoch:,} steps: reward {figures[RETURN]:.1f} a drive, "
             f"{figures['drive_s']:.1f} s of {options.seconds:.0f} driven, {figures['offset_m']:.2f} m beside the middle"
             f"{', the best so far' * best}"
         )

@@ -121,12 +121,12 @@ def elbo(drawn: Tensor, pictures: Tensor, mean: Tensor, log_variance: Tensor) ->
 
 
 def divergence_nats(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return (N,) the Kullback-Leibler divergence of each picture's latent distribution, (N, L), from the normal one."""
+    """Return (N,) the Kullback-Leibler divergence of each picture's latent distribution from the normal one."""
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
 
 
 def bound_nats(mse: Tensor, kl: Tensor, *, values: int) -> Tensor:
-    """Return the evidence lower bound in nats a value, of the mean squared error, divergence and values of a picture."""
+    """Return the evidence lower bound in nats a value: of mean squared error, divergence, and values of a picture."""
     likelihood = -0.5 * (torch.log(2 * math.pi * mse.clamp(min=LEAST_MSE)) + 1)
     return likelihood - kl / values
 
