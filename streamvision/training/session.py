@@ -21,6 +21,7 @@ from streamvision.training.data import TrainingData, prepare_classes, prepare_ob
 from streamvision.training.families import check_settings, trainer_for
 from streamvision.training.figures import best_of, in_words, shown
 from streamvision.training.layouts import link_class_folders, write_map_layout, write_yolo_layout
+from streamvision.training.model_names import RELEASES
 from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
 from streamvision.training.overfitting import judge, overfit_recipe, write_notice
@@ -259,6 +260,11 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
             raise ConfigError(
                 f"init_classes copies what weights know of a class, and {recipe.model} begins from nothing; give "
                 "--weights, or leave it out"
+            )
+        if recipe.weights is not None and not recipe.weights.exists():
+            raise ConfigError(
+                f"there are no weights at {recipe.weights}, and nothing is downloaded unasked: put the file there "
+                f"(ultralytics' own are at {RELEASES}), or leave weights out to begin from nothing"
             )
         if recipe.generated and task != "detect":
             raise ConfigError(f"generated draws boxes alone; leave it out for {recipe.model}, a model for {task}")

@@ -21,6 +21,8 @@ from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import trainer_of
 from streamvision.training.model_names import architectures, own_names
+from streamvision.training.recipe import load_recipe
+from streamvision.training.session import start_training
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
 pytestmark = [pytest.mark.reference]
@@ -151,3 +153,9 @@ def test_weights_of_an_own_run_are_told_where_they_belong(tmp_path: Path) -> Non
     own = tmp_path / "best.pt"
     torch.save({"architecture": "resnet18", "names": ["a"], "imgsz": 64, "model": {}}, own)
     assert f"--model resnet18 --weights {own}" in refusal(str(own))
+
+
+def test_missing_weights_are_told_before_pictures_are_read(tmp_path: Path) -> None:
+    given = {"data": tmp_path / "none", "model": "yolov8n-pose.yaml", "weights": tmp_path / "yolov8n.pt"}
+    with pytest.raises(ConfigError, match=r"no weights at .*yolov8n\.pt, and nothing is downloaded unasked: put"):
+        start_training(load_recipe(None, given), project=tmp_path, name="run", command="train")
