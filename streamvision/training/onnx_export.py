@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,8 +77,7 @@ def export_run(
     except (ExportError, ConfigError) as error:  # what was learnt is kept
         progress.say(f"No ONNX file was made: {error}")
         return {}
-    finite = {name: value for name, value in measured.items() if math.isfinite(value)}  # JSON has no other numbers
-    card = card.model_copy(update={"source": origin, "measured": finite})
+    card = card.model_copy(update={"source": origin, "measured": measured})
     path = save(model, card, folder.best.with_suffix(".onnx"))
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
     if card.task in OF_OBJECTS and recipe.split is None:
