@@ -124,8 +124,8 @@ def _of_smp(name: str) -> SceneNetwork:
     families = list(smp.MODEL_ARCHITECTURES_MAPPING)
     if family not in families:
         raise ConfigError(
-            f"segmentation-models-pytorch has no family {family!r}{_meant(family, families)}; there are "
-            f"{', '.join(families)}, each with an encoder, as in smp/unet@mobilenet_v2"
+            f"segmentation-models-pytorch has no family {family!r}; there are {', '.join(families)}, each with an "
+            f"encoder, as in smp/unet@mobilenet_v2{_meant(family, families)}"
         )
     chosen = {"encoder_name": encoder} if encoder else {}
 

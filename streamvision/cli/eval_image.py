@@ -100,7 +100,7 @@ def _read(data: Path, noise: float | None, shrink: int | None, *, reverse: bool)
         return read_pairs(data)  # which says what is missing
     if noise is None and shrink is None:
         raise ConfigError(
-            f"{data} does not say what its pictures become; give --noise LEVELS or --shrink N, which make them worse, or "
-            "a folder with inputs/ and targets/, a picture of the same name in each"
+            f"{data} does not say what its pictures become; give --noise LEVELS or --shrink N, which make them worse, "
+            "or a folder with inputs/ and targets/, a picture of the same name in each"
         )
     return read_made_worse(data, noise=noise or 0.0, shrink=shrink or 1)

@@ -170,7 +170,7 @@ def test_resizing_is_pillows() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ((), "inputs/ and targets/"),
+        ((), "give --noise LEVELS or --shrink N"),
         (("--reverse", "--noise", "5"), "inputs/ and targets/"),
     ],
 )
