@@ -6,17 +6,18 @@ Each tile has a way of its own from one vector to the next, along the sphere on 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.picture import BgrPicture
+from streamvision.core.redaction import short
 from streamvision.inference.backends.onnx_import import import_onnxruntime
 from streamvision.inference.generator_card import GENERATOR_KEY, GeneratorCard
 
@@ -126,12 +127,21 @@ def _opened(path: Path) -> tuple[Any, GeneratorCard]:
         metadata = session.get_modelmeta().custom_metadata_map
         if GENERATOR_KEY not in metadata:
             raise SourceError(f"{path} is an ONNX file, but no generator; {advice}", permanent=True)
-        card = GeneratorCard.model_validate(json.loads(metadata[GENERATOR_KEY]))
+        card = _card(metadata[GENERATOR_KEY])
         if len(session.get_inputs()) != 1:
             raise ValueError(f"{len(session.get_inputs())} inputs")
     except StreamVisionError:
         raise
     except Exception as error:  # the runtime's classes derive from nothing narrower
-        cause = (str(error).splitlines() or [""])[0][:200]
+        cause = short(str(error))
         raise SourceError(f"{path} cannot be read as a generator ({cause}); {advice}", permanent=True) from error
     return session, card
+
+
+def _card(text: str) -> GeneratorCard:
+    try:
+        return GeneratorCard.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ValueError(f"{where}: {first['msg']}") from error

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 GENERATOR_KEY = "streamvision.generator"
 MOST_LATENTS = 4096
 """Numbers of a latent vector that are read."""
+MOST_SIDE_PX = 1024
+"""Largest side of its pictures; a wall of tiles holds 32 of them."""
 
 
 class GeneratorCard(BaseModel):
@@ -21,8 +23,8 @@ class GeneratorCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     latents: int = Field(gt=0, le=MOST_LATENTS, description="Numbers of a latent vector.")
-    width_px: int = Field(gt=0, le=4096, description="Width of the pictures.")
-    height_px: int = Field(gt=0, le=4096, description="Height of the pictures.")
+    width_px: int = Field(gt=0, le=MOST_SIDE_PX, description="Width of the pictures.")
+    height_px: int = Field(gt=0, le=MOST_SIDE_PX, description="Height of the pictures.")
     source: str | None = Field(None, description="What the weights were made from.")
     measured: dict[str, float] | None = Field(None, description="Figures where it was made, by name.")
 

@@ -62,12 +62,14 @@ def test_what_is_no_generator_is_refused_in_a_sentence(tmp_path: Path) -> None:
     text = tmp_path / "text.onnx"
     text.write_text("no network", encoding="utf-8")
     huge = '{"latents": 999999, "width_px": 8, "height_px": 8}'
+    wide = '{"latents": 3, "width_px": 4096, "height_px": 8}'
     for path, said in (
         (tmp_path / "gone.onnx", "there is no generator at"),
         (text, "cannot be read as a generator"),
         (tiny_generator(tmp_path / "plain.onnx", card=None), "but no generator"),
         (tiny_generator(tmp_path / "broken.onnx", card="{"), "cannot be read as a generator"),
-        (tiny_generator(tmp_path / "huge.onnx", card=huge), "cannot be read as a generator"),
+        (tiny_generator(tmp_path / "huge.onnx", card=huge), "as a generator .latents: Input should be less than or"),
+        (tiny_generator(tmp_path / "wide.onnx", card=wide), "as a generator .width_px: Input should be less than or"),
     ):
         with pytest.raises(SourceError, match=said) as refused:
             GeneratorScene(64, 64, 10, 0, model=str(path))
