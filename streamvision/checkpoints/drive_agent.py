@@ -27,7 +27,7 @@ from streamvision.synthetic.driving.network import BOUND, MOST_CHANGE_M_S, SCALE
 ARCHITECTURE = "drive_agent"
 """What checkpoints call it."""
 WIDTH = 64
-EYES = "eyes"
+PERCEPTION = "perception"
 """Key under which a checkpoint holds that of the network that sees."""
 
 
@@ -44,17 +44,17 @@ class DriveAgentSource(TorchSource):
     """A trained agent, as ``streamvision train-agent`` leaves it.
 
     Args:
-        eyes: the network that sees.
+        perception: the network that sees.
         policy: what drives on its numbers.
         path: where the weights are from.
         names: names of the classes that override the own ones.
-        size_px: (width, height) of the input; ``None`` for that of the eyes.
+        size_px: (width, height) of the input; ``None`` for that of this network.
         beginning: where its weights are from, in words.
     """
 
     def __init__(
         self,
-        eyes: AnswersSource,
+        perception: AnswersSource,
         policy: Policy,
         *,
         path: Path,
@@ -62,15 +62,15 @@ class DriveAgentSource(TorchSource):
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
     ) -> None:
-        self._eyes, self._policy = eyes, policy
-        self._at = seen_at(eyes)
+        self._perception, self._policy = perception, policy
+        self._at = seen_at(perception)
         card = ModelCard(
             task="classify",
             head="several",
             names=chosen_names(NO_CLASS, names, path),
-            input=eyes.card.input,
+            input=perception.card.input,
             numbers=(NumberCard(name=STEERING), NumberCard(name=SPEED, unit="m/s")),
-            source=f"PPO, {beginning}, on {eyes.card.source}",
+            source=f"PPO, {beginning}, on {perception.card.source}",
         )
         super().__init__(path=path, card=card, output_names=(STEERING, SPEED), size_px=size_px)
 
@@ -92,43 +92,46 @@ class DriveAgentSource(TorchSource):
         """
         policy = Policy().eval()
         try:
-            eyes = AnswersSource.of_run(checked_run(stored[EYES], path), path=path, size_px=size_px, trusted=trusted)
+            perception = AnswersSource.of_run(
+                checked_run(stored[PERCEPTION], path), path=path, size_px=size_px, trusted=trusted
+            )
             policy.load_state_dict(stored["model"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise ModelError(f"{path} does not hold an agent that drives; give the best.pt of a run") from error
         beginning = f"{stored.get('steps', '?')} steps"
-        return cls(eyes, policy, path=path, names=names, size_px=size_px, beginning=beginning)
+        return cls(perception, policy, path=path, names=names, size_px=size_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
-        """Return a fresh module; ``dynamic_size`` is that of the eyes."""
-        eyes = self._eyes.module(dynamic_size=dynamic_size)
+        """Return a fresh module; ``dynamic_size`` is that of this network."""
+        perception = self._perception.module(dynamic_size=dynamic_size)
         policy = copy.deepcopy(self._policy).float().eval().requires_grad_(False)
-        return _Driving(eyes, policy, self._at).eval()
+        return _Driving(perception, policy, self._at).eval()
 
 
-def seen_at(eyes: AnswersSource) -> tuple[int, ...]:
+def seen_at(perception: AnswersSource) -> tuple[int, ...]:
     """Return where among a network's outputs those of :data:`SEEN` are.
 
     Raises:
         ModelError: when it does not give all of them.
     """
-    outputs = eyes.output_names
+    outputs = perception.output_names
     if missing := [name for name in SEEN if name not in outputs]:
         raise ModelError(
-            f"{eyes.path} does not give {missing[0]}; give one that learnt what data synthetic --task drive writes"
+            f"{perception.path} does not give {missing[0]}; give one that learnt what data synthetic --task drive "
+            "writes"
         )
     return tuple(outputs.index(name) for name in SEEN)
 
 
 class _Driving(nn.Module):
-    def __init__(self, eyes: nn.Module, policy: nn.Module, at: tuple[int, ...]) -> None:
+    def __init__(self, perception: nn.Module, policy: nn.Module, at: tuple[int, ...]) -> None:
         super().__init__()
-        self.eyes, self.policy, self._at = eyes, policy, at
+        self.perception, self.policy, self._at = perception, policy, at
         self.scales: Tensor
         self.register_buffer("scales", torch.tensor(SCALES))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        numbers = self.eyes(pictures)
+        numbers = self.perception(pictures)
         seen = torch.cat([numbers[at] for at in self._at], dim=1) / self.scales
         actions = self.policy(seen.clamp(-BOUND, BOUND)).clamp(-1.0, 1.0)
         wanted_m_s = numbers[self._at[-1]] + MOST_CHANGE_M_S * actions[:, 1:]

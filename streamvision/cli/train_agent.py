@@ -21,7 +21,7 @@ from streamvision.training.run_folder import RunFolder, new_run_folder
 
 
 @click.command(name="train-agent")
-@click.argument("eyes", type=Path, required=False)
+@click.argument("perception", type=Path, required=False)
 @click.option(
     "--steps",
     type=click.IntRange(1, 100_000_000),
@@ -48,7 +48,7 @@ from streamvision.training.run_folder import RunFolder, new_run_folder
     type=FiniteRange(0, 1),
     default=0.05,
     show_default=True,
-    help="Noise of what the agent is given while it learns, as a share of its scale: about the error of EYES.",
+    help="Noise of what the agent is given while it learns, as a share of its scale: about the error of PERCEPTION.",
 )
 @click.option("--lr", type=FiniteRange(0, 1), default=5e-4, show_default=True, help="Learning rate.")
 @click.option("--project", type=Path, default=Path("runs/agent"), show_default=True, help="Folder of run folders.")
@@ -56,13 +56,13 @@ from streamvision.training.run_folder import RunFolder, new_run_folder
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def train_agent(
-    eyes: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
+    perception: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
 ) -> None:
-    """Let an agent learn to drive in the drawn drive, on what the network EYES sees.
+    """Let an agent learn to drive in the drawn drive, on what the network PERCEPTION sees.
 
-    EYES is the best.pt of a network that tells where the lane lies and which speed suits what is ahead
+    PERCEPTION is the best.pt of a network that tells where the lane lies and which speed suits what is ahead
     (configs/train-driver.yaml). PPO of stable-baselines3 learns a small policy on the truth of these numbers, with
-    noise; the best one on held-out roads and EYES become one network, best.onnx, that drives by pictures.
+    noise; the best one on held-out roads and PERCEPTION become one network, best.onnx, that drives by pictures.
 
     \b
     Examples:
@@ -71,8 +71,8 @@ def train_agent(
       streamvision train-agent --resume runs/agent/careful
       streamvision eval drive runs/train/driver/weights/best.onnx runs/agent/agent-1/weights/best.onnx
     """
-    if (eyes is None) == (resume is None):
-        raise ConfigError("give either EYES, the best.pt of a network that sees, or --resume RUN")
+    if (perception is None) == (resume is None):
+        raise ConfigError("give either PERCEPTION, the best.pt of a network that sees, or --resume RUN")
     import_torch()
     try:
         from streamvision.training.driving.ppo import AgentRecipe, train_agent
@@ -88,7 +88,7 @@ def train_agent(
         recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
         summary = train_agent(recipe, folder, progress, resume=True)
     else:
-        recipe = AgentRecipe(eyes=str(Path(str(eyes)).absolute()), **given)
+        recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
         with new_run_folder(project, name, model="agent") as folder:
             write_whole(folder.recipe, yaml.safe_dump(recipe.__dict__, sort_keys=False))
             write_whole(folder.command, shlex.join(sys.argv) + "\n")

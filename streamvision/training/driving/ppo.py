@@ -26,7 +26,7 @@ from exporters.pictures import drawn_pictures
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints.answers import AnswersSource
 from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
-from streamvision.checkpoints.drive_agent import ARCHITECTURE, EYES, WIDTH, DriveAgentSource, Policy, seen_at
+from streamvision.checkpoints.drive_agent import ARCHITECTURE, PERCEPTION, WIDTH, DriveAgentSource, Policy, seen_at
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.training.driving.environment import DriveEnv, DriveOptions
@@ -46,7 +46,7 @@ _CHECKED_PICTURES = 6
 class AgentRecipe:
     """How an agent learns."""
 
-    eyes: str
+    perception: str
     """Checkpoint (best.pt) of the network that sees."""
     steps: int = 120_000
     """Steps of the car in all, a tenth of a second each."""
@@ -67,7 +67,7 @@ class AgentRecipe:
 
 
 def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool) -> dict[str, Any]:
-    """Learn to the end of the recipe, and export the best policy on held-out roads with its eyes.
+    """Learn to the end of the recipe, and export the best policy on held-out roads with its perception.
 
     Args:
         recipe: what to do.
@@ -76,16 +76,16 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
         resume: whether to go on.
 
     Raises:
-        ConfigError: when there are no such eyes.
+        ConfigError: when there is no such network.
         ModelError: when they do not see what the policy needs.
     """
-    stored = read_run(Path(recipe.eyes))
+    stored = read_run(Path(recipe.perception))
     if stored is None or "answers" not in stored:
         raise ConfigError(
-            f"{recipe.eyes} is not the checkpoint of a network with numbers; give the best.pt that "
+            f"{recipe.perception} is not the checkpoint of a network with numbers; give the best.pt that "
             "configs/train-driver.yaml leaves"
         )
-    seen_at(AnswersSource.of_run(stored, path=Path(recipe.eyes)))
+    seen_at(AnswersSource.of_run(stored, path=Path(recipe.perception)))
     torch.set_num_threads(1)
     options = recipe.environment(held_out=True)
     model = _learner(recipe)
@@ -194,10 +194,10 @@ def policy_of(model: PPO) -> Policy:
     return policy.eval()
 
 
-def _save(path: Path, model: PPO, eyes: dict[str, Any]) -> None:
+def _save(path: Path, model: PPO, perception: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    kept = {key: eyes[key] for key in ("architecture", "names", "imgsz", "size_px", "epoch", "model", "answers")}
-    state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": eyes["imgsz"], EYES: kept}
+    kept = {key: perception[key] for key in ("architecture", "names", "imgsz", "size_px", "epoch", "model", "answers")}
+    state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": perception["imgsz"], PERCEPTION: kept}
     torch.save(state | {"model": policy_of(model).state_dict(), "steps": model.num_timesteps}, buffer)
     write_whole(path, buffer.getvalue())
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.reference
 ENVIRONMENTS, STEPS = 2, 64
 
 
-def eyes_of(path: Path, *names: str) -> Path:
+def perception_of(path: Path, *names: str) -> Path:
     """Write the checkpoint of a network of random weights with these numbers."""
     torch.manual_seed(0)
     cards = tuple(NumberCard(name=name) for name in names)
@@ -42,9 +42,9 @@ def eyes_of(path: Path, *names: str) -> Path:
     return path
 
 
-def learn(folder: RunFolder, eyes: Path, *, epochs: int, resume: bool) -> dict[str, Any]:
+def learn(folder: RunFolder, perception: Path, *, epochs: int, resume: bool) -> dict[str, Any]:
     folder.last.parent.mkdir(parents=True, exist_ok=True)
-    recipe = ppo.AgentRecipe(str(eyes), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
+    recipe = ppo.AgentRecipe(str(perception), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
     return ppo.train_agent(recipe, folder, TrainingProgress(), resume=resume)
 
 
@@ -67,12 +67,15 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_an_agent_learns_goes_on_and_is_one_file_with_its_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    eyes, folder = eyes_of(tmp_path / "eyes.pt", "steering", "speed", "lane_20", "lane_10"), RunFolder(tmp_path / "run")
+    perception, folder = (
+        perception_of(tmp_path / "perception.pt", "steering", "speed", "lane_20", "lane_10"),
+        RunFolder(tmp_path / "run"),
+    )
     with monkeypatch.context() as stopped:
         stopped.setattr(ppo, "_export", lambda *_: {})  # a run that was stopped had come no further
-        learn(folder, eyes, epochs=1, resume=False)
+        learn(folder, perception, epochs=1, resume=False)
     before = learner(folder)
-    summary = learn(folder, eyes, epochs=2, resume=True)
+    summary = learn(folder, perception, epochs=2, resume=True)
     after = learner(folder)
     assert (before.num_timesteps, after.num_timesteps) == (ENVIRONMENTS * STEPS, 2 * ENVIRONMENTS * STEPS)
     assert [row["epoch"] for row in CurveFile(folder.curves_csv).rows()] == [1, 2]
@@ -84,7 +87,7 @@ def test_an_agent_learns_goes_on_and_is_one_file_with_its_eyes(tmp_path: Path, m
     assert ours == pytest.approx(after.predict(seen, deterministic=True)[0], abs=1e-5)  # within the bounds of actions
 
     picture = BgrPicture(np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8))
-    with open_model(eyes) as sees, open_model(Path(summary["onnx"])) as drives:
+    with open_model(perception) as sees, open_model(Path(summary["onnx"])) as drives:
         said, driven = (model.find([picture])[0].image_result for model in (sees, drives))
     assert said is not None and driven is not None
     values = np.array([[(said.values or {})[name] for name in SEEN]], np.float32) / np.array(SCALES, np.float32)
@@ -100,10 +103,10 @@ def test_an_agent_learns_goes_on_and_is_one_file_with_its_eyes(tmp_path: Path, m
 
 
 def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
-    eyes = eyes_of(tmp_path / "eyes.pt", "speed", "lane_10")
+    perception = perception_of(tmp_path / "perception.pt", "speed", "lane_10")
     with pytest.raises(ModelError, match="does not give lane_20; give one that learnt"):
-        learn(RunFolder(tmp_path / "run"), eyes, epochs=1, resume=False)
-    assert isinstance(open_source(eyes), AnswersSource)
+        learn(RunFolder(tmp_path / "run"), perception, epochs=1, resume=False)
+    assert isinstance(open_source(perception), AnswersSource)
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match="is not what an agent learns on from"):
         ppo.load_learner(ppo._learner(ppo.AgentRecipe("", roads=1)), tmp_path / "other.pt")
@@ -114,8 +117,8 @@ def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "give either EYES"),
-        (["a.pt", "--resume", "run"], "give either EYES"),
+        ([], "give either PERCEPTION"),
+        (["a.pt", "--resume", "run"], "give either PERCEPTION"),
         (["--resume", "none"], "holds no agent"),
     ],
 )
