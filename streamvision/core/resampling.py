@@ -96,8 +96,10 @@ def bilinear_weights(source: int, target: int) -> NDArray[np.float64]:
     return weight
 
 
-def antialiased_weights(source: int, target: int, kernel: Kernel = "bilinear") -> NDArray[np.int32]:
-    """Return the (target, source) matrix of resizing by a kernel that widens with the reduction.
+def antialiased_weights(
+    source: int, target: int, kernel: Kernel = "bilinear", *, start: int = 0, stop: int | None = None
+) -> NDArray[np.int32]:
+    """Return the (target, source) matrix of resizing by a kernel that widens with the reduction; or some of its rows.
 
     It is what Pillow's ``BILINEAR`` and ``BICUBIC`` do, and so torchvision's and ultralytics' transforms of pictures to
     classify. As there, the weights are whole numbers, 2^22 standing for 1: that decides where a level lies just between
@@ -106,7 +108,7 @@ def antialiased_weights(source: int, target: int, kernel: Kernel = "bilinear") -
     scale = source / target
     widened = max(scale, 1.0)
     support = _SUPPORTS[kernel] * widened
-    center = (np.arange(target)[:, None] + 0.5) * scale
+    center = (np.arange(start, target if stop is None else stop)[:, None] + 0.5) * scale
     place = np.arange(source)[None, :]
     first = np.floor(np.maximum(center - support + 0.5, 0))
     end = np.floor(np.minimum(center + support + 0.5, source))
@@ -135,19 +137,18 @@ def antialiased(pixels: U8, width: int, height: int, window: Window, kernel: Ker
         window: the part of that which is wanted.
         kernel: what neighbours are weighed by.
     """
-    across, down = _antialiasing(pixels.shape[1], width, kernel), _antialiasing(pixels.shape[0], height, kernel)
+    columns, rows = window.right - window.left, window.bottom - window.top
+    # The whole of a long picture whose middle is wanted may be far larger than the memory.
+    across = _antialiasing(pixels.shape[1], width, kernel, window.left, window.right)
+    down = _antialiasing(pixels.shape[0], height, kernel, window.top, window.bottom)
     overshoots = kernel == "bicubic"
-    row, row_end = down.span(window.top, window.bottom)
-    column, column_end = across.span(window.left, window.right)
+    row, row_end = down.span(0, rows)
+    column, column_end = across.span(0, columns)
     # Rows are summed up faster than columns, so the picture lies on its side at first.
     lying = cv2.transpose(pixels[row:row_end, column:column_end])
-    narrow = _levels(
-        across.rows(lying.reshape(len(lying), -1), window.left, window.right, offset=column), clip=overshoots
-    )
+    narrow = _levels(across.rows(lying.reshape(len(lying), -1), 0, columns, offset=column), clip=overshoots)
     upright = cv2.transpose(narrow.reshape(len(narrow), *lying.shape[1:]))
-    small = _levels(
-        down.rows(upright.reshape(len(upright), -1), window.top, window.bottom, offset=row), clip=overshoots
-    )
+    small = _levels(down.rows(upright.reshape(len(upright), -1), 0, rows, offset=row), clip=overshoots)
     return small.reshape(len(small), *upright.shape[1:])
 
 
@@ -191,5 +192,5 @@ def _levels(sums: NDArray[np.int32], *, clip: bool) -> U8:
 
 
 @lru_cache(maxsize=16)
-def _antialiasing(source: int, target: int, kernel: Kernel) -> LinearMap:
-    return LinearMap.of(antialiased_weights(source, target, kernel))
+def _antialiasing(source: int, target: int, kernel: Kernel, start: int, stop: int) -> LinearMap:
+    return LinearMap.of(antialiased_weights(source, target, kernel, start=start, stop=stop))

@@ -93,13 +93,19 @@ class DetectionSamples(Samples[LabelledImage]):
         return {"boxes": torch.from_numpy(sample.box_xyxy_px), "labels": torch.from_numpy(sample.class_id + 1)}
 
 
+MOST_SQUARES = 8
+"""How many of their squares pictures keep along their longer side; all of a line of pixels would fill the memory."""
+
+
 class SquareSamples(Samples[Picture]):
     """Pictures whose shorter side is scaled; a square is cut out of the middle."""
 
     def _load(self, index: int) -> Sample:
         image = read_rgb(self._images[index].path)
-        height, width = image.shape[:2]
-        return fit(Sample(image), side_px=round(max(height, width) * self._side_px / min(height, width)))
+        side_px = min(image.shape[:2])
+        rows, columns = (_middle(length, most=side_px * MOST_SQUARES) for length in image.shape[:2])
+        image = np.ascontiguousarray(image[rows, columns])
+        return fit(Sample(image), side_px=round(max(image.shape[:2]) * self._side_px / side_px))
 
     def _augmented(self, index: int, settings: Augmentation, mixing: bool, rng: np.random.Generator) -> Sample:
         size = (self._side_px, self._side_px)
@@ -147,6 +153,13 @@ class RegionSamples(Samples[MappedPicture]):
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         maps = np.stack([sample.class_map for sample in samples if sample.class_map is not None])
         return torch.stack([to_tensor(sample.image) for sample in samples]), torch.from_numpy(maps.astype(np.int64))
+
+
+def _middle(length: int, *, most: int) -> slice:
+    """Return where the middle of a side begins and ends, of which no more than ``most`` is kept."""
+    kept = min(length, most)
+    begin = (length - kept) // 2
+    return slice(begin, begin + kept)
 
 
 def canvas_px(pictures: Sequence[Path], *, side_px: int, stride_px: int) -> tuple[int, int]:

@@ -244,7 +244,7 @@ def test_every_command_that_opens_a_checkpoint_has_the_option(tmp_path: Path) ->
     assert "--trust-checkpoint" in done.sentence()
     assert not (tmp_path / "ran").exists()
     measuring = [command for name, command in evaluation.commands.items() if name != "track"]
-    assert len(measuring) == 8
+    assert len(measuring) == 13
     for command in (export, explain, train_command, *measuring):
         assert any("--trust-checkpoint" in parameter.opts for parameter in command.params), command.name
 

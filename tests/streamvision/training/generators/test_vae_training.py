@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 import cv2
+import numpy as np
 import torch
 from torch.distributions import Normal, kl_divergence
 
@@ -21,9 +22,10 @@ from exporters.generators import export_generator
 from pipelines.capture.generator_scene import GeneratorScene
 from streamvision.checkpoints import open_source
 from streamvision.core.errors import ConfigError, ExportError, ModelError, ParityError
+from streamvision.datasets.dataset import NamedPicture
 from streamvision.evaluation.model import open_model
 from streamvision.inference.generator_card import GeneratorCard
-from streamvision.training.generators.vae_run import elbo
+from streamvision.training.generators.vae_run import PlainSamples, elbo
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import resume_training, start_training
@@ -141,3 +143,12 @@ def test_the_ready_recipe_is_accepted(project_root: Path) -> None:
     path = project_root / "configs" / "train-vae.yaml"
     assert load_recipe(path, {}).model == "vae"
     assert "synthetic:generator?model=" in path.read_text(encoding="utf-8")
+
+
+def test_long_thin_pictures_are_learnt_by_their_middle(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "line.png"), np.full((2, 4000, 3), 90, np.uint8))
+    samples = PlainSamples([NamedPicture(tmp_path / "line.png", 0)], side_px=32)
+    assert samples.load(0).image.shape == (32, 256, 3)
+    (batch,) = samples.plain(batch=1)
+    assert batch.shape == (1, 3, 32, 32)
+    assert float(batch.mean()) == pytest.approx(90 / 255, abs=1e-3)
