@@ -262,11 +262,9 @@ class Model:
         width_px, height_px = self.card.input.width_px, self.card.input.height_px
         size = f"{max(width_px, height_px)} px (dynamic)" if self.card.input.dynamic_size else f"{width_px}x{height_px}"
         names = counted(len(self.own_card.names), "words" if self.card.task == "caption" else "classes")
-        return (
-            f"{self._config.path.name}: {self.card.head}, {names}, {size}, "
-            f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
-            + ("" if self.choice is None else f", {self.choice.short()}")
-        )
+        runtime = f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
+        chosen = "" if self.choice is None else f", {self.choice.short()}"
+        return f"{self._config.path.name}: {self.card.head}, {names}, {size}, {runtime}{chosen}"
 
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""

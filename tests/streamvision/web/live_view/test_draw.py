@@ -21,12 +21,11 @@ from streamvision.core.masks import BoxMask
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import StageTimes
 from streamvision.web.scene import result_json, scene_json
+from support.drawn_scene import DRAW, HEIGHT_PX, WIDTH_PX, draw, thing
 from support.module_page import ModulePage
 
 pytestmark = pytest.mark.browser
 
-DRAW = "const { drawScene } = await load('view/draw.js'); const { styleOf } = await load('view/style.js');"
-WIDTH_PX, HEIGHT_PX = 640, 360
 ORANGE, SKY, VERMILION = (255, 153, 0), (41, 206, 255), (209, 59, 15)
 NAMES = ("car", "person")
 
@@ -34,20 +33,6 @@ NAMES = ("car", "person")
 @pytest.fixture
 def page(shared_modules: ModulePage) -> ModulePage:
     return shared_modules
-
-
-def draw(page: ModulePage, result: dict[str, object], style: str, **more: object) -> NDArray[np.uint8]:
-    given = {"result": {"width_px": WIDTH_PX, "height_px": HEIGHT_PX, **result}, "style": style, **more}
-    script = DRAW + (
-        "const { Past } = await load('view/past.js'); const past = new Past();"
-        "for (const result of given.before ?? []) past.add(result);"
-        "drawScene(pen, { ...given, style: styleOf(given.style), past, picture: pen.canvas });"
-    )
-    return page.pixels(script, given, width_px=WIDTH_PX, height_px=HEIGHT_PX)
-
-
-def thing(box: list[float], **more: object) -> dict[str, object]:
-    return {"track_id": None, "class_id": 0, "class_name": "car", "score": 0.9, "box_xyxy_px": box, **more}
 
 
 def test_box_stands_where_it_was_found_in_the_colour_of_its_identity(page: ModulePage) -> None:
@@ -385,31 +370,3 @@ def test_zones_are_those_that_the_foot_stands_in(page: ModulePage) -> None:
 def test_names_of_files_lead_nowhere(page: ModulePage) -> None:
     script = "const { fileName } = await load('view/crop.js'); return fileName(given, new Date(0));"
     assert page.run(script, ["../../gate", "Fußgänger <b>", None, 7]) == "_gate-Fußgänger_b_-7-19700101T000000.png"
-
-
-def test_objects_in_space_are_shown_from_above(page: ModulePage) -> None:
-    """The panel is at the right upper corner; 80 m are 151 of its pixels, and the camera is in the middle below."""
-    place = {"center_m": [4.0, 0.7, 40.0], "size_lwh_m": [10.0, 4.0, 1.5], "yaw_rad": 0.0, "distance_m": 35.0}
-    objects = [thing([100, 80, 300, 200], track_id=9, attributes={"space": place})]
-    pixels = draw(page, {"objects": objects, "is_tracked": True}, "birds_eye").astype(int)
-    rows, columns = np.nonzero(pixels[..., 3])
-    height, width = rows.max() + 1 - rows.min(), columns.max() + 1 - columns.min()
-    assert (height, width) == (151, 91)
-    assert columns.max() > WIDTH_PX - 12 and rows.min() < 12
-    blue = pixels[..., 2] - pixels[..., 0] > 60  # the colour of its identity
-    rows, columns = (axis - low for axis, low in zip(np.nonzero(blue), (rows.min(), columns.min()), strict=True))
-    scale = height / 80
-    assert np.mean([rows.min(), rows.max()]) == pytest.approx(height - 40 * scale, abs=2)
-    assert np.mean([columns.min(), columns.max()]) == pytest.approx(width / 2 + 4 * scale, abs=2)
-    assert rows.max() - rows.min() == pytest.approx(10 * scale, abs=3)
-    assert columns.max() - columns.min() == pytest.approx(4 * scale, abs=3)
-
-
-@pytest.mark.parametrize(
-    "place",
-    [{}, None, "far", {"center_m": [1, 2], "size_lwh_m": [1, 1, 1], "yaw_rad": 0}, {"center_m": [1, 2, 3]},
-     {"center_m": [1, 2, 1e9], "size_lwh_m": [1, 1, 1], "yaw_rad": 0},
-     {"center_m": [1, 2, 9], "size_lwh_m": [1, None, 1], "yaw_rad": "x"}],
-)  # fmt: skip
-def test_without_a_place_there_is_nothing_from_above(page: ModulePage, place: object) -> None:
-    assert not draw(page, {"objects": [thing([1, 1, 90, 90], attributes={"space": place})]}, "birds_eye").any()
