@@ -66,7 +66,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_an_agent_learns_goes_on_and_is_one_file_with_its_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_learns_goes_on_and_is_one_file_with_its_perception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     perception, folder = (
         perception_of(tmp_path / "perception.pt", "steering", "speed", "lane_20", "lane_10"),
         RunFolder(tmp_path / "run"),
