@@ -24,7 +24,6 @@ from streamvision.core.stage_output import MAX_MARKS
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
-from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, FOCAL_PER_WIDTH, HORIZON_PER_HEIGHT
 
 EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5, "cuboid": 0.2}
 """How often models are run whose results have a place on the object, by task: who walks has another pose on each
@@ -248,6 +247,8 @@ def camera_of(stream: StreamConfig) -> CameraConfig | None:
     """Return what a stream's camera is: what is set, or that of the drawn drive; ``None`` where it is not known."""
     scene = stream.source.partition("?")[0].lower() if isinstance(stream.source, str) else ""
     if stream.camera is None and scene in _DRAWN_DRIVES:
+        from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, FOCAL_PER_WIDTH, HORIZON_PER_HEIGHT
+
         return CameraConfig(
             field_of_view_deg=math.degrees(2 * math.atan(0.5 / FOCAL_PER_WIDTH)),
             horizon=HORIZON_PER_HEIGHT,

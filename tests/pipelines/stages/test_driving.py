@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import streamvision
-from pipelines.stages.driving import WHEEL_TURN_DEG, wheel_marks
+from pipelines.stages.driving.stage import WHEEL_TURN_DEG, wheel_marks
 from streamvision.core.errors import ModelError
 from streamvision.core.stage_output import Outline
 from streamvision.synthetic.driving import Command

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from pipelines.stages.base import FrameStage, StageContext
+from pipelines.stages.base import FrameStage
 from streamvision.core.frame import Result
 from streamvision.core.stage_output import Mark, Note, Outline, Rgb, StageEvent
 from streamvision.synthetic.driving.live import SeenFromCar
@@ -21,11 +21,6 @@ _RADIUS = 0.11
 _CORNERS = 32
 _SPOKES_DEG = (-90.0, 30.0, 150.0)
 _TOLERANCE_M_S = 0.5
-
-
-def driving(context: StageContext) -> FrameStage | None:
-    """Return the stage where the model may be a network that drives."""
-    return DrivingStage() if context.card.head == "several" else None
 
 
 class DrivingStage(FrameStage):
