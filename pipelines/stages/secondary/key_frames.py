@@ -39,12 +39,12 @@ class KeyFrameModel(ModelWorker[Seen]):
         model: already open; :meth:`close` closes it.
 
     Raises:
-        ConfigError: when it finds objects or makes pictures, which belong to their own frame alone.
+        ConfigError: when it finds objects or makes pictures, which belong to their own frame alone, or reads crops.
     """
 
     def __init__(self, config: KeyFrameConfig, model: Model) -> None:
         super().__init__(config.name, model)
-        if isinstance(model.head, ObjectHead) or model.card.task == "image":
+        if isinstance(model.head, ObjectHead) or model.card.task in ("image", "cuboid"):
             raise ConfigError(
                 f"key_frames {config.name!r}: {model.describe()} is for {model.card.task!r}; give a model that "
                 "says something of the whole picture: classes, classes of pixels, distances, a description or a text"

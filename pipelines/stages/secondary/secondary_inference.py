@@ -43,9 +43,17 @@ class SecondaryModel(ModelWorker[Attributes]):
     Args:
         config: which objects, and how sure.
         model: already open; :meth:`close` closes it.
+
+    Raises:
+        ConfigError: when it makes pictures, which are no attributes of an object.
     """
 
     def __init__(self, config: SecondaryModelConfig, model: Model) -> None:
+        if model.card.task == "image":
+            raise ConfigError(
+                f"secondary model {config.name!r}: {model.describe()} makes pictures; give a model that says something "
+                "of an object"
+            )
         super().__init__(config.name, model, lasting=model.card.task not in EVERY_S)
         self.config = config
         """Which objects it is shown, and when again."""
@@ -66,7 +74,12 @@ class SecondaryModel(ModelWorker[Attributes]):
         Raises:
             StreamVisionError: when it is not there, or cannot be run.
         """
-        return cls(config, open_auxiliary(config, times=times))
+        model = open_auxiliary(config, times=times)
+        try:
+            return cls(config, model)
+        except BaseException:
+            model.close()
+            raise
 
     def read(self, crop: Crop, found: Prediction) -> Attributes | None:
         """Return what is sure enough, in the form of attributes."""

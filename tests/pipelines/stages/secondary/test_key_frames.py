@@ -14,8 +14,9 @@ import streamvision
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.secondary.key_frames import KeyFrameModel, KeyFrames
 from pipelines.stages.secondary.model_worker import GIVE_UP_AFTER
+from pipelines.stages.secondary.secondary_inference import SecondaryModel
 from streamvision.core.config.overlay import OverlayConfig
-from streamvision.core.config.secondary import KeyFrameConfig
+from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.frame import Frame, Result, describe
@@ -23,6 +24,7 @@ from streamvision.core.picture import BgrPicture
 from streamvision.models import default_model_path
 from support.fixed_networks import bright_cell_detector, brightness_depth
 from support.processed import processed
+from support.small_networks import copying_network, one_cuboid
 from support.tiny_classifier import tiny_classifier
 
 BGR = {"red": (0, 0, 230), "green": (0, 230, 0), "blue": (230, 0, 0), "grey": (90, 90, 90)}
@@ -179,6 +181,16 @@ def test_one_that_fails_is_switched_off_and_the_stream_goes_on(slow: Slow) -> No
 def test_models_of_objects_are_refused(models: dict[str, Path]) -> None:
     with pytest.raises(ConfigError, match=r"key_frames 'cars': .* is for 'detect'; give a model that says something"):
         KeyFrameModel.open(KeyFrameConfig(model=str(models["plate"]), name="cars"))
+
+
+def test_models_of_crops_and_pictures_are_refused_where_they_have_nothing_to_say(tmp_path: Path) -> None:
+    crops, pictures = one_cuboid(tmp_path / "space.onnx"), copying_network(tmp_path / "copy.onnx")
+    for path, task in ((crops, "cuboid"), (pictures, "image")):
+        with pytest.raises(ConfigError, match=f"is for '{task}'; give a model that says something of the whole"):
+            KeyFrameModel.open(KeyFrameConfig(model=str(path), name="slow"))
+    SecondaryModel.open(SecondaryModelConfig(model=str(crops), name="space")).close()
+    with pytest.raises(ConfigError, match=r"secondary model 'copy': .* makes pictures"):
+        SecondaryModel.open(SecondaryModelConfig(model=str(pictures), name="copy"))
 
 
 def test_a_map_is_drawn_small_with_its_age_and_words_beside_it(models: dict[str, Path]) -> None:
