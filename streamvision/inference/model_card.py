@@ -6,9 +6,9 @@ are derived in :mod:`streamvision.inference.card_reader`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from streamvision.core.config.model_input import Color, Layout, Resize
 
@@ -109,13 +109,23 @@ class KeypointCard(BaseModel):
     )
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+Label = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+"""Words that stand on pages, in terminals and on pictures as a file gives them."""
+
+
 class NumberCard(BaseModel):
     """A number that a network says of a picture."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, description="What it is called.")
-    unit: str | None = Field(None, description="What it is counted in, such as m.")
+    name: Label = Field(description="What it is called.")
+    unit: Label | None = Field(None, description="What it is counted in, such as m.")
 
 
 class ModelCard(BaseModel):

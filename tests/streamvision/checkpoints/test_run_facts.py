@@ -74,3 +74,13 @@ def test_names_are_those_of_the_file_where_the_size_is_not_said(tmp_path: Path) 
     stored["model"] = VariationalAutoencoder(32).state_dict()
     del stored["size_px"]
     assert opened(tmp_path, stored).card.names == ("x",)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "\x1b[2Jred"}, {"name": "x" * 10_000}, {"name": "side", "unit": "\x1b[31m"}]
+)
+def test_what_numbers_are_called_steers_no_terminal(tmp_path: Path, wrong: dict[str, str]) -> None:
+    about = {"names": [], "class_column": None, "numbers": [wrong], "mean": [0.0], "deviation": [1.0]}
+    stored = captioner() | {"architecture": "lenet", "names": [], "imgsz": 32, "answers": about}
+    with pytest.raises(ModelError, match="does not say what its network answers"):
+        opened(tmp_path, stored)
