@@ -118,7 +118,7 @@ def train(
     command = _in_words(given, find_lr=find_lr, folds=folds)
     if augment := {key: given.pop(key) for key in Augmentation.model_fields if key in given}:
         given["augment"] = augment | given.get("augment", {})
-    recipe = load_recipe(None if config is None else Path(config), given)
+    recipe = load_recipe(None if config is None else Path(config), given, origin="streamvision.train")
     begin: Callable[..., dict[str, Any]] = start_training
     if folds:
         begin = partial(train_folds, folds=folds)

@@ -5,6 +5,7 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ class MaskSamples(DetectionSamples):
         sample = fit(Sample(read_rgb(image.path)), side_px=self._side_px)
         height, width = sample.image.shape[:2]
         numbers = np.full((height, width), UNKNOWN, np.uint8)
-        marked = [(box.class_id, mask_of(box, image, width, height)) for box in image.boxes if not box.ignore]
-        marked = sorted(marked, key=lambda one: -int(one[1].sum()))[:MOST_OBJECTS]
+        masks = ((box.class_id, mask_of(box, image, width, height)) for box in image.boxes if not box.ignore)
+        # A crowd of thousands would take gigabytes all at once.
+        marked = heapq.nlargest(MOST_OBJECTS, masks, key=lambda one: int(one[1].sum()))
         for number, (_, mask) in enumerate(marked):
             numbers[mask] = number
         self._classes[index] = [class_id for class_id, _ in marked]

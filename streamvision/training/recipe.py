@@ -263,8 +263,8 @@ class Recipe(Section):
         return Augmentation.model_validate(AUGMENTATIONS[self.preset].model_dump() | self.augment)
 
 
-def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
-    """Join a YAML recipe and what was given on the command line, which wins.
+def load_recipe(path: Path | None, given: dict[str, Any], *, origin: str = "command line") -> Recipe:
+    """Join a YAML recipe and what was given beside it (``origin`` says where), which wins.
 
     Relative paths in the file count from the present folder, as on the command line. Of ``augment`` each key counts by
     itself.
@@ -282,7 +282,7 @@ def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
             raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe{earlier}")
-    return validate(Recipe, document, origin=str(path or "command line"))
+    return validate(Recipe, document, origin=str(path or origin))
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
