@@ -16,6 +16,7 @@ pytest.importorskip("torchvision")
 from streamvision.checkpoints.checkpoint_file import UntrustedError
 from streamvision.core.errors import ConfigError
 from streamvision.training import folds as folds_module
+from streamvision.training.families import trainer_of
 from streamvision.training.folds import is_folds, resume_folds, train_folds
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
@@ -155,7 +156,7 @@ def test_the_folder_of_another_runs_no_code_and_damage_is_told(tmp_path: Path) -
 
 def test_what_is_given_is_held() -> None:
     given = load_recipe(None, {"data": ".", "model": "yolox_nano", "lr": 0.002, "epochs": 2})
-    choices = choices_of(given, "yolox", is_unbalanced=True)
+    choices = choices_of(given, trainer_of("yolox_nano"), is_unbalanced=True)
     assert [one.setting for one in choices] == ["weight_decay", "final_lr", "preset", "balance"]
     assert own_settings(given, choices) == {
         "weight_decay": given.weight_decay,
@@ -166,7 +167,7 @@ def test_what_is_given_is_held() -> None:
     named = {one.setting: getattr(given, one.setting) for one in choices} | {"warmup": 1.0}
     everything = load_recipe(None, {"data": ".", "model": "yolox_nano", "lr": 0.002, **named})
     with pytest.raises(ConfigError, match="leave out what is to be found"):
-        choices_of(everything, "yolox", is_unbalanced=True)
+        choices_of(everything, trainer_of("yolox_nano"), is_unbalanced=True)
 
 
 def test_folds_are_summed_up_by_the_figures_that_all_of_them_have() -> None:
