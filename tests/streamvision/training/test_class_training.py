@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from support.hues import HUES, draw_hues
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 MODEL = "squeezenet1_1"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Many threads gain nothing on pictures as small as these, and wait for each other where other programs run."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

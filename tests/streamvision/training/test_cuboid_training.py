@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,12 @@ from streamvision.inference.heads.cuboid import BINS, COLUMNS
 from streamvision.training.cuboid.data import single
 from streamvision.training.cuboid.loss import cuboid_loss
 from streamvision.training.cuboid.samples import CuboidSamples
-from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
-from streamvision.training.session import checked, resume_training, start_training
+from streamvision.training.session import checked, start_training
 from support.command_line import called
+from support.killed_runs import killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Many threads gain nothing on pictures as small as these, and wait for each other where other programs run."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def recipe(data: Path, **more: Any) -> Any:
@@ -60,17 +51,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed after its third epoch, and went on to the eighth."""
     project = tmp_path_factory.mktemp("runs")
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(recipe(drive, epochs=8), project=project, name="run", command="train")
-    done = resume_training(project / "run", command="train --resume")
-    assert done["beginning"] == "began from nothing, went on after epoch 3"
+    killed_and_resumed(recipe(drive, epochs=8), project, after=3)
     return project / "run"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
-import torch
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_map, read_class_maps
@@ -27,21 +25,13 @@ from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.training.augment import Sample, augment_centre
 from streamvision.training.batches import RegionSamples
 from streamvision.training.data import prepare_regions
-from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Augmentation, load_recipe
 from streamvision.training.run_folder import RunFolder
-from streamvision.training.session import resume_training, start_training
+from streamvision.training.session import start_training
 from support.command_line import called
+from support.killed_runs import killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Many threads gain nothing on pictures as small as these, and wait for each other where other programs run."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def recipe(data: Path, **more: Any) -> Any:
@@ -60,20 +50,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed after its third epoch, and went on to the sixth."""
     project = tmp_path_factory.mktemp("runs")
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(recipe(drive, epochs=6), project=project, name="run", command="train")
-    assert [row["epoch"] for row in figures(project / "run")] == [1, 2, 3]
-    first = (project / "run" / "curves.csv").read_text(encoding="utf-8")
-    done = resume_training(project / "run", command="train --resume")
-    assert done["beginning"] == "began from nothing, went on after epoch 3"
-    assert (project / "run" / "curves.csv").read_text(encoding="utf-8").startswith(first)
+    killed_and_resumed(recipe(drive, epochs=6), project, after=3)
     return project / "run"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,13 @@ import streamvision
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.evaluation.model import open_model
 from streamvision.inference.model_card import NumberCard
-from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
-from streamvision.training.session import resume_training, start_training
+from streamvision.training.session import start_training
 from support.answer_pictures import draw_answers
 from support.command_line import called
+from support.killed_runs import killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +42,7 @@ def recipe(data: Path, **more: Any) -> Any:
 @pytest.fixture(scope="module")
 def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Killed after three epochs, and resumed."""
-    project = tmp_path_factory.mktemp("trained")
-    own = TrainingProgress.end_epoch
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        own(self, epoch=epoch, **rest)
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(recipe(table, epochs=12), project=project, name="run", command="train")
-    return resume_training(project / "run", command="train --resume")
+    return killed_and_resumed(recipe(table, epochs=12), tmp_path_factory.mktemp("trained"), after=3)
 
 
 def test_both_answers_are_better_than_the_naive_ones(trained: dict[str, Any]) -> None:

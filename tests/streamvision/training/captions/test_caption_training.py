@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +28,13 @@ from streamvision.training.captions.samples import CaptionSamples
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
 from streamvision.training.run_folder import RunFolder
-from streamvision.training.session import make_run, resume_training, start_training
+from streamvision.training.session import make_run, start_training
 from support.captioned_pictures import write_squares
 from support.command_line import called
+from support.killed_runs import killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 KILLED_AFTER, EPOCHS = 3, 12
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Many threads gain nothing on pictures as small as these, and wait for each other where other programs run."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def recipe(data: Path, **more: Any) -> Any:
@@ -59,17 +51,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed, and went on to its end."""
     project = tmp_path_factory.mktemp("runs")
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        if epoch == KILLED_AFTER:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(recipe(squares, epochs=EPOCHS), project=project, name="run", command="train")
-    done = resume_training(project / "run", command="train --resume")
-    assert done["beginning"] == f"began from nothing, went on after epoch {KILLED_AFTER}"
+    killed_and_resumed(recipe(squares, epochs=EPOCHS), project, after=KILLED_AFTER)
     return project / "run"
 
 

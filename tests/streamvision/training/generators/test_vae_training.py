@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,12 @@ from streamvision.datasets.dataset import NamedPicture
 from streamvision.evaluation.model import open_model
 from streamvision.inference.generator_card import GeneratorCard
 from streamvision.training.generators.vae_run import PlainSamples, elbo
-from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
-from streamvision.training.session import resume_training, start_training
+from streamvision.training.session import start_training
 from support.answer_pictures import draw_answers
+from support.killed_runs import killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +47,7 @@ def recipe(data: Path, **more: Any) -> Any:
 @pytest.fixture(scope="module")
 def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Killed after two epochs, and resumed."""
-    project = tmp_path_factory.mktemp("trained")
-    own = TrainingProgress.end_epoch
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        own(self, epoch=epoch, **rest)
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(recipe(pictures, epochs=8), project=project, name="run", command="train")
-    return resume_training(project / "run", command="train --resume")
+    return killed_and_resumed(recipe(pictures, epochs=8), tmp_path_factory.mktemp("trained"), after=2)
 
 
 def test_pictures_are_made_again_better_than_by_their_mean(trained: dict[str, Any]) -> None:

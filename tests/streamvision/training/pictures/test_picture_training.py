@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +27,14 @@ from streamvision.evaluation.picture_pairs import read_pair
 from streamvision.training.pictures.critic import Critic
 from streamvision.training.pictures.data import prepare_pictures
 from streamvision.training.pictures.samples import PairSamples
-from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import called
+from support.killed_runs import killed_after, killed_and_resumed
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 NOISE = 50.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def recipe(data: Path, **more: Any) -> Any:
@@ -71,19 +63,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A denoiser that was killed after its fourth epoch, and went on to the eighth."""
     project = tmp_path_factory.mktemp("runs")
-
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        if epoch == 4:
-            raise KeyboardInterrupt
-
-    settings = recipe(photos, model="denoiser", noise=NOISE, epochs=8, lr=3e-3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            start_training(settings, project=project, name="run", command="train")
-    assert [row["epoch"] for row in figures(project / "run")] == [1, 2, 3, 4]
-    done = resume_training(project / "run", command="train --resume")
-    assert done["beginning"] == "began from nothing, went on after epoch 4"
+    killed_and_resumed(recipe(photos, model="denoiser", noise=NOISE, epochs=8, lr=3e-3), project, after=4)
     return project / "run"
 
 
@@ -215,19 +195,12 @@ def test_drawn_pairs_are_maps_in_colours_and_their_pictures(streets: Path) -> No
 def test_pix2pix_learns_beside_its_discriminator_and_goes_on_with_it(streets: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
 
-    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
-        if epoch == 1:
-            raise KeyboardInterrupt
-
     settings = recipe(streets, model="pix2pix", imgsz=64, batch=2, epochs=3, lr=2e-3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "end_epoch", end_epoch)
         patch.setattr("streamvision.training.session.export_run", lambda *given, **rest: {})
-        with pytest.raises(KeyboardInterrupt):
+        with killed_after(1):
             start_training(settings, project=tmp_path, name="run", command="train")
         stopped = read_run(run / "weights" / "last.pt")
-        patch.undo()
-        patch.setattr("streamvision.training.session.export_run", lambda *given, **rest: {})
         done = resume_training(run, command="train --resume")
     assert stopped is not None
     ended = read_run(run / "weights" / "last.pt")

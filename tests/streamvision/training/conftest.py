@@ -1,0 +1,18 @@
+"""What the tests of training share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads_stay() -> Iterator[None]:
+    """Give torch its threads back: recipes of tests take one, since more gain nothing on pictures so small."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    yield
+    if torch:
+        torch.set_num_threads(before)
