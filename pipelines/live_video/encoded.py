@@ -159,5 +159,5 @@ class EncodedLayers:
 def _key(channel: LiveChannel, width_px: int | None) -> tuple[LiveChannel, int | None]:
     """Return under what a layer is known: one that is as wide as the pictures is that of their own width."""
     newest = channel.latest
-    full_px = None if newest is None else newest.result.frame.picture.width_px
+    full_px = None if newest is None else newest.result.picture.width_px
     return channel, None if width_px is None or (full_px is not None and width_px >= full_px) else width_px

@@ -88,8 +88,7 @@ class FrameAnnotation:
     def draw(self) -> Canvas:
         """Return a fresh canvas with the picture and everything on it; the decoder's planes stay as they are."""
         config, result, image_result = self.settings.overlay, self.result, self.result.image_result
-        made = image_result.picture if image_result is not None else None
-        canvas = (made or result.frame.picture).to_canvas()
+        canvas = result.picture.to_canvas()
         drawing = YuvDrawing(canvas)
         if image_result is not None:
             paint(canvas, image_result, self.names)

@@ -143,6 +143,12 @@ class Result:
     """All that the network found, weak objects included, before a tracker chose; ``None`` without a tracker."""
 
     @property
+    def picture(self) -> Picture:
+        """The picture that goes on, which is the network's own where that makes pictures."""
+        made = self.image_result.picture if self.image_result is not None else None
+        return made or self.frame.picture
+
+    @property
     def caption(self) -> str | None:
         """The sentence about this frame, or else the last about the stream; ``None`` where no model writes any."""
         wholes = [self.image_result, *(one.image_result for one in self.key_frames)]

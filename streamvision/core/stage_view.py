@@ -23,8 +23,7 @@ class StageView(ResultView):
     @property
     def picture(self) -> Picture:
         """The picture that goes on, which is the network's own where that makes pictures."""
-        made = self.result.image_result.picture if self.result.image_result is not None else None
-        return made or self.frame.picture
+        return self.result.picture
 
     @cached_property
     def bgr(self) -> NDArray[np.uint8]:

@@ -311,5 +311,5 @@ def _narrowest_px(channel: LiveChannel, widths_px: Iterable[int | None]) -> int 
     """Return the narrowest of these widths; ``None`` where the pictures are no wider, or none is given."""
     narrowest_px = min((one for one in widths_px if one is not None), default=None)
     newest = channel.latest
-    full_px = None if newest is None else newest.result.frame.picture.width_px
+    full_px = None if newest is None else newest.result.picture.width_px
     return None if narrowest_px is None or (full_px is not None and narrowest_px >= full_px) else narrowest_px

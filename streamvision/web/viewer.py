@@ -226,4 +226,4 @@ class Viewer:
 def _full_px(channel: LiveChannel) -> int | None:
     """Return how wide a channel's pictures are; ``None`` where there is none yet."""
     newest = channel.latest
-    return None if newest is None else newest.result.frame.picture.width_px
+    return None if newest is None else newest.result.picture.width_px

@@ -16,6 +16,7 @@ from pipelines.stages.analytics import Analytics
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
+from streamvision.core.image_result import ImageResult
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.picture import BgrPicture, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
@@ -44,6 +45,8 @@ class FedStream:
         self.analytics = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.counts: dict[str, Any] = {}  # in place of what is really counted
         self.encoded = 0
+        self.enlarged = 1
+        """How many times wider the network's own pictures are, in place of the frame's."""
         self.published = 0
         self.since_s = time.monotonic()
         self._size = (width_px, height_px)
@@ -91,8 +94,14 @@ class FedStream:
         cv2.putText(bgr, f"{self.channel.stream_id} {index}", (10, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
         frame = Frame(self.channel.stream_id, index, index / 25, captured_at_s, BgrPicture(bgr))
         result = Result(frame, detections)
+        if self.enlarged > 1:
+            large = cv2.resize(bgr, None, fx=self.enlarged, fy=self.enlarged, interpolation=cv2.INTER_LINEAR)
+            result = replace(result, image_result=ImageResult(picture=BgrPicture(large)))
         result = replace(result, analysis=self.analytics.update(result))
-        self.channel.publish(RenderedFrame(result, draw=frame.picture.to_canvas, encode=self._encode))
+        drawn = self.enlarged > 1
+        self.channel.publish(
+            RenderedFrame(result, draw=result.picture.to_canvas, encode=self._encode, needs_drawing=drawn)
+        )
         self.published += 1
         self.status = replace(
             self.status,

@@ -69,6 +69,20 @@ def test_a_page_gets_format_and_packets_that_decode(feed: LiveFeed, layers: Enco
     assert abs(packets[-1].captured_us / 1e6 - time.monotonic()) < 30
 
 
+def test_pictures_that_a_network_enlarged_are_given_in_a_width_between(feed: LiveFeed, layers: EncodedLayers) -> None:
+    stream = feed["gate"]
+    stream.enlarged = 2
+    assert eventually(lambda: (newest := stream.channel.latest) is not None and newest.result.picture.width_px == 640)
+    sizes = []
+    for asked_px in (480, 640):
+        watching = Watching()
+        leave = layers.subscribe(stream.channel, asked_px, watching)
+        assert watching.has(packets=2)
+        leave()
+        sizes.append((watching.formats[0].width_px, watching.formats[0].height_px))
+    assert sizes == [(480, 270), (640, 360)]
+
+
 def test_a_later_one_begins_with_what_the_others_have_or_with_a_new_key_frame(
     feed: LiveFeed, layers: EncodedLayers, encoders: StreamEncoders
 ) -> None:
