@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.checkpoints.yolox import STRIDE_PX, YoloxSource
 from streamvision.checkpoints.yolox_network import Yolox
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import class_tensors, read_weights, restore_statistics
 from streamvision.core.errors import ConfigError
+from streamvision.core.words import counted
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.coco_metrics import coco_figures
@@ -27,6 +29,7 @@ from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.letterbox import rounded_up
 from streamvision.training.augment import GREY, Sample
 from streamvision.training.batches import DetectionSamples, to_tensor
+from streamvision.training.class_rows import carry_classes
 from streamvision.training.torch_run import TorchRun
 from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
@@ -89,11 +92,14 @@ class YoloxRun(TorchRun):
         )
         network.load_state_dict(fitting, strict=False)
         said = f"began from {weights.name} ({in_words})"
-        if weights.suffix.lower() == ".onnx":
-            shown = self._samples_for_statistics()
-            restore_statistics(network, shown)
-            return said
-        return said + self._carry_classes(network, weights, head=head)
+        if weights.suffix.lower() != ".onnx":
+            return said + self._carry_classes(network, weights, head=head)
+        carried = 0
+        if not self._recipe.init_classes:
+            stored_names = OnnxSource(weights).card.names
+            carried = carry_classes(network, stored, head=head, names=self._data.names, stored_names=stored_names)
+        restore_statistics(network, self._samples_for_statistics())
+        return f"{said}, {counted(carried, 'classes')} by name" if carried else said
 
     def _begin_classes(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Let classes begin from what the weights know of others, as the recipe's ``init_classes`` says."""

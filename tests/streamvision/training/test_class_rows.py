@@ -12,8 +12,14 @@ pytest.importorskip("torchvision")
 import torch
 from torch import nn
 
+from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.checkpoints.yolox_scales import SCALES
+from streamvision.checkpoints.yolox_weights import read_weights
 from streamvision.core.errors import MissingDependencyError
 from streamvision.datasets.collection_records import MarkedObject
+from streamvision.datasets.drive import DriveSampling, write_drive_dataset
+from streamvision.models import model_file
 from streamvision.training import onnx_export
 from streamvision.training.class_rows import carry_classes
 from streamvision.training.recipe import load_recipe
@@ -23,6 +29,7 @@ from support.sign_pictures import draw_signs
 from support.tiny_architectures import tiny_architecture
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
+CLASS_BIASES = "head.cls_preds.0.bias"
 TRIANGLE = MarkedObject("triangle", (20, 20, 90, 90))
 
 
@@ -51,7 +58,22 @@ def test_without_background_and_without_common_names() -> None:
     assert carry_classes(new, stored, head=stored.keys(), names=("a", "b", "c"), stored_names=("c", "x")) == 1
     assert torch.equal(new.weight[2], old.weight[0]) and torch.equal(new.bias[2], old.bias[0])
     assert carry_classes(new, stored, head=stored.keys(), names=("a", "b", "c"), stored_names=("y", "x")) == 0
-    assert carry_classes(old, stored, head=stored.keys(), names=("x", "c"), stored_names=("c", "x")) == 0
+
+
+def test_as_many_classes_in_another_order_change_places() -> None:
+    old, new = heads(4), heads(4)
+    stored = old.state_dict()
+    new.load_state_dict(stored)  # as those that fit are
+    names = ("d", "renamed", "a", "b")
+    assert carry_classes(new, stored, head=stored.keys(), names=names, stored_names=("a", "b", "c", "d")) == 3
+    mine, theirs = new["cls"].weight.reshape(6, 5, 4), old["cls"].weight.reshape(6, 5, 4)
+    assert torch.equal(mine, theirs[:, [0, 4, 3, 1, 2]])  # background, d, what was c, a, b
+    assert torch.equal(new["bbox_pred"].bias.reshape(5, 4), old["bbox_pred"].bias.reshape(5, 4)[[0, 4, 3, 1, 2]])
+    line = nn.Linear(4, 2)
+    before = {key: value.clone() for key, value in line.state_dict().items()}
+    assert carry_classes(line, before, head=before.keys(), names=("x", "c"), stored_names=("c", "x")) == 2
+    assert torch.equal(line.weight, before["weight"][[1, 0]]) and torch.equal(line.bias, before["bias"][[1, 0]])
+    assert carry_classes(line, before, head=before.keys(), names=("c", "x"), stored_names=("c", "x")) == 0
 
 
 def test_an_earlier_run_goes_on_with_a_class_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +108,20 @@ def _class_rows(path: Path) -> dict[str, torch.Tensor]:
     network = torch.load(path, weights_only=False)
     network = network["ema"] or network["model"]
     return {network.names[at]: row.float() for at, row in enumerate(network.model[-1].cv3[0][-1].weight)}
+
+
+def test_classes_of_an_onnx_file_go_by_the_names_on_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_export, "require_onnx", without_onnx)
+    weights = model_file(Path("road_signs_yolox"))
+    write_drive_dataset(tmp_path / "drive", DriveSampling(4, seed=3, width_px=320, height_px=180, val_images=2))
+    still = {"imgsz": 64, "batch": 2, "threads": 1, "preset": "plain", "epochs": 1, "lr": 1e-12, "weight_decay": 0}
+    given = {"data": tmp_path / "drive", "model": "yolox_nano", "weights": weights, **still}
+    done = start_training(load_recipe(None, given), project=tmp_path, name="run", command="train")
+    assert done["beginning"].endswith("4 classes by name")
+    run = read_run(Path(done["best"]))
+    assert run is not None and list(run["names"]) != list(OnnxSource(weights).card.names)
+    before = dict(
+        zip(OnnxSource(weights).card.names, read_weights(weights, SCALES["yolox_nano"])[CLASS_BIASES], strict=True)
+    )
+    after = dict(zip(run["names"], run["model"][CLASS_BIASES], strict=True))
+    assert all(torch.allclose(after[name], before[name], atol=1e-4) for name in before)
