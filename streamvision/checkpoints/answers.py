@@ -10,7 +10,6 @@ float32 in its own unit, called as it is. This file imports torch; see
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.torchvision import input_card
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_run
 from streamvision.core.errors import ModelError
@@ -130,7 +130,7 @@ class AnswersSource(TorchSource):
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; ``dynamic_size`` makes no difference to it."""
-        network = copy.deepcopy(self._network).float().eval().requires_grad_(False)
+        network = fresh(self._network)
         return _Answering(network, self._answers).eval()
 
 

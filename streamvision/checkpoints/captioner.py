@@ -15,7 +15,6 @@ Outputs, for head ``sentence``: ``tokens`` (B, T) int32 indices of words, 0 from
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -26,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource, chosen_names
-from streamvision.core.errors import ModelError
+from streamvision.checkpoints.restoring import filled, fresh, how_trained
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.sentence_words import SPECIAL, UNKNOWN
 
@@ -252,19 +251,14 @@ class CaptionerSource(TorchSource):
         """
         names = chosen_names(stored["names"], names, path)
         longest = getattr(stored["model"].get("positions"), "shape", (1,))[0]
-        network = Captioner(len(names), longest).eval()
-        try:
-            network.load_state_dict(stored["model"])
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1]
-            raise ModelError(f"{path} does not hold the weights of a captioner ({reason})") from error
+        network = filled(Captioner(len(names), longest), stored["model"], path, title="a captioner")
         width_px, height_px = size_px or stored["size_px"]
-        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        beginning = how_trained(stored)
         return cls(network, path=path, names=names, size_px=(width_px, height_px), beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
-        return Writer(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+        return Writer(fresh(self._network)).eval()
 
 
 class Writer(nn.Module):

@@ -15,7 +15,6 @@ box; the logarithm of the spread. This file imports torch; see
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
 from streamvision.core.errors import ModelError
 from streamvision.inference.heads.cuboid import BINS, COLUMNS
 from streamvision.inference.model_card import InputCard, ModelCard
@@ -119,25 +119,10 @@ class Deep3dBoxSource(TorchSource):
         side_px = int(stored["imgsz"])
         if size_px not in (None, (side_px, side_px)):
             raise ModelError(f"{path} sees squares of {side_px} px and no others; leave the size out")
-        network = Deep3dBox((1.0, 1.0, 1.0), side_px=side_px).eval()
-        try:
-            network.load_state_dict(stored["model"])
-        except RuntimeError as error:
-            raise ModelError(
-                f"{path} does not hold the weights of {ARCHITECTURE} ({str(error).splitlines()[-1]})"
-            ) from error
-        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        network = filled(Deep3dBox((1.0, 1.0, 1.0), side_px=side_px), stored["model"], path, title=ARCHITECTURE)
+        beginning = how_trained(stored)
         return cls(network, path=path, names=names, side_px=side_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; its size is fixed."""
-        return _AsTuple(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
-
-
-class _AsTuple(nn.Module):
-    def __init__(self, network: Deep3dBox) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        return (self.network(crops),)
+        return AsTuple(fresh(self._network)).eval()

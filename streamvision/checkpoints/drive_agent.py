@@ -8,7 +8,6 @@ lies 10 and 20 m ahead and the speed that suits what is ahead, scaled and bounde
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from streamvision.checkpoints.answers import NO_CLASS, AnswersSource
 from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.run_facts import checked_run
 from streamvision.core.errors import ModelError
 from streamvision.inference.model_card import ModelCard, NumberCard
@@ -104,7 +104,7 @@ class DriveAgentSource(TorchSource):
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; ``dynamic_size`` is that of this network."""
         perception = self._perception.module(dynamic_size=dynamic_size)
-        policy = copy.deepcopy(self._policy).float().eval().requires_grad_(False)
+        policy = fresh(self._policy)
         return _Driving(perception, policy, self._at).eval()
 
 

@@ -6,16 +6,15 @@ imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
 from streamvision.checkpoints.picture_networks import picture_network
+from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
 from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.core.errors import ModelError
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import InputCard, ModelCard
 
@@ -57,23 +56,18 @@ class PictureSource(TorchSource):
             ModelError: when the tensors are not those of the network that it names.
         """
         name = stored["architecture"]
-        network = picture_network(name).eval()
-        try:
-            network.load_state_dict(stored["model"])
-        except RuntimeError as error:
-            raise ModelError(f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1]})") from error
         return cls(
-            network,
+            filled(picture_network(name), stored["model"], path, title=name),
             name=name,
             path=path,
             size_px=size_px or tuple(stored["size_px"]),
-            beginning=f"trained, epoch {stored.get('epoch', '?')}",
+            beginning=how_trained(stored),
             names=chosen_names(stored["names"], names, path),
         )
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
-        return _AsTuple(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+        return AsTuple(fresh(self._network)).eval()
 
     def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
         """Return the network in torch in fp32, which takes pictures of any size in their own."""
@@ -84,12 +78,3 @@ class PictureSource(TorchSource):
             output_names=self.output_names,
             device=device,
         )
-
-
-class _AsTuple(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        return (self.network(pictures),)

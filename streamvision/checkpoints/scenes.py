@@ -6,7 +6,6 @@ torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from streamvision.checkpoints.base import TorchSource, chosen_names
 from streamvision.checkpoints.checkpoint_file import read_tensors
 from streamvision.checkpoints.random_weights import random_network
+from streamvision.checkpoints.restoring import filled, fresh, how_trained
 from streamvision.checkpoints.scene_networks import SceneNetwork, logits_of, scene_network
 from streamvision.checkpoints.torchvision import PAD_VALUE
 from streamvision.core.errors import ConfigError, ModelError
@@ -80,9 +80,9 @@ class SceneSource(TorchSource):
         name = str(stored["architecture"])
         described = scene_network(name)
         names = chosen_names(stored["names"], names, path)
-        network = _filled(described, name, stored["model"], classes=len(names), path=path)
+        network = filled(described.create(len(names)), stored["model"], path, title=name)
         width_px, height_px = size_px or stored["size_px"]
-        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        beginning = how_trained(stored)
         return cls(described, network, path=path, names=names, size_px=(width_px, height_px), beginning=beginning)
 
     @classmethod
@@ -117,7 +117,7 @@ class SceneSource(TorchSource):
         else:
             tensors = read_tensors(weights, trusted=trusted)
             classes = _class_count(described, tensors, weights, name)
-            network = _filled(described, name, tensors, classes=classes, path=weights)
+            network = filled(described.create(classes), tensors, weights, title=name)
             beginning = f"weights {weights.name}"
         own = tuple(f"class {class_id}" for class_id in range(classes))
         chosen = chosen_names(own, names, path)
@@ -125,7 +125,7 @@ class SceneSource(TorchSource):
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
-        return _AsTuple(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+        return _AsTuple(fresh(self._network)).eval()
 
 
 class _AsTuple(nn.Module):
@@ -135,18 +135,6 @@ class _AsTuple(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         return (logits_of(self.network(pictures)),)
-
-
-def _filled(described: SceneNetwork, name: str, tensors: dict[str, Any], *, classes: int, path: Path) -> Any:
-    network = described.create(classes).eval()
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1].strip()}); give those of the "
-            "same network"
-        ) from error
-    return network
 
 
 def _class_count(described: SceneNetwork, tensors: dict[str, Any], path: Path, name: str) -> int:

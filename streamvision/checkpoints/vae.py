@@ -9,7 +9,6 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource
+from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
 from streamvision.core.errors import ExportError, ModelError
 from streamvision.inference.model_card import InputCard, ModelCard
 
@@ -134,33 +134,18 @@ class VaeSource(TorchSource):
         side_px = int(stored["imgsz"])
         if side_px % STRIDE_PX or not STRIDE_PX <= side_px <= 1024:
             raise ModelError(f"{path} has squares of {side_px} px, which no run leaves; give the best.pt of a run")
-        network = VariationalAutoencoder(side_px).eval()
-        try:
-            network.load_state_dict(stored["model"])
-        except RuntimeError as error:
-            raise ModelError(
-                f"{path} does not hold the weights of a VAE ({str(error).splitlines()[-1].strip()})"
-            ) from error
+        network = filled(VariationalAutoencoder(side_px), stored["model"], path, title="a VAE")
         names = tuple(map(str, stored["names"])) or ("picture",)
-        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        beginning = how_trained(stored)
         return cls(network, path=path, names=names, size_px=size_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module from pictures to what the network makes of them."""
-        return _AsTuple(self._fresh()).eval()
+        return AsTuple(self._fresh()).eval()
 
     def generator(self) -> Generator:
         """Return a fresh module from latent vectors to pictures."""
         return Generator(self._fresh()).eval()
 
     def _fresh(self) -> VariationalAutoencoder:
-        return copy.deepcopy(self._network).float().eval().requires_grad_(False)
-
-
-class _AsTuple(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        return (self.network(pictures),)
+        return fresh(self._network)

@@ -7,7 +7,6 @@ to the host. This file imports torch; see :func:`streamvision.checkpoints.torch_
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.restoring import fresh, how_trained
 from streamvision.checkpoints.yolox_network import Yolox, decoded
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import class_tensors, load_weights, read_weights
@@ -78,7 +78,7 @@ class YoloxSource(TorchSource):
             name=name,
             names=names,
             size_px=(width_px, height_px),
-            beginning=f"trained, epoch {stored.get('epoch', '?')}",
+            beginning=how_trained(stored),
         )
 
     @classmethod
@@ -127,7 +127,7 @@ class YoloxSource(TorchSource):
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""
-        return _AsBoxes(copy.deepcopy(self._network).float().eval().requires_grad_(False)).eval()
+        return _AsBoxes(fresh(self._network)).eval()
 
 
 class _AsBoxes(nn.Module):
