@@ -15,7 +15,7 @@ from streamvision.cli.eval_caption import caption
 from streamvision.cli.eval_compare import compare_models
 from streamvision.cli.eval_drive import drive
 from streamvision.cli.eval_image import image
-from streamvision.cli.eval_options import chosen_options, measured_options, report_options
+from streamvision.cli.eval_options import chosen_options, measured_options, report_option, report_options, write_report
 from streamvision.cli.eval_tables import (
     Rows,
     answer_rows,
@@ -247,11 +247,18 @@ def classify(
 
 @evaluation.command(short_help="Accuracy and errors of several answers at once.")
 @measured_options(labels=False, data="TABLE.csv")
+@report_option
 @click.option(
     "--answers", "columns", multiple=True, metavar="COLUMN", help="Measure these columns; default: as in training."
 )
 def answers(
-    model: ModelLocation, data: Path, split: str | None, columns: tuple[str, ...], as_json: bool, **given: Any
+    model: ModelLocation,
+    data: Path,
+    split: str | None,
+    report: Path | None,
+    columns: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Measure how well MODEL tells a class and numbers of each picture.
 
@@ -263,10 +270,14 @@ def answers(
     \b
     Examples:
       streamvision eval answers best.onnx --data drive/answers.csv
-      streamvision eval answers faces.onnx --data faces.csv --answers gender --answers age --json
+      streamvision eval answers faces.onnx --data faces.csv --answers gender --answers age --report report.html
     """
     pictures = read_answers(data, only=columns)
     result, _ = _measure(evaluate_answers, model, pictures, split, given)
+    if report:
+        from streamvision.evaluation.report import build_answers_report
+
+        write_report(build_answers_report, result, report, model=model, data=data)
     skill = "-" if result.skill is None else f"{result.skill:.3f}"
     remark = f"Skill over the naive answers: {skill} (1 is without error)."
     _print(result, result.images, answer_rows(result), remark, as_json=as_json)
@@ -274,6 +285,7 @@ def answers(
 
 @evaluation.command(short_help="Overlap in space, errors in metres and degrees.")
 @measured_options(labels=False)
+@report_option
 @click.option(
     "--camera-height-m",
     type=FiniteRange(0.1, 50),
@@ -291,6 +303,7 @@ def cuboid(
     model: ModelLocation,
     data: Path,
     split: str | None,
+    report: Path | None,
     camera_height_m: float | None,
     pitch_deg: float,
     as_json: bool,
@@ -304,11 +317,15 @@ def cuboid(
 
     \b
     Examples:
-      streamvision eval cuboid deep3dbox.onnx --data drive-vehicles --camera-height-m 1.4
+      streamvision eval cuboid deep3dbox.onnx --data drive-vehicles --camera-height-m 1.4 --report report.html
       streamvision eval cuboid runs/train/deep3dbox-1/weights/best.pt --data kitti/training --json
     """
     measure = partial(evaluate_cuboids, camera_height_m=camera_height_m, pitch_deg=pitch_deg)
     result, _ = _measure(measure, model, read_cuboids(data), split, given)
+    if report:
+        from streamvision.evaluation.report import build_cuboid_report
+
+        write_report(build_cuboid_report, result, report, model=model, data=data)
     _print(result, result.images, cuboid_rows(result), *cuboid_remarks(result), as_json=as_json)
 
 
@@ -337,10 +354,8 @@ def _report(
     """Write the page that explains an evaluation; ``given`` holds the options of the runtime."""
     from streamvision.evaluation.features import open_embedder
 
-    click.echo(f"Drawing {report} ...", err=True)
-    title = f"{model.name} on {data.resolve().name}"
     embedder = open_embedder(model, trust_checkpoint=given["trust_checkpoint"])
-    build(result, report, title=title, embedder=embedder, training=training)
+    write_report(partial(build, embedder=embedder, training=training), result, report, model=model, data=data)
 
 
 def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from streamvision.cli.eval_options import SPLIT_HELP, SPLITS, cells, chosen_options, runtime_options
+from streamvision.cli.eval_options import (
+    SPLIT_HELP,
+    SPLITS,
+    cells,
+    chosen_options,
+    report_option,
+    runtime_options,
+    write_report,
+)
 from streamvision.cli.progress import StepProgress
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.core.terminal import table
@@ -32,10 +40,17 @@ SHOWN_SENTENCES = 5
     metavar="DIR|TABLE",
     help="What the model was trained with, for the baselines; default: the train part of --data.",
 )
+@report_option
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def caption(
-    model: ModelLocation, data: Path, split: str | None, train_data: Path | None, as_json: bool, **given: Any
+    model: ModelLocation,
+    data: Path,
+    split: str | None,
+    train_data: Path | None,
+    report: Path | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Measure how well MODEL describes pictures in sentences.
 
@@ -46,7 +61,7 @@ def caption(
 
     \b
     Examples:
-      streamvision eval caption runs/train/captioner-1/weights/best.pt --data drive-captions --split val
+      streamvision eval caption runs/train/captioner-1/weights/best.pt --data drive-captions --split val --report F.html
       streamvision eval caption best.onnx --data another-seed --train-data drive-captions --json
     """
     pictures = read_captions(data)
@@ -60,6 +75,10 @@ def caption(
         result = evaluate_captions(
             detector, part, training=training if is_other else None, notes=notes, on_progress=progress.show
         )
+    if report:
+        from streamvision.evaluation.report import build_caption_report
+
+        write_report(build_caption_report, result, report, model=model, data=data)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return

@@ -6,17 +6,19 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
-from streamvision.cli.eval_options import chosen_options, runtime_options
+from streamvision.cli.eval_options import chosen_options, report_option, runtime_options
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.core.terminal import table
+from streamvision.core.words import counted
 from streamvision.evaluation.driving import (
     Driver,
     DrivingEvaluation,
@@ -62,6 +64,7 @@ COLUMNS = ("s driven", "s in lane", "m", "m beside", "within limit", "rules kept
 )
 @click.option("--detector", default=DEFAULT_MODEL, show_default=True, help="Model that finds speed limits.")
 @click.option("--reader", default=TEXT_MODEL, show_default=True, help="Model that reads their numbers.")
+@report_option
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def drive(
@@ -73,6 +76,7 @@ def drive(
     limit: str,
     detector: str,
     reader: str,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -86,7 +90,7 @@ def drive(
     Examples:
       streamvision eval drive runs/train/pilotnet-1/weights/best.onnx
       streamvision eval drive best.onnx --limit signs --size 960x540
-      streamvision eval drive imitation.onnx ppo.onnx --roads 10 --json
+      streamvision eval drive imitation.onnx ppo.onnx --roads 10 --report report.html
     """
     picture_px = parse_size(size)
     measured = []
@@ -109,6 +113,12 @@ def drive(
             progress=progress.show_work,
         )
         measured = [evaluate(name, driver) for name, driver in drivers.items()]
+    if report:
+        from streamvision.evaluation.report import build_drive_report
+
+        click.echo(f"Drawing {report} ...", err=True)
+        title = f"{', '.join(each.name for each in models) or 'Drivers'} on {counted(roads, 'roads')}"
+        build_drive_report(measured, report, title=title)
     _print(measured, as_json=as_json)
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from streamvision.cli.eval_options import SPLIT_HELP, SPLITS, cells, chosen_options, runtime_options
+from streamvision.cli.eval_options import (
+    SPLIT_HELP,
+    SPLITS,
+    cells,
+    chosen_options,
+    report_option,
+    runtime_options,
+    write_report,
+)
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
@@ -45,6 +53,7 @@ from streamvision.evaluation.model import open_model
     help="Give it the pictures N times smaller (bicubic, antialiased).",
 )
 @click.option("--reverse", is_flag=True, help="Give it those of targets/; it is to make those of inputs/.")
+@report_option
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def image(
@@ -54,6 +63,7 @@ def image(
     noise: float | None,
     shrink: int | None,
     reverse: bool,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -64,13 +74,17 @@ def image(
 
     \b
     Examples:
-      streamvision eval image denoiser.onnx --data photos --noise 25
+      streamvision eval image denoiser.onnx --data photos --noise 25 --report report.html
       streamvision eval image edsr_x2.onnx --data photos --shrink 2 --json
       streamvision eval image pix2pix.onnx --data pairs --split val
     """
     pictures, notes = choose_split(_read(data, noise, shrink, reverse=reverse), split)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
         result = evaluate_images(detector, pictures, notes=notes, on_progress=progress.show)
+    if report:
+        from streamvision.evaluation.report import build_image_report
+
+        write_report(build_image_report, result, report, model=model, data=data)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return

@@ -14,7 +14,7 @@ from streamvision.cli.sections import together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
-from streamvision.core.model_location import model_location
+from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.datasets.dataset import Split
 
 SPLITS = (*get_args(Split), "all")
@@ -42,13 +42,15 @@ runtime_options = together(
 """Options that say how the model is opened; :func:`chosen_options` reads them."""
 
 
+report_option = click.option(
+    "--report",
+    type=Path,
+    metavar="F.html",
+    help="Write a page that explains the figures; it opens without network.",
+)
+
 report_options = together(
-    click.option(
-        "--report",
-        type=Path,
-        metavar="F.html",
-        help="Write a page that explains the figures; it opens without network.",
-    ),
+    report_option,
     click.option(
         "--train-data",
         type=Path,
@@ -56,7 +58,7 @@ report_options = together(
         help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
     ),
 )
-"""Options of the commands that write a report."""
+"""Options of the commands whose report compares what is wrong with what the model was trained with."""
 
 
 def measured_options(*, labels: bool, data: str = "DIR") -> Callable[[Any], Any]:
@@ -95,6 +97,12 @@ def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
     if "input" in chosen:
         chosen["input"] = validate(ModelInputConfig, chosen["input"], origin="--input")
     return chosen
+
+
+def write_report(build: Callable[..., None], result: Any, report: Path, *, model: ModelLocation, data: Path) -> None:
+    """Write the page that explains an evaluation."""
+    click.echo(f"Drawing {report} ...", err=True)
+    build(result, report, title=f"{model.name} on {data.resolve().name}")
 
 
 def cells(*values: float | None) -> list[str]:

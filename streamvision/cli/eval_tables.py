@@ -53,18 +53,18 @@ def shape_rows(result: ShapeEvaluation) -> Rows:
 
 def pixel_rows(result: SemanticEvaluation) -> Rows:
     """Return the table of a model's figures that names pixels."""
-    iou, boundary_iou, marked = result.iou(), result.boundary_iou(), result.confusion.sum(axis=1)
+    figures, marked = (result.iou(), result.boundary_iou(), result.boundary_f()), result.confusion.sum(axis=1)
     return [
-        ("class", "IoU", "boundary IoU", "of all pixels"),
-        ("all", *cells(result.mean_iou, result.mean_boundary_iou), "100 %"),
+        ("class", "IoU", "boundary IoU", "boundary F", "of all pixels"),
+        ("all", *cells(result.mean_iou, result.mean_boundary_iou, result.mean_boundary_f), "100 %"),
         *(
             (
                 result.names[class_id],
-                *cells(iou[class_id], boundary_iou[class_id]),
+                *cells(*(one[class_id] for one in figures)),
                 f"{marked[class_id] / marked.sum():.1%}",
             )
             for class_id in result.measured
-            if not np.isnan(iou[class_id])
+            if not np.isnan(figures[0][class_id])
         ),
     ]
 
@@ -76,9 +76,8 @@ def answer_rows(result: AnswersEvaluation) -> Rows:
         figures = cells(one.accuracy, one.f1, None, None, None, one.naive_accuracy, one.skill)
         rows.append((one.name, *figures, f"{one.pictures}"))
     for number in result.numbers:
-        name = f"{number.card.name} [{number.card.unit}]" if number.card.unit else number.card.name
         figures = cells(None, None, number.mae, number.rmse, number.r2, number.naive_mae, number.skill)
-        rows.append((name, *figures, f"{len(number.truth)}"))
+        rows.append((number.title, *figures, f"{len(number.truth)}"))
     return rows
 
 

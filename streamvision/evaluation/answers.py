@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ class ClassAnswer:
     confusion: NDArray[np.int64]
     """(C, C + 1) pictures by their class and the one that the model finds likeliest; the last column is for classes
     of the model that the data set does not have."""
+    paths: tuple[Path, ...]
+    """(N,) files of the pictures."""
+    truth: NDArray[np.intp]
+    """(N,) the class of each, by number."""
+    said: NDArray[np.intp]
+    """(N,) the one that the model finds likeliest; C for those that the data set does not have."""
+    said_score: NDArray[np.float32]
+    """(N,) how likely the model finds it, 0..1."""
 
     @property
     def pictures(self) -> int:
@@ -99,6 +108,13 @@ class NumberAnswer:
     """(N,) what is right."""
     said: F64
     """(N,) what the model says."""
+    paths: tuple[Path, ...]
+    """(N,) files of the pictures."""
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.card.name} [{self.card.unit}]" if self.card.unit else self.card.name
 
     @property
     def mae(self) -> float:
@@ -233,7 +249,7 @@ def _numbers(
             raise ModelError(
                 f"the model says {found[~np.isfinite(found)][0]} for {name}; check the file or its precision"
             )
-        answers.append(NumberAnswer(card, truth, found))
+        answers.append(NumberAnswer(card, truth, found, tuple(pictures.images[row].path for row in known)))
     if not answers:
         own = ", ".join(repr(card.name) for card in pictures.numbers)
         raise ConfigError(
@@ -256,7 +272,15 @@ def _class(
     truth = np.array([pictures.images[row].class_id for row in known], np.intp)
     match = match_names(pictures.names, set(truth.tolist()), model_names, only=only)
     best = np.array([scores[row].argmax() for row in known], np.intp)
-    kept = np.isin(truth, match.measured)
-    classes = len(match.names)
-    confusion = confused(truth[kept], match.data_id.filled(classes)[best[kept]], classes)
-    return ClassAnswer(pictures.class_column, match.names, confusion), match.notes
+    kept = np.flatnonzero(np.isin(truth, match.measured))
+    truth, said = truth[kept], match.data_id.filled(len(match.names))[best[kept]].astype(np.intp)
+    answer = ClassAnswer(
+        name=pictures.class_column,
+        names=match.names,
+        confusion=confused(truth, said, len(match.names)),
+        paths=tuple(pictures.images[known[at]].path for at in kept),
+        truth=truth,
+        said=said,
+        said_score=np.array([scores[known[at]].max() for at in kept], np.float32),
+    )
+    return answer, match.notes

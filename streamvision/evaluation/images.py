@@ -34,6 +34,10 @@ EQUAL_DB = 100.0
 WINDOW_PX, SIGMA_PX = 11, 1.5
 """Of SSIM."""
 _K1, _K2 = 0.01, 0.03
+MAX_WORST = 24
+"""Pictures of which what was made is kept, those that gained least."""
+WORST_PX = 320
+"""Sides of the part that is kept, where what was made differs most."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,29 @@ class PictureFigures:
     plain_ssim: float
     """SSIM of the plain input."""
 
+    @property
+    def gain_db(self) -> float:
+        """By how much the PSNR is above the plain input's."""
+        return self.psnr_db - self.plain_psnr_db
+
+
+@dataclass(frozen=True, eq=False)
+class WorstPart:
+    """The part of a picture in which what a network made differs most from what it should be."""
+
+    figures: PictureFigures
+    """Those of the whole picture."""
+    left_px: int
+    """Where the part begins, in pixels of the truth."""
+    top_px: int
+    """Where it begins."""
+    given: U8
+    """(h, w, 3) BGR what the network was given, in the truth's size."""
+    made: U8
+    """(h, w, 3) BGR what it made."""
+    truth: U8
+    """(h, w, 3) BGR what it should be."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ImageEvaluation(Measurement):
@@ -58,6 +85,8 @@ class ImageEvaluation(Measurement):
 
     pictures: tuple[PictureFigures, ...]
     """Figures of each picture; at least one."""
+    worst: tuple[WorstPart, ...]
+    """Of the pictures that gained least, at most :data:`MAX_WORST`, the worst first."""
 
     def mean(self, figure: str) -> float:
         """Return the mean of one of the figures, by its name in :class:`PictureFigures`, over the pictures."""
@@ -105,6 +134,7 @@ def evaluate_images(
         raise ConfigError("pictures that become others have no classes; leave --class out")
     begin_s = time.monotonic()
     found: list[PictureFigures] = []
+    worst: list[WorstPart] = []
     resized_count = 0
     for image in pictures.images:
         given, truth = read_pair(image)
@@ -115,8 +145,12 @@ def evaluate_images(
         made = made_of(detector, given)
         size_px = (truth.shape[1], truth.shape[0])
         resized_count += made.shape != truth.shape
-        figures = (value for picture in (made, given) for value in _figures(resized(picture, size_px), truth))
-        found.append(PictureFigures(image, *figures))
+        made, given = resized(made, size_px), resized(given, size_px)
+        figures = PictureFigures(image, *(value for one in (made, given) for value in _figures(one, truth)))
+        found.append(figures)
+        if len(worst) < MAX_WORST or figures.gain_db < worst[-1].figures.gain_db:
+            worst.append(_worst_part(figures, given, made, truth))
+            worst = sorted(worst, key=lambda one: one.figures.gain_db)[:MAX_WORST]
         on_progress(len(found), len(pictures.images))
     if resized_count:
         notes = (
@@ -126,6 +160,7 @@ def evaluate_images(
     return ImageEvaluation(
         model=detector.describe(),
         pictures=tuple(found),
+        worst=tuple(worst),
         seconds=time.monotonic() - begin_s,
         notes=(*notes, *detector.card.assumed),
         problems=pictures.problems,
@@ -164,6 +199,16 @@ def ssim(made: U8, truth: U8) -> float:
 
 def _figures(made: U8, truth: U8) -> tuple[float, float]:
     return psnr_db(made, truth), ssim(made, truth)
+
+
+def _worst_part(figures: PictureFigures, given: U8, made: U8, truth: U8) -> WorstPart:
+    error = np.abs(made.astype(np.float32) - truth).sum(axis=2)
+    width, height = (min(WORST_PX, side) for side in truth.shape[1::-1])
+    sums = np.asarray(cv2.boxFilter(error, cv2.CV_32F, (width, height), anchor=(0, 0), normalize=False))
+    inside = sums[: truth.shape[0] - height + 1, : truth.shape[1] - width + 1]
+    top, left = divmod(int(inside.argmax()), inside.shape[1])
+    part = np.s_[top : top + height, left : left + width]
+    return WorstPart(figures, left, top, *(np.ascontiguousarray(one[part]) for one in (given, made, truth)))
 
 
 def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:

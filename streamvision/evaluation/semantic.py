@@ -15,7 +15,7 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.dataset import MappedPicture, MappedPictures
-from streamvision.evaluation.boundaries import count_boundaries
+from streamvision.evaluation.boundaries import measure_boundaries
 from streamvision.evaluation.class_names import ClassMatch, match_names
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
@@ -74,6 +74,8 @@ class SemanticEvaluation(Measurement):
     boundaries: NDArray[np.int64]
     """(C, 2) pixels along the edges of each class that are such on both maps, and on either; see
     :mod:`streamvision.evaluation.boundaries`."""
+    boundary_fs: NDArray[np.float64]
+    """(C, 2) the sum of each class's boundary F over the pictures on which it is marked or found, and their number."""
     images: int
     """How many pictures were measured."""
     calibration: Calibration
@@ -97,6 +99,12 @@ class SemanticEvaluation(Measurement):
         iou: NDArray[np.float64] = np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
         return iou
 
+    def boundary_f(self) -> NDArray[np.float64]:
+        """Return (C,) the mean boundary F of each class; NaN where it is neither marked nor found."""
+        total, pictures = self.boundary_fs.T
+        f: NDArray[np.float64] = np.divide(total, pictures, out=np.full(len(total), np.nan), where=pictures > 0)
+        return f
+
     @property
     def mean_iou(self) -> float | None:
         """Mean over the measured classes that are marked or found."""
@@ -106,6 +114,11 @@ class SemanticEvaluation(Measurement):
     def mean_boundary_iou(self) -> float | None:
         """Mean of the boundary IoU over the same classes."""
         return self._mean(self.boundary_iou())
+
+    @property
+    def mean_boundary_f(self) -> float | None:
+        """Mean of the boundary F over the same classes."""
+        return self._mean(self.boundary_f())
 
     def _mean(self, of_class: NDArray[np.float64]) -> float | None:
         values = of_class[list(self.measured)]
@@ -118,15 +131,18 @@ class SemanticEvaluation(Measurement):
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values; those that do not exist are ``None``."""
-        iou, boundary_iou, marked = self.iou(), self.boundary_iou(), self.confusion.sum(axis=1)
+        iou, boundary_iou, boundary_f = self.iou(), self.boundary_iou(), self.boundary_f()
+        marked = self.confusion.sum(axis=1)
         return {
             "mean_iou": rounded(self.mean_iou),
             "mean_boundary_iou": rounded(self.mean_boundary_iou),
+            "mean_boundary_f": rounded(self.mean_boundary_f),
             "pixel_accuracy": rounded(self.pixel_accuracy),
             "per_class": {
                 self.names[n]: {
                     "iou": rounded(float(iou[n])),
                     "boundary_iou": rounded(float(boundary_iou[n])),
+                    "boundary_f": rounded(float(boundary_f[n])),
                     "pixels": int(marked[n]),
                 }
                 for n in self.measured
@@ -183,6 +199,7 @@ def evaluate_semantic(
         measured=match.measured,
         confusion=scenes.confusion,
         boundaries=scenes.boundaries,
+        boundary_fs=scenes.boundary_fs,
         images=len(pictures.images),
         calibration=calibrated(scenes.bins),
         regions=tuple(one for one in scenes.regions if one.class_id in match.measured),
@@ -229,6 +246,7 @@ class _Scenes:
         self._classes = classes
         self.confusion = np.zeros((classes, classes + 1), np.int64)
         self.boundaries = np.zeros((classes, 2), np.int64)
+        self.boundary_fs = np.zeros((classes, 2), np.float64)
         self.bins = score_bins(np.empty(0), np.empty(0, bool))
         self.regions: list[RegionFigures] = []
         self._worst: list[WorstScene] = []
@@ -246,9 +264,10 @@ class _Scenes:
         known = marked != UNKNOWN
         counts = self._count(marked[known], said[known])
         self.confusion += counts
-        for class_id, pixels in count_boundaries(marked, said, known).items():
+        for class_id, edges in measure_boundaries(marked, said, known).items():
             if class_id < self._classes:
-                self.boundaries[class_id] += pixels
+                self.boundaries[class_id] += (edges.both, edges.either)
+                self.boundary_fs[class_id] += (edges.f, 1)
         if confidence is not None:
             self.bins += score_bins(_stretched(confidence, width, height)[known], (marked == said)[known])
         total, hits = max(int(counts.sum()), 1), np.diag(counts)

@@ -1,5 +1,11 @@
 """How well objects are placed in space: overlaps, KITTI's average precision, and errors in metres and degrees."""
 
-from streamvision.evaluation.cuboid.evaluate import PITCH_DEG, CuboidEvaluation, CuboidFigures, evaluate_cuboids
+from streamvision.evaluation.cuboid.evaluate import (
+    PITCH_DEG,
+    CuboidEvaluation,
+    CuboidFigures,
+    PlacedCuboid,
+    evaluate_cuboids,
+)
 
-__all__ = ["PITCH_DEG", "CuboidEvaluation", "CuboidFigures", "evaluate_cuboids"]
+__all__ = ["PITCH_DEG", "CuboidEvaluation", "CuboidFigures", "PlacedCuboid", "evaluate_cuboids"]

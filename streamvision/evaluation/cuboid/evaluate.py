@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,10 @@ class CuboidEvaluation(Measurement):
     """Of the model."""
     baseline: CuboidFigures
     """Of mean sizes on a flat road."""
+    placed: tuple[PlacedCuboid, ...]
+    """Each measured object, and where the model put it."""
+    baseline_placed: tuple[PlacedCuboid, ...]
+    """The same objects where the baseline put them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
@@ -111,13 +116,38 @@ class CuboidEvaluation(Measurement):
 
 
 @dataclass(frozen=True, eq=False)
-class _Placed:
+class PlacedCuboid:
     """One marked object, and where it was put."""
 
     image: CuboidPicture
+    """The picture, with its camera."""
     marked: LabelledCuboid
+    """What is marked."""
     cuboid: Cuboid
+    """Where it was put."""
     score: float
+    """How sure that is, 0..1."""
+
+    @property
+    def range_m(self) -> float:
+        """How far ahead of the camera the marked object is."""
+        return self.marked.cuboid.center_m[2]
+
+    @property
+    def distance_error_m(self) -> float:
+        """How much farther it was put, ahead of the camera."""
+        return self.cuboid.center_m[2] - self.range_m
+
+    @property
+    def yaw_error_deg(self) -> float:
+        """Angle between its yaw and the marked one, 0..180."""
+        return math.degrees(abs(math.remainder(self.marked.cuboid.yaw_rad - self.cuboid.yaw_rad, 2 * math.pi)))
+
+    @cached_property
+    def ious(self) -> tuple[float, float]:
+        """Intersection over union with the marked one, in space and seen from above."""
+        in_space, above = cuboid_overlaps([self.marked.cuboid], [self.cuboid])
+        return float(in_space[0, 0]), float(above[0, 0])
 
 
 def measurable(one: LabelledCuboid) -> bool:
@@ -166,7 +196,7 @@ def evaluate_cuboids(
             f"no object{_of(classes)} is at least {LEAST_HEIGHT_PX:g} px high and mostly in its picture, so there is "
             "nothing to measure"
         )
-    placed: list[_Placed] = []
+    placed: list[PlacedCuboid] = []
     begin_s = time.monotonic()
     for done, (path, pairs) in enumerate(work.items(), 1):
         picture = BgrPicture(read_bgr(path))
@@ -178,16 +208,19 @@ def evaluate_cuboids(
             camera = replace(image.camera, height_m=camera_height_m, pitch_spread_rad=math.radians(pitch_deg))
             whole = one.box_xyxy_px[3] < image.height_px * (1 - EDGE_SHARE)
             cuboid = result.image_result.cuboid.place(one.box_xyxy_px, camera, ends_at_road=whole)
-            placed.append(_Placed(image, one, cuboid, cuboid.score))
+            placed.append(PlacedCuboid(image, one, cuboid, cuboid.score))
         on_progress(done, len(work))
     seconds = time.monotonic() - begin_s
+    baseline = _on_flat_road(placed, camera_height_m)
     return CuboidEvaluation(
         model=model.describe(),
         names=pictures.names,
         images=len(work),
         objects=len(placed),
         found=_figures(placed, pictures.names),
-        baseline=_figures(_on_flat_road(placed, camera_height_m), pictures.names),
+        baseline=_figures(baseline, pictures.names),
+        placed=tuple(placed),
+        baseline_placed=tuple(baseline),
         seconds=seconds,
         notes=(*notes, *model.card.assumed),
         problems=pictures.problems,
@@ -204,7 +237,7 @@ def _of(classes: Sequence[str]) -> str:
     return f" of {', '.join(classes)}" if classes else ""
 
 
-def _on_flat_road(placed: Sequence[_Placed], height_m: float | None) -> list[_Placed]:
+def _on_flat_road(placed: Sequence[PlacedCuboid], height_m: float | None) -> list[PlacedCuboid]:
     marked = [one.marked for one in placed]
     if height_m is None:
         height_m = float(np.median([one.cuboid.center_m[1] + one.cuboid.size_lwh_m[2] / 2 for one in marked]))
@@ -219,27 +252,26 @@ def _on_flat_road(placed: Sequence[_Placed], height_m: float | None) -> list[_Pl
         z_m = min(replace(camera, height_m=height_m).road_m(bottom) + length / 2, _FARTHEST_M)
         x_m = ((left + right) / 2 - camera.center_x_px) * z_m / camera.focal_px
         cuboid = Cuboid((x_m, height_m - height / 2, z_m), (length, width, height), 0.0)
-        found.append(_Placed(one.image, one.marked, cuboid, 1 / (1 + z_m)))
+        found.append(PlacedCuboid(one.image, one.marked, cuboid, 1 / (1 + z_m)))
     return found
 
 
-def _figures(placed: Sequence[_Placed], names: tuple[str, ...]) -> CuboidFigures:
-    pairs = [(one.marked.cuboid, one.cuboid) for one in placed]
-    overlaps = np.array([[float(each[0, 0]) for each in cuboid_overlaps([a], [b])] for a, b in pairs])
-    depth_m = np.array([(a.center_m[2], b.center_m[2]) for a, b in pairs])
-    error_m = np.abs(depth_m[:, 0] - depth_m[:, 1])
-    yaw_deg = np.degrees([abs(math.remainder(a.yaw_rad - b.yaw_rad, 2 * math.pi)) for a, b in pairs])
+def _figures(placed: Sequence[PlacedCuboid], names: tuple[str, ...]) -> CuboidFigures:
+    overlaps = np.array([one.ious for one in placed])
+    range_m = np.array([one.range_m for one in placed])
+    error_m = np.abs([one.distance_error_m for one in placed])
+    yaw_deg = np.array([one.yaw_error_deg for one in placed])
     by_range: dict[str, float | None] = {}
     for least_m, most_m in RANGES_M:
-        inside = (depth_m[:, 0] >= least_m) & (depth_m[:, 0] < most_m)
+        inside = (range_m >= least_m) & (range_m < most_m)
         name = f"{least_m:g}-{most_m:g}" if math.isfinite(most_m) else f"{least_m:g}-"
         by_range[name] = float(error_m[inside].mean()) if inside.any() else None
-    size_m = np.array([np.abs(np.subtract(a.size_lwh_m, b.size_lwh_m)).mean() for a, b in pairs])
+    size_m = np.abs([np.subtract(one.marked.cuboid.size_lwh_m, one.cuboid.size_lwh_m) for one in placed])
     above, in_space = (_precisions(placed, names, from_above=from_above) for from_above in (True, False))
     return CuboidFigures(
         iou_3d=float(overlaps[:, 0].mean()),
         iou_bev=float(overlaps[:, 1].mean()),
-        distance_error=float((error_m / depth_m[:, 0]).mean()),
+        distance_error=float((error_m / range_m).mean()),
         distance_error_m=float(error_m.mean()),
         distance_error_by_range_m=by_range,
         yaw_error_deg=float(np.median(yaw_deg)),
@@ -250,11 +282,11 @@ def _figures(placed: Sequence[_Placed], names: tuple[str, ...]) -> CuboidFigures
     )
 
 
-def _precisions(placed: Sequence[_Placed], names: tuple[str, ...], *, from_above: bool) -> dict[str, Precisions]:
+def _precisions(placed: Sequence[PlacedCuboid], names: tuple[str, ...], *, from_above: bool) -> dict[str, Precisions]:
     found: dict[str, Precisions] = {}
     for class_id, name in enumerate(names):
         own = [one for one in placed if one.marked.class_id == class_id]
-        by_path: dict[Any, list[_Placed]] = {}
+        by_path: dict[Any, list[PlacedCuboid]] = {}
         for one in own:
             by_path.setdefault(one.image.path, []).append(one)
         matches = [_match(group, from_above=from_above) for group in by_path.values()]
@@ -268,7 +300,7 @@ def _precisions(placed: Sequence[_Placed], names: tuple[str, ...], *, from_above
     return found
 
 
-def _match(group: Sequence[_Placed], *, from_above: bool) -> PictureMatch:
+def _match(group: Sequence[PlacedCuboid], *, from_above: bool) -> PictureMatch:
     marked = [one.marked for one in group]
     in_space, above = cuboid_overlaps([one.cuboid for one in group], [one.cuboid for one in marked])
     boxes = np.array([one.box_xyxy_px for one in marked])

@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streamvision.core.picture import Picture
 from streamvision.evaluation.driving.drivers import Driver
 from streamvision.synthetic.driving import DrivenScene, DrivenWorld, WorldOptions
 from streamvision.synthetic.driving.world import IN_LANE_M, Ended
 
+F64 = NDArray[np.float64]
 LIMIT_TOLERANCE_M_S = 0.5
 """Less than 2 km/h above the limit is within it, as speedometers go."""
 PICTURE_PX = (320, 180)
+MOMENTS = 400
+"""Of a drive, as many are kept."""
+LAST_PX = (640, 360)
+"""Width and height of the last picture of a drive."""
 BESIDE_M = 0.3
 """Drives begin this far beside the middle of the lane, so that nobody who holds the wheel still looks good."""
+
+
+@dataclass(frozen=True, eq=False)
+class DriveTrace:
+    """What a drive was like from moment to moment."""
+
+    time_s: F64
+    """(N,) since its beginning; N is at most :data:`MOMENTS`."""
+    offset_m: F64
+    """(N,) how far right of the middle of the lane the car was."""
+    speed_m_s: F64
+    """(N,) how fast."""
+    limit_m_s: F64
+    """(N,) how fast it might be."""
+    last_bgr: NDArray[np.uint8] | None
+    """(H, W, 3) what was to be seen when it was over before its time."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,8 @@ class DriveFigures:
     """0 or 1."""
     ended: Ended | None
     """Why the drive was over before its time."""
+    trace: DriveTrace = field(repr=False, compare=False)
+    """What it was like from moment to moment."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +96,9 @@ class DrivingEvaluation:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         numbers = [
-            field.name
-            for field in fields(DriveFigures)
-            if field.name not in ("seed", "ended", "rules_met", "rules_kept")
+            one.name
+            for one in fields(DriveFigures)
+            if one.name not in ("seed", "ended", "rules_met", "rules_kept", "trace")
         ]
         means = {name: dict(zip(("mean", "spread"), self.mean_and_spread(name), strict=True)) for name in numbers}
         return {
@@ -80,7 +106,10 @@ class DrivingEvaluation:
             "seconds": self.seconds,
             "rules_kept_share": self.rules_kept_share,
             **means,
-            "drives": [{field.name: getattr(drive, field.name) for field in fields(drive)} for drive in self.drives],
+            "drives": [
+                {one.name: getattr(drive, one.name) for one in fields(drive) if one.name != "trace"}
+                for drive in self.drives
+            ],
         }
 
 
@@ -120,6 +149,7 @@ def drive_once(
     in_lane = within = done = met = kept = 0
     beside_m = 0.0
     ended: Ended | None = None
+    moments: list[tuple[float, float, float, float]] = []
     driver.begin()
     for index in range(steps):
         painted: list[Picture] = []
@@ -135,7 +165,9 @@ def drive_once(
         step = world.step(driver.command(situation, picture))
         done += 1
         in_lane += abs(world.car.offset_m) <= IN_LANE_M
-        within += world.car.speed_m_s <= world.rules.limit_m_s(world.car.s_m) + LIMIT_TOLERANCE_M_S
+        limit_m_s = world.rules.limit_m_s(world.car.s_m)
+        within += world.car.speed_m_s <= limit_m_s + LIMIT_TOLERANCE_M_S
+        moments.append((done * options.step_s, world.car.offset_m, world.car.speed_m_s, limit_m_s))
         beside_m += abs(world.car.offset_m)
         met += len(step.rules)
         kept += sum(was_kept for _, was_kept in step.rules)
@@ -153,4 +185,11 @@ def drive_once(
         rules_kept=kept,
         collisions=int(ended == "collision"),
         ended=ended,
+        trace=_trace(moments, DrivenScene(world, *LAST_PX).picture_at(done).to_bgr() if ended else None),
     )
+
+
+def _trace(moments: Sequence[tuple[float, float, float, float]], last_bgr: NDArray[np.uint8] | None) -> DriveTrace:
+    kept = np.unique(np.linspace(0, len(moments) - 1, min(len(moments), MOMENTS)).round().astype(int))
+    time_s, offset_m, speed_m_s, limit_m_s = np.array(moments, np.float64)[kept].T
+    return DriveTrace(time_s, offset_m, speed_m_s, limit_m_s, last_bgr)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streamvision.core import charts
+from streamvision.core import page_charts
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.coco_metrics import RECALL_LEVELS
 from streamvision.evaluation.crops import cut_crops, unfound_objects
@@ -104,7 +104,7 @@ def _classes(result: Evaluation) -> list[dict[str, Any]]:
 def _curves(result: Evaluation, classes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     curves = [row["figures"].precision50 for row in classes]
     series = [
-        charts.Series(
+        page_charts.Series(
             row["name"],
             row["color"],
             list(zip(RECALL_LEVELS.tolist(), curve.tolist(), strict=True)),
@@ -116,11 +116,11 @@ def _curves(result: Evaluation, classes: Sequence[dict[str, Any]]) -> dict[str, 
     if len(series) > 1:
         mean = np.mean([curve for curve in curves if curve is not None], axis=0)
         points = list(zip(RECALL_LEVELS.tolist(), mean.tolist(), strict=True))
-        series.insert(0, charts.Series("all classes", "mean", points, f"mAP50 {result.figures.map50:.3f}"))
+        series.insert(0, page_charts.Series("all classes", "mean", points, f"mAP50 {result.figures.map50:.3f}"))
     drawn = sorted(enumerate(series), key=lambda one: (one[1].color != "other", one[1].color == "mean"))
     return {
         "series": series,
-        "chart": charts.line_chart(
+        "chart": page_charts.line_chart(
             drawn, x_title="recall", y_title="precision", title="Precision and recall of each class at overlap 0.5"
         ),
     }

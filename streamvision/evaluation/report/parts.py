@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from streamvision.core import charts
+from streamvision.core import page_charts
 from streamvision.evaluation.crops import MIN_SIDE_PX, CropMap, LookAlikes, ObjectCrop, find_look_alikes, map_crops
 from streamvision.evaluation.features import CropEmbedder
 from streamvision.evaluation.report.page import write_page
@@ -42,13 +42,13 @@ def write_report(path: Path, template: str, *, title: str, **context: Any) -> No
 
 def colored(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of classes with a colour each, in their order."""
-    return [row | {"color": charts.color_of(index)} for index, row in enumerate(rows)]
+    return [row | {"color": page_charts.color_of(index)} for index, row in enumerate(rows)]
 
 
 def reliability(calibration: Calibration, counted: str) -> Markup:
     """Return the reliability diagram; ``counted`` says in the plural what was compared."""
     bins = [(one.low, one.high, one.precision, one.count) for one in calibration.bins]
-    return charts.reliability_chart(bins, title="Reliability diagram", counted=counted)
+    return page_charts.reliability_chart(bins, title="Reliability diagram", counted=counted)
 
 
 def confusion_of(counts: NDArray[np.int64], names: Sequence[str], other: str, *, keep_other: bool) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def map_of(
 
 def _scatter(found: CropMap, which: str, color: Sequence[str], odd: Sequence[int]) -> Markup:
     points = [(x, y) for x, y in getattr(found, which).tolist()]
-    return charts.scatter_chart(points, color, odd, title=f"Map of the crops ({which})")
+    return page_charts.scatter_chart(points, color, odd, title=f"Map of the crops ({which})")
 
 
 def look_alikes_of(

@@ -90,13 +90,17 @@ def build_semantic_report(
 
 def _classes(result: SemanticEvaluation) -> list[dict[str, Any]]:
     """Return the measured classes, those with most pixels first; that order gives the colours."""
-    iou, marked, said = result.iou(), result.confusion.sum(axis=1), result.confusion.sum(axis=0)
+    iou, boundary_iou, boundary_f = result.iou(), result.boundary_iou(), result.boundary_f()
+    marked, said = result.confusion.sum(axis=1), result.confusion.sum(axis=0)
     hits, total = np.diag(result.confusion), max(int(marked.sum()), 1)
     rows = [
         {
             "name": result.names[one],
             "class_id": one,
-            "iou": None if np.isnan(iou[one]) else float(iou[one]),
+            **{
+                name: None if np.isnan(values[one]) else float(values[one])
+                for name, values in (("iou", iou), ("boundary_iou", boundary_iou), ("boundary_f", boundary_f))
+            },
             "recall": float(hits[one] / marked[one]) if marked[one] else None,
             "precision": float(hits[one] / said[one]) if said[one] else None,
             "share": float(marked[one] / total),

@@ -7,20 +7,18 @@ from xml.etree import ElementTree
 
 import pytest
 
-from streamvision.core.charts import (
+from streamvision.core.charts import Bar, Panel, bar_chart, panel_chart, save_svg
+from streamvision.core.errors import OutputError
+from streamvision.core.page_charts import (
     CLASS_COLORS,
-    Bar,
-    Panel,
+    Plotted,
     Series,
-    bar_chart,
     color_of,
     line_chart,
-    panel_chart,
     reliability_chart,
-    save_svg,
     scatter_chart,
+    unit_chart,
 )
-from streamvision.core.errors import OutputError
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -72,3 +70,17 @@ def test_charts_of_a_page_take_their_colours_from_its_style_sheet() -> None:
     dots = list(ElementTree.fromstring(scatter_chart([(0, 5), (9, 7)], ["c0", "other"], [1], title="t")).iter("circle"))
     assert [dot.get("class") for dot in dots] == ["dot c0", "dot other odd"]
     assert color_of(CLASS_COLORS) == "other"
+
+
+@pytest.mark.parametrize("points", [[], [(3.0, 3.0)], [(-2.0, 1e6), (5.5, -4e6)], [(1e-9, 0.0), (2e-9, 0.0)]])
+def test_charts_in_units_hold_all_points_between_round_numbers(points: list[tuple[float, float]]) -> None:
+    plotted = [Plotted("a < b", "c1", points), Plotted("line", "c2", points, joined=True)]
+    for diagonal in (False, True):
+        drawn = unit_chart(plotted, x_title="m", y_title="s", title="t", diagonal=diagonal)
+        root = ElementTree.fromstring(drawn)
+        places = [(float(one.get("cx") or -1), float(one.get("cy") or -1)) for one in root.iter("circle")]
+        assert len(places) == len(points)
+        assert all(54 <= x <= 624 and 14 <= y <= 374 for x, y in places)
+        assert len([one for one in root.iter("line") if one.get("class") == "ideal"]) == diagonal
+        ticks = [one.text for one in root.iter("text") if one.get("class") == "tick"]
+        assert len(ticks) == len([one for one in root.iter("line") if one.get("class") == "grid"]) >= 4

@@ -198,6 +198,9 @@ def test_scenes(scenes):
     assert {name: one["boundary_iou"] for name, one in report["per_class"].items()} == pytest.approx(edges, abs=1e-4)
     assert report["mean_boundary_iou"] == pytest.approx(np.mean(list(edges.values())), abs=1e-4)
     assert report["mean_boundary_iou"] != pytest.approx(report["mean_iou"], abs=0.01)
+    contours = [one["boundary_f"] for one in report["per_class"].values()]
+    assert report["mean_boundary_f"] == pytest.approx(np.mean(contours), abs=1e-6)
+    assert 0 < min(contours) <= max(contours) < 1
     one = measured("semantic", model, folder, "--class", "sky")
     assert one["mean_iou"] == pytest.approx(expected["sky"], abs=1e-4)
 
