@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from streamvision.training.recipe import Augmentation, load_recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 
-PICTURES = ("results.png", "folds.png", "lr_finder.png", "curves.png")
+PICTURES = ("results.png", "folds.png", "seeds.png", "search.png", "lr_finder.png", "curves.png")
 """What a run may have drawn; the first of them that is there is shown."""
 
 
@@ -86,6 +85,9 @@ def train(
     name: str | None = None,
     find_lr: bool = False,
     folds: int | None = None,
+    seeds: int | None = None,
+    tune: float | None = None,
+    trials: int | None = None,
     trust_checkpoint: bool = False,
     **settings: Any,
 ) -> TrainingRun:
@@ -99,6 +101,9 @@ def train(
         name: of the run folder; by default the model's name and a number.
         find_lr: only look for a good learning rate; weights are not kept.
         folds: train once for each of so many equal parts held out in turn.
+        seeds: train with so many seeds, the same pictures held out.
+        tune: search for so many hours for settings that are not given; ``summary["recipe"]`` is the best.
+        trials: most trials of that search.
         trust_checkpoint: read a checkpoint that asks for more than networks need, which runs its author's code.
         settings: of a recipe, by their names there: ``model``, ``epochs``, ``imgsz``, ``lr``, ``freeze``,
             ``overfit``, ..., and those of ``augment``: ``flip``, ``mixup``, ...
@@ -107,24 +112,28 @@ def train(
         ConfigError: when a setting is not known or not accepted.
         StreamVisionError: when data or weights are refused, or the training fails.
     """
-    from streamvision.training.folds import train_folds
-    from streamvision.training.session import find_learning_rate, start_training
+    from streamvision.training.beginning import begin, check_one_trial
 
-    if find_lr and folds:
-        raise ConfigError("find_lr and folds are things to do one after the other; give one of them")
     given = {key: value for key, value in settings.items() if value is not None}
+    asked = {"find_lr": find_lr, "folds": folds, "seeds": seeds, "tune": tune}
+    check_one_trial(asked | {"overfit": given.get("overfit")}, trials=trials)
     if data is not None:
         given["data"] = data
-    command = _in_words(given, find_lr=find_lr, folds=folds)
+    said = given | {key: value for key, value in (asked | {"trials": trials}).items() if value}
     if augment := {key: given.pop(key) for key in Augmentation.model_fields if key in given}:
         given["augment"] = augment | given.get("augment", {})
-    recipe = load_recipe(None if config is None else Path(config), given, origin="streamvision.train")
-    begin: Callable[..., dict[str, Any]] = start_training
-    if folds:
-        begin = partial(train_folds, folds=folds)
-    elif find_lr:
-        begin = find_learning_rate
-    summary = begin(recipe, project=Path(project), name=name, command=command, trust_checkpoint=trust_checkpoint)
+    summary = begin(
+        load_recipe(None if config is None else Path(config), given, origin="streamvision.train"),
+        find_lr=find_lr,
+        folds=folds,
+        seeds=seeds,
+        tune_hours=tune,
+        trials=trials,
+        project=Path(project),
+        name=name,
+        command=_in_words(said),
+        trust_checkpoint=trust_checkpoint,
+    )
     return TrainingRun(Path(summary["run"]), summary)
 
 
@@ -144,8 +153,7 @@ def open_run(folder: str | Path) -> TrainingRun:
     return TrainingRun(root, summary)
 
 
-def _in_words(given: Mapping[str, Any], *, find_lr: bool, folds: int | None) -> str:
+def _in_words(said: Mapping[str, Any]) -> str:
     """Return the call as the run folder notes it."""
-    said = {**given, **({"find_lr": True} if find_lr else {}), **({"folds": folds} if folds else {})}
     values = (f"{key}={(str(value) if isinstance(value, Path) else value)!r}" for key, value in said.items())
     return f"streamvision.train({', '.join(values)})"

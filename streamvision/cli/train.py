@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +60,12 @@ _augment_options = together(
     help="Train once for each of K equal parts held out in turn (--fold), with mean and spread of the figures.",
 )
 @click.option(
+    "--seeds",
+    type=click.IntRange(2, 99),
+    metavar="N",
+    help="Train with N seeds, from --seed on, the same pictures held out, with mean and spread of the figures.",
+)
+@click.option(
     "--tune",
     type=FiniteRange(min=0, min_open=True, max=10_000),
     metavar="HOURS",
@@ -78,6 +82,7 @@ def train(
     trust_checkpoint: bool,
     find_lr: bool,
     folds: int | None,
+    seeds: int | None,
     tune: float | None,
     trials: int | None,
     as_json: bool,
@@ -99,6 +104,7 @@ def train(
       streamvision train --model runs/train/yolov8n-1/weights/best.pt --add collected --epochs 10 --lr 0.0005
       streamvision train --data signs/ --model yolov8n.pt --overfit 8
       streamvision train --config recipe.yaml --data signs/ --folds 5
+      streamvision train --config recipe.yaml --data signs/ --seeds 3
       streamvision train --data signs/ --model yolov8n.pt --epochs 10 --tune 2
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
@@ -111,59 +117,34 @@ def train(
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
         --unfreeze-layers 2 --balance class-weights --mixup 0.3 --cutmix 0.3
     """
-    others = {"--find-lr": find_lr, "--folds": folds, "--tune": tune, "--overfit": given.get("overfit")}
-    asked = [option for option, value in others.items() if value]
-    if len(asked) > 1:
-        raise ConfigError(f"{' and '.join(asked)} are things to do one after the other; give one of them")
-    if trials and not tune:
-        raise ConfigError("--trials bounds a search; give --tune HOURS, too")
+    from streamvision.training.beginning import begin, check_one_trial
+    from streamvision.training.beginning import resume as go_on
+
+    asked = {"--find-lr": find_lr, "--folds": folds, "--seeds": seeds, "--tune": tune}
+    check_one_trial(asked | {"--overfit": given.get("overfit")}, trials=trials)
     command = shlex.join(["streamvision", *sys.argv[1:]])
     chosen = {key: value for key, value in given.items() if value not in (None, ())}
     if augment := {key: chosen.pop(key) for key in Augmentation.model_fields if key in chosen}:
         chosen["augment"] = augment
     if resume:
-        if chosen or config or find_lr or folds:
+        if chosen or config or find_lr or folds or seeds:
             raise ConfigError(
                 f"--resume goes on with the run's own recipe ({resume}/recipe.yaml); leave the other options out"
             )
-        summary = _resume(resume, tune, trials, command=command, trust_checkpoint=trust_checkpoint)
+        summary = go_on(resume, tune_hours=tune, trials=trials, command=command, trust_checkpoint=trust_checkpoint)
     else:
-        begin = _what_begins(find_lr, folds, tune, trials)
-        recipe = load_recipe(config, chosen)
-        summary = begin(recipe, project=project, name=name, command=command, trust_checkpoint=trust_checkpoint)
+        summary = begin(
+            load_recipe(config, chosen),
+            find_lr=find_lr,
+            folds=folds,
+            seeds=seeds,
+            tune_hours=tune,
+            trials=trials,
+            project=project,
+            name=name,
+            command=command,
+            trust_checkpoint=trust_checkpoint,
+        )
     if as_json:
         click.echo(json.dumps(summary))
     return 0 if summary.get("overfit", {}).get("passed", True) else 1
-
-
-def _what_begins(
-    find_lr: bool, folds: int | None, tune: float | None, trials: int | None
-) -> Callable[..., dict[str, Any]]:
-    """Return what is done with a recipe."""
-    from streamvision.training.session import find_learning_rate, start_training
-
-    if folds:
-        from streamvision.training.folds import train_folds
-
-        return partial(train_folds, folds=folds)
-    if tune:
-        from streamvision.training.tuning import tune as search
-
-        return partial(search, hours=tune, trials=trials)
-    return find_learning_rate if find_lr else start_training
-
-
-def _resume(
-    run: Path, tune: float | None, trials: int | None, *, command: str, trust_checkpoint: bool
-) -> dict[str, Any]:
-    """Go on with a run, with the folds of a cross-validation, or with a search."""
-    from streamvision.training.folds import is_folds, resume_folds
-    from streamvision.training.session import resume_training
-    from streamvision.training.tuning import is_search, resume_tune
-
-    if is_search(run):
-        return resume_tune(run, hours=tune, trials=trials, command=command, trust_checkpoint=trust_checkpoint)
-    if tune:
-        raise ConfigError(f"{run} is no search, so that --tune cannot give it more time; leave it out")
-    resume = resume_folds if is_folds(run) else resume_training
-    return resume(run, command=command, trust_checkpoint=trust_checkpoint)

@@ -45,14 +45,19 @@ class Additions:
     """How many were left out as they look like a held-out picture."""
 
 
-def read_addition(folder: Path) -> Addition:
+def read_addition(folder: Path, *, shapes: bool = False) -> Addition:
     """Read a set with marked objects; of collected pictures those that somebody has labelled.
+
+    Args:
+        folder: where it is.
+        shapes: whether outlines and keypoints are read, too.
 
     Raises:
         ConfigError: when it is no data set, or nothing is labelled yet.
     """
     try:
-        return Addition(folder, read_dataset(folder, option="the path of its one file in place of the folder"))
+        option = "the path of its one file in place of the folder"
+        return Addition(folder, read_dataset(folder, shapes=shapes, option=option))
     except ConfigError as error:
         if not is_collection(folder):
             raise
@@ -140,7 +145,7 @@ def sentences(additions: Sequence[Addition], parts: Additions, own: Sequence[str
     if not additions:
         return []
     where = ", ".join(str(addition.folder) for addition in additions)
-    held = f", {len(parts.val)} of the added held out and measured by themselves" if parts.val else ""
+    held = f", {len(parts.val)} of the added held out by themselves" if parts.val else ""
     lines = [f"{counted(len(parts.train), 'pictures')} of {where} are learnt from, too{held}."]
     if parts.near:
         lines.append(f"{counted(parts.near, 'added pictures')} left out: they look like held-out ones.")

@@ -7,13 +7,25 @@ from typing import Any
 
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import CaptionedPictures, Dataset, NamedPictures
+from streamvision.datasets.dataset import (
+    CaptionedPictures,
+    Dataset,
+    MappedPictures,
+    NamedPictures,
+    PairedPicture,
+    PairedPictures,
+    PictureSet,
+)
+from streamvision.evaluation.answers import evaluate_answers
 from streamvision.evaluation.captions.evaluate import evaluate_captions
 from streamvision.evaluation.classify import evaluate_classifier
-from streamvision.evaluation.evaluate import evaluate
+from streamvision.evaluation.cuboid import evaluate_cuboids
+from streamvision.evaluation.evaluate import evaluate, evaluate_shapes
 from streamvision.evaluation.gate import compare, write_gate
+from streamvision.evaluation.images import evaluate_images
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.predictions import rounded
+from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model import Model
 from streamvision.training.data import TrainingData
 from streamvision.training.earlier_run import run_of_weights
@@ -38,6 +50,8 @@ def measure_added(
             figures = _figures(model, data)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"The {pictures} of those that were added were not measured: {error}")
+        return {}
+    if not figures:
         return {}
     progress.say(f"On {pictures} of those that were added: {in_words(figures)}.")
     return {"added": {"images": len(data.held_out_added)} | {key: rounded(value) for key, value in figures.items()}}
@@ -76,11 +90,28 @@ def _deployed(run: RunFolder) -> Path:
 
 
 def _figures(model: Model, data: TrainingData[Any]) -> dict[str, float]:
-    if model.card.task == "classify":
-        named = evaluate_classifier(model, NamedPictures(data.names, data.held_out_added))
-        return {"top1": named.top(1) or 0.0}
-    if model.card.task == "caption":
-        said = evaluate_captions(model, CaptionedPictures((), data.held_out_added))
-        return {"bleu4": said.bleu4 or 0.0}
-    found = evaluate(model, Dataset(data.names, data.held_out_added)).figures
-    return {"map50": found.map50, "map50_95": found.map50_95}
+    """Return the figures that decide; none of a generator, which measures by what its encoder says."""
+    from streamvision.training.answers.data import AnswersData  # which imports torch
+
+    pictures, task = data.held_out_added, model.card.task
+    figures: dict[str, float | None] = {}
+    if isinstance(data, AnswersData):
+        figures = {"skill": evaluate_answers(model, data.as_set(pictures)).skill}
+    elif task == "classify":
+        figures = {"top1": evaluate_classifier(model, NamedPictures(data.names, pictures)).top(1)}
+    elif task == "caption":
+        figures = {"bleu4": evaluate_captions(model, CaptionedPictures((), pictures)).bleu4}
+    elif task == "semantic":
+        figures = {"mean_iou": evaluate_semantic(model, MappedPictures(data.names, pictures)).mean_iou}
+    elif task == "cuboid":
+        figures = {"iou_3d": evaluate_cuboids(model, PictureSet(data.names, pictures)).found.iou_3d}
+    elif task == "detect":
+        found = evaluate(model, Dataset(data.names, pictures)).figures
+        figures = {"map50": found.map50, "map50_95": found.map50_95}
+    elif task == "segment" or task == "pose" or task == "obb":
+        found = evaluate_shapes(task, model, Dataset(data.names, pictures)).figures
+        figures = {"map50": found.map50, "map50_95": found.map50_95}
+    elif isinstance(pictures[0], PairedPicture):
+        of_pictures = evaluate_images(model, PairedPictures(data.names, pictures))
+        figures = {key: of_pictures.mean(key) for key in ("psnr_db", "ssim")}
+    return {key: value or 0.0 for key, value in figures.items()}

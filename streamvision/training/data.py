@@ -127,14 +127,20 @@ def prepare_objects(folder: RunFolder, recipe: Recipe, *, by: Likeness = "box") 
         ConfigError: when there is nothing to learn from.
     """
     dataset = read_dataset(recipe.data, format=recipe.format, shapes=by != "box")
+    additions = [read_addition(path, shapes=by != "box") for path in recipe.add]
     lacking: tuple[str, ...] = ()
     if by != "box":
-        lacking = check_marked(dataset, by)
-        dataset = dataset if by == "keypoints" else _only_outlined(dataset, by)
+        lacking = tuple(
+            note for one in (dataset, *(add.pictures for add in additions)) for note in check_marked(one, by)
+        )
+    if by not in ("box", "keypoints"):
+        dataset = _only_outlined(dataset, by)
+        additions = [replace(one, pictures=_only_outlined(one.pictures, by)) for one in additions]
     layout = read_keypoint_layout(recipe.data, dataset) if by == "keypoints" else None
-    if layout is not None and layout.mirrored is None and recipe.augmentation().flip:
-        lacking = (*lacking, NOT_MIRRORED)
-    additions = [read_addition(path) for path in recipe.add]
+    if layout is not None:
+        _check_keypoints(layout, additions)
+        if layout.mirrored is None and recipe.augmentation().flip:
+            lacking = (*lacking, NOT_MIRRORED)
     parts = deal_parts(dataset, additions, folder, recipe)
     train, val, repeats = parts.train, parts.val, parts.repeats
     if not any(image.boxes for image in train):
@@ -191,8 +197,9 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
             the names.
         SourceError: when a map cannot be read.
     """
-    pictures, data = read_class_maps(recipe.data), recipe.data
-    names = pictures.names
+    data = recipe.data
+    sets = [read_class_maps(path) for path in (data, *recipe.add)]
+    names = sets[0].names
     if not names:
         raise ConfigError(
             f"{data} does not name its classes; write their names into {data / 'classes.txt'}, a line each"
@@ -202,15 +209,33 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
             f"{data / 'classes.txt'} names one class only ({names[0]}), which leaves nothing to tell apart; what is "
             "not of it needs a name too, such as background"
         )
-    by_path = {image.path: image for image in pictures.images}
-    dataset = as_boxed(pictures, lambda image: _classes_on(image, names))
-    regions = prepared(dataset, (), folder, recipe, lambda one: by_path[one.path])
+    for path, added in zip(recipe.add, sets[1:], strict=True):
+        if added.names != names:  # the levels of a map are numbers alone
+            raise ConfigError(
+                f"{path} has the classes {', '.join(added.names) or 'of no name'}, and {data} {', '.join(names)}; "
+                "write its maps and classes.txt with the same in the same order"
+            )
+    by_path = {image.path: image for one in sets for image in one.images}
+    dataset, *added_sets = (as_boxed(one, lambda image: _classes_on(image, names)) for one in sets)
+    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
+    regions = prepared(dataset, additions, folder, recipe, lambda one: by_path[one.path])
     if len(regions.learnt) < 2:
         shown = ", ".join(names[class_id] for class_id in regions.learnt) or "none"
         raise ConfigError(
             f"the maps to learn from in {data} show too few classes ({shown}); mark at least two, each in its level"
         )
     return regions
+
+
+def _check_keypoints(layout: KeypointLayout, additions: Sequence[Addition]) -> None:
+    for addition in additions:
+        for image, box in addition.pictures.boxes():
+            count = len(box.shape.keypoints) if box.shape else 0
+            if count not in (0, len(layout.names)):
+                raise ConfigError(
+                    f"{image.path} marks {count} keypoints an object, and the data set {len(layout.names)}; add "
+                    "pictures with the same keypoints"
+                )
 
 
 def _only_outlined(dataset: Dataset, by: Likeness) -> Dataset:

@@ -15,6 +15,7 @@ from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.answer_table import is_answer_table
 from streamvision.training.model_names import DETECTORS, KEYPOINT_DETECTORS, MASK_DETECTORS, classifiers
+from streamvision.training.pictures.choices import adversarial_weight
 from streamvision.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
     Parts = tuple[Callable[[RunFolder, Recipe], TrainingData[Any]], type[TorchRun]]
 
 _YOURS = "yours to choose, as far as the data and the weights it began from allow"
+TRIALS = ("overfit", "find_lr", "folds", "seeds", "tune", "add")
+"""What can be asked of a trainer beside one training: all of them take it, but for :attr:`Trainer.refusals`."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What makes no sense with a trainer."""
+
+    trial: str
+    """One of :data:`TRIALS`."""
+    why: str
+    """The end of a sentence."""
+    only: str = ""
+    """Where it makes none, in words; empty for everywhere."""
+    holds: Callable[[Recipe], bool] = lambda recipe: True
+    """Whether a recipe is such a case."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,8 @@ class Trainer:
     side_px: int | None = None
     """Side that its networks take where a recipe gives none; ``None`` for the recipe's own default, or where each
     network has its own."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of :data:`TRIALS` it is not for."""
 
 
 def _scenes() -> Parts:
@@ -125,8 +144,9 @@ def _captioner() -> Parts:
 
 
 ANSWERS = "answers"
-_OF_BOXES = ("format", "add", "generated", "mosaic", "mixup", "cutmix", "rand_augment")
-_OF_CLASSES = ("balance: class-weights", "dropout")
+_OVERSAMPLE = "balance: oversample"
+_OF_BOXES = ("format", "generated", "mosaic", "mixup", "cutmix", "rand_augment", _OVERSAMPLE)
+_OF_CLASSES = ("balance: class-weights", "dropout", _OVERSAMPLE)
 _OF_PLACE = ("rotate_deg", "translate", "scale", "perspective")
 TRAINERS: tuple[Trainer, ...] = (
     Trainer(
@@ -135,7 +155,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "semantic",
         f"{_YOURS} (torchvision is BSD-3-Clause, segmentation-models-pytorch MIT).",
         _scenes,
-        frozenset((*_OF_PLACE, "label_smoothing", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "label_smoothing", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "deep3dbox",
@@ -143,7 +163,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "cuboid",
         f"{_YOURS}.",
         _deep3dbox,
-        frozenset(("translate", "unfreeze_lr")),
+        frozenset((_OVERSAMPLE, "translate", "unfreeze_lr")),
         side_px=64,
     ),
     Trainer(
@@ -154,6 +174,14 @@ TRAINERS: tuple[Trainer, ...] = (
         _pictures,
         frozenset(("noise", "adversarial", "reverse", "unfreeze_lr")),
         side_px=96,
+        refusals=(
+            Refusal(
+                "tune",
+                "what looks real need not have a high PSNR, so that no figure tells what is better; give adversarial 0",
+                "with a discriminator",
+                lambda recipe: adversarial_weight(recipe) > 0,
+            ),
+        ),
     ),
     Trainer(
         "captioner",
@@ -161,7 +189,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "caption",
         f"{_YOURS}.",
         _captioner,
-        frozenset((*_OF_PLACE, "add", "label_smoothing", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "label_smoothing", "rand_augment", "unfreeze_lr")),
         side_px=160,
     ),
     Trainer(
@@ -170,9 +198,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "classify",
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _classifier,
-        frozenset(
-            (*_OF_CLASSES, *_OF_PLACE, "add", "label_smoothing", "rand_augment", "mixup", "cutmix", "unfreeze_lr")
-        ),
+        frozenset((*_OF_CLASSES, *_OF_PLACE, "label_smoothing", "rand_augment", "mixup", "cutmix", "unfreeze_lr")),
     ),
     Trainer(
         ANSWERS,  # the same networks, for a table with several answers
@@ -180,7 +206,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "classify",
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _answers,
-        frozenset((*_OF_PLACE, "answers", "answer_weights", "dropout", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "answers", "answer_weights", "dropout", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "vae",
@@ -188,7 +214,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "image",
         f"{_YOURS}.",
         _vae,
-        frozenset((*_OF_PLACE, "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "rand_augment", "unfreeze_lr")),
         side_px=32,
     ),
     Trainer(
@@ -205,7 +231,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "pose",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _keypoints,
-        frozenset((*_OF_PLACE, "format", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "masks",
@@ -213,7 +239,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "segment",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _masks,
-        frozenset((*_OF_PLACE, "format", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "yolox",
@@ -240,8 +266,8 @@ def _is_asked_for(augmentation: str, recipe: Recipe) -> bool:
 SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "init_classes": lambda recipe: bool(recipe.init_classes),
     "balance: class-weights": lambda recipe: recipe.balance == "class-weights",
+    "balance: oversample": lambda recipe: recipe.balance == "oversample",
     "format": lambda recipe: recipe.format is not None,
-    "add": lambda recipe: bool(recipe.add),
     "generated": lambda recipe: bool(recipe.generated),
     "label_smoothing": lambda recipe: bool(recipe.label_smoothing),
     "dropout": lambda recipe: recipe.dropout is not None,
@@ -303,12 +329,26 @@ def _name_of(model: str) -> str:
     return "classifier" if model in classifiers() else "ultralytics"
 
 
-def check_settings(recipe: Recipe, trainer: Trainer) -> None:
-    """Refuse settings that the model's trainer would pass over in silence.
+def check_settings(recipe: Recipe, trainer: Trainer, *, trial: str | None = None) -> None:
+    """Refuse settings that the model's trainer would pass over in silence, and what makes no sense with it.
+
+    Args:
+        recipe: what to do.
+        trainer: of the model.
+        trial: what of :data:`TRIALS` the recipe does not say itself.
 
     Raises:
         ConfigError: naming the setting and whom it is for.
     """
+    asked = {
+        trial,
+        "overfit" if recipe.overfit else None,
+        "add" if recipe.add else None,
+        "folds" if recipe.fold else None,
+    }
+    for one in trainer.refusals:
+        if one.trial in asked and one.holds(recipe):
+            raise ConfigError(f"{one.trial} is not for {trainer.words}{f' {one.only}' if one.only else ''}: {one.why}")
     for setting, is_given in SETTINGS.items():
         if setting not in trainer.settings and is_given(recipe):
             *first, last = (one.words for one in TRAINERS if setting in one.settings)

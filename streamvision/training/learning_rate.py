@@ -18,6 +18,8 @@ import numpy as np
 from streamvision.core.errors import ModelError
 from streamvision.training.recipe import Recipe
 
+MOST_WARMUP = 0.5
+"""Share of a run in which the rate may rise."""
 LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 100
 SMOOTHING = 0.8
 FALL = 0.75
@@ -38,13 +40,18 @@ def lr_factor(epoch: float, *, epochs: int, warmup: float, final: float) -> floa
     Args:
         epoch: how far the run is, counted from 0; fractions are parts of an epoch.
         epochs: length of the run.
-        warmup: epochs in which the rate rises from zero.
+        warmup: epochs in which the rate rises from zero; half of the run at most.
         final: the last rate, as a part of the highest.
     """
-    warmup = min(warmup, max(epochs - 1, 0))
+    warmup = warmup_epochs(warmup, epochs=epochs)
     rise = min(epoch / warmup, 1.0) if warmup else 1.0
     share = min(max(epoch / epochs, 0.0), 1.0)
     return rise * (final + (1 - final) * (1 + math.cos(math.pi * share)) / 2)
+
+
+def warmup_epochs(warmup: float, *, epochs: int) -> float:
+    """Return how long the rate rises: as long as it is asked for, but half of a short run at most."""
+    return min(warmup, epochs * MOST_WARMUP)
 
 
 def learning_rate(recipe: Recipe, epoch: float, *, epochs: int) -> float:

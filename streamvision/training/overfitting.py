@@ -19,7 +19,7 @@ from streamvision.core.words import counted
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.training.data import TrainingData
 from streamvision.training.figures import title
-from streamvision.training.recipe import Recipe
+from streamvision.training.recipe import AUGMENTATIONS, Recipe
 from streamvision.training.run_folder import RunFolder
 
 ENOUGH = {
@@ -164,12 +164,15 @@ def _hints(rows: Sequence[Mapping[str, float]], key: str, recipe: Recipe, data: 
         )
     if small := _small_objects(recipe, data):
         hints.append(small)
-    mixing = [name for name in ("mosaic", "mixup", "cutmix") if getattr(recipe.augmentation(), name)]
-    if recipe.preset != "plain" or recipe.augment:
-        mixed = f" ({', '.join(mixing)})" if mixing else ""
-        hints.append(
-            f"Pictures were augmented (--preset {recipe.preset}{mixed}): try --preset plain, which is usual here."
-        )
+    of_preset, own = (
+        [name for name, value in given.items() if value and name != "mosaic_off_share"]
+        for given in (AUGMENTATIONS[recipe.preset].model_dump(exclude=set(recipe.augment)), recipe.augment)
+    )
+    if of_preset:
+        mixed = ", ".join(of_preset)
+        hints.append(f"Pictures were augmented (--preset {recipe.preset}: {mixed}): try --preset plain.")
+    if own:
+        hints.append(f"Pictures were augmented ({', '.join(own)}): leave that out, as is usual here.")
     return hints
 
 

@@ -137,7 +137,9 @@ class Recipe(Section):
         None, gt=0, description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own."
     )
     final_lr: float = Field(0.01, gt=0, le=1, description="Last learning rate, as a part of the highest (cosine).")
-    warmup: float = Field(2.0, ge=0, description="Epochs in which the learning rate rises from zero.")
+    warmup: float = Field(
+        2.0, ge=0, description="Epochs in which the learning rate rises from zero; half of the run at most."
+    )
     weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
     average_epochs: float | None = Field(
         None,

@@ -160,9 +160,8 @@ def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...
         if found.class_score is not None and image.class_id is not None:
             best = int(found.class_score.argmax())
             right, said, marked = best == image.class_id, [names[best], *said], [names[image.class_id], *marked]
-        axis.set_title(
-            f"{', '.join(said)}\nis {', '.join(marked) or 'not known'}", color=MARKED if right else FOUND, fontsize=8
-        )
+        written = (", ".join(said), f"is {', '.join(marked) or 'not known'}")
+        axis.set_title("\n".join(map(_wrapped, written)), color=MARKED if right else FOUND, fontsize=8)
     elif found.class_score is not None:
         best = int(found.class_score.argmax())
         right = isinstance(image, NamedPicture) and image.class_id == best

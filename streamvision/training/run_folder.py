@@ -74,9 +74,9 @@ def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[R
 
 
 def has_begun(root: Path) -> bool:
-    """Say whether a folder holds an epoch that is over: of a run, of a fold, or of a trial."""
+    """Say whether a folder holds an epoch that is over: of a run, of one of several, or of a trial."""
     return (root / "trials.csv").exists() or any(
-        RunFolder(one).last.exists() for one in (root, *sorted(root.glob("fold-*")))
+        RunFolder(one).last.exists() for one in (root, *root.glob("fold-*"), *root.glob("seed-*"))
     )
 
 

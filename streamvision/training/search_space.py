@@ -62,7 +62,7 @@ def choices_of(recipe: Recipe, trainer: Trainer, *, is_unbalanced: bool) -> tupl
         all_of_them.append(Choice("warmup", 0.0, min(3.0, (recipe.epochs - 1) / 2)))
     if "label_smoothing" in trainer.settings:
         all_of_them.append(Choice("label_smoothing", 0.0, 0.2))
-    if is_unbalanced:
+    if is_unbalanced and "balance: oversample" in trainer.settings:
         all_of_them.append(Choice("balance", values=("none", "oversample")))
     open_ones = tuple(one for one in all_of_them if one.setting not in recipe.model_fields_set)
     if not open_ones:

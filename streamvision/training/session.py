@@ -89,7 +89,7 @@ def find_learning_rate(
 ) -> dict[str, Any]:
     """Run the learning-rate range test and leave its figures and plot in a run folder."""
     progress = TrainingProgress()
-    recipe = checked(recipe, trusted=trust_checkpoint)
+    recipe = checked(recipe, trusted=trust_checkpoint, trial="find_lr")
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr") as folder:
         write_recipe(recipe, folder.recipe)
         note_command(folder, command)
@@ -237,10 +237,11 @@ def _describe(data: TrainingData[Any], progress: TrainingProgress) -> None:
         progress.say("See all of them with streamvision data inspect.")
 
 
-def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
+def checked(recipe: Recipe, *, trusted: bool, trial: str | None = None) -> Recipe:
     """Return a recipe with the size that its model takes.
 
-    Fails before anything is written where there are no weights to begin from, or settings are for other models.
+    Fails before anything is read or written where there are no weights to begin from, or settings or the trial that is
+    asked for beside them (of :data:`.families.TRIALS`) are for other models.
     """
     trainer = trainer_for(recipe)
     task = trainer.task
@@ -270,14 +271,10 @@ def checked(recipe: Recipe, *, trusted: bool) -> Recipe:
             raise ConfigError(f"generated draws boxes alone; leave it out for {recipe.model}, a model for {task}")
         if recipe.dropout is not None and task != "classify":
             raise ConfigError(f"dropout is for classifiers; leave it out for {recipe.model}, a model for {task}")
-        if recipe.add and task not in ("detect", "classify"):
-            raise ConfigError(
-                f"add gives boxes or classes to learn from; leave it out for {recipe.model}, a model for {task}"
-            )
     if recipe.overfit:
         recipe = overfit_recipe(recipe)
     torch = import_torch()
-    check_settings(recipe, trainer)
+    check_settings(recipe, trainer, trial=trial)
     torch_device(torch, recipe.device)
     if trainer.name == "scenes":
         scene_network(recipe.model)

@@ -23,7 +23,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.install import install_command
 from streamvision.core.reading import MIB, UnreadableError, read_json
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import LabelledImage, NamedPicture
+from streamvision.datasets.dataset import NamedPicture
 from streamvision.datasets.splitting import split_pictures
 from streamvision.training.data import TrainingData
 from streamvision.training.families import trainer_for
@@ -120,14 +120,12 @@ def tune(
     if recipe.overfit:
         raise ConfigError("overfit tries whether a few pictures can be learnt by heart; leave it or tune out")
     given = recipe
-    recipe = checked(recipe, trusted=trust_checkpoint)
+    recipe = checked(recipe, trusted=trust_checkpoint, trial="tune")
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-tune") as folder:
         write_recipe(recipe, folder.recipe)
         note_command(folder, command)
         progress = TrainingProgress()
         run = make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
-        if run.task not in ("detect", "classify", "semantic"):
-            raise ConfigError(f"settings are not searched for with a model for {run.task}; give one for another task")
         if run.figure == LAST_EPOCH:
             raise ConfigError("no held-out picture shows some added classes, so that no figure can tell what is better")
         data = run.data()
@@ -184,10 +182,13 @@ def resume_tune(
 def _write_parts(folder: RunFolder, recipe: Recipe, data: TrainingData[Any]) -> tuple[int, int]:
     """Deal the pictures to learn from to those that trials learn from and measure on; return how many of each."""
     record = read_json(folder.split, limit=MAX_RECORD_BYTES)
-    own = set(record["train"])
-    pictures = [image for image in data.train if str(image.path) in own]
+    own, classes = set(record["train"]), dict[str, list[int]]()
+    for image in data.train:  # several of one picture where each object is learnt by itself
+        if str(image.path) in own:
+            classes.setdefault(str(image.path), []).extend(_classes_on(image))
+    pictures = [NamedPicture(Path(path), 0) for path in classes]
     shares = {"train": 1 - recipe.val_share, "val": recipe.val_share}
-    dealt = split_pictures(pictures, [_classes_on(image) for image in pictures], fractions=shares, seed=recipe.seed)
+    dealt = split_pictures(pictures, list(classes.values()), fractions=shares, seed=recipe.seed)
     parts = {part: [str(image.path) for image in dealt if image.split == part] for part in shares}
     if not all(parts.values()):
         raise ConfigError(
@@ -203,9 +204,8 @@ def _write_parts(folder: RunFolder, recipe: Recipe, data: TrainingData[Any]) -> 
 
 
 def _classes_on(image: Any) -> list[int]:
-    if isinstance(image, NamedPicture):
-        return [image.class_id]
-    return [box.class_id for box in image.boxes] if isinstance(image, LabelledImage) else []
+    marked = getattr(image, "boxes", ()) or getattr(image, "objects", ())
+    return [one.class_id for one in marked or (image,) if getattr(one, "class_id", None) is not None]
 
 
 def _search(recipe: Recipe, folder: RunFolder, state: dict[str, Any], *, trusted: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from streamvision.training.augment import rand_augment
 from streamvision.training.class_loss import class_weights, mix_batch
 from streamvision.training.figures import as_written
 from streamvision.training.freezing import frozen_layers, thaw_sentence
-from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
+from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep, warmup_epochs
 from streamvision.training.overfitting import is_learnt
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
@@ -123,6 +123,10 @@ class TrainerMixin:
             self.amp = True  # autocast on a CPU computes in bfloat16
             self.model.to(memory_format=torch.channels_last)
             model.criterion = FullPrecisionLoss(getattr(model, "criterion", None) or model.init_criterion())
+
+    def _get_warmup_iterations(self: Any, num_batches: int) -> int:
+        """Return the steps in which the rate rises, as for every trainer; a single epoch would have none."""
+        return round(warmup_epochs(self.recipe.warmup, epochs=self.epochs) * num_batches)
 
     def _fit_into_time(self: Any) -> None:
         """Set the number of epochs, and with it the schedule, by the time that epochs have taken."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from streamvision.checkpoints.answers import Answers
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 from streamvision.datasets.answer_table import AnsweredPictures, read_answers
-from streamvision.datasets.dataset import AnsweredPicture
+from streamvision.datasets.dataset import AnsweredPicture, Dataset, LabelledImage
+from streamvision.training.additions import Addition
 from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -38,9 +39,20 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
             differs on the pictures held out.
     """
     pictures = read_answers(recipe.data, only=recipe.answers)
-    by_path = {image.path: image for image in pictures.images}
-    boxed = as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
-    parts = prepared(boxed, (), folder, recipe, lambda one: by_path[one.path])
+    sets = [pictures, *(read_answers(path, only=pictures.columns) for path in recipe.add)]
+    for path, added in zip(recipe.add, sets[1:], strict=True):
+        if (added.class_column, added.numbers) != (pictures.class_column, pictures.numbers):
+            raise ConfigError(
+                f"{path} has other answers or units than {recipe.data}; give a table whose first line names the same"
+            )
+    by_path = {image.path: image for one in sets for image in one.images}
+
+    def answered(one: LabelledImage) -> AnsweredPicture:
+        return replace(by_path[one.path], class_id=next((box.class_id for box in one.boxes), None))
+
+    boxed, *added_sets = map(_as_boxed, sets)
+    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
+    parts = prepared(boxed, additions, folder, recipe, answered)
     _check_learnt(pictures, parts, recipe)
     if not _differ(parts.val):
         raise ConfigError(
@@ -50,6 +62,10 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
     answers, notes = _answers(pictures, parts)
     kept: dict[str, Any] = {one.name: getattr(parts, one.name) for one in fields(parts)}
     return AnswersData(**kept | {"notes": (*parts.notes, *notes)}, answers=answers)
+
+
+def _as_boxed(pictures: AnsweredPictures) -> Dataset:
+    return as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
 
 
 def _differ(images: tuple[AnsweredPicture, ...]) -> bool:
@@ -82,5 +98,5 @@ def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -
             f"{card.name}: {counted(len(learnt), 'numbers')} to learn from, mean {mean:.4g}{unit}, standard deviation "
             f"{deviation:.4g}{unit}; {len(held_out)} held out."
         )
-    answers = Answers(pictures.names, pictures.class_column, pictures.numbers, tuple(means), tuple(deviations))
+    answers = Answers(parts.names, pictures.class_column, pictures.numbers, tuple(means), tuple(deviations))
     return answers, notes

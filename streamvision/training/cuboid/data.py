@@ -10,10 +10,11 @@ import cv2
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import CuboidPicture, Dataset, LabelledBox, LabelledImage
+from streamvision.datasets.dataset import CuboidPicture, Dataset, LabelledBox, LabelledImage, PictureSet
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.evaluation.cuboid.evaluate import LEAST_HEIGHT_PX, measurable
 from streamvision.evaluation.predictions import read_bgr
+from streamvision.training.additions import Addition, problems_of, sentences
 from streamvision.training.cuboid.samples import crop_box
 from streamvision.training.data import TrainingData
 from streamvision.training.parts import deal_parts
@@ -31,9 +32,46 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
         ConfigError: when there is nothing to learn from.
         SourceError: when a picture has no camera.
     """
-    pictures = read_cuboids(recipe.data)
-    by_path = {image.path: image for image in pictures.images}
-    labelled = tuple(
+    sets = [read_cuboids(path) for path in (recipe.data, *recipe.add)]
+    by_path = {image.path: image for one in sets for image in one.images}
+    dataset, *added_sets = map(_as_boxed, sets)
+    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
+    parts = deal_parts(dataset, additions, folder, recipe)
+
+    def crops(image: LabelledImage) -> list[CuboidPicture]:
+        pairs = zip(by_path[image.path].objects, image.boxes, strict=True)
+        return single(replace(by_path[image.path], objects=tuple(one.of_class(box.class_id) for one, box in pairs)))
+
+    shown = [(one, times) for image, times in zip(parts.train, parts.repeats, strict=True) for one in crops(image)]
+    train = [one for one, _ in shown]
+    val, added = ([one for image in part for one in crops(image)] for part in (parts.val, parts.added.val))
+    if not train or not val:
+        raise ConfigError(
+            f"{recipe.data} has {counted(len(train), 'objects')} to learn from and {len(val)} held out that are at "
+            f"least {LEAST_HEIGHT_PX:g} px high and mostly in the picture; both parts need one"
+        )
+    counts = [Counter(image.objects[0].class_id for image in part) for part in (train, val)]
+    return TrainingData(
+        parts.names,
+        tuple(train),
+        tuple(times for _, times in shown),
+        tuple(val),
+        parts.origin,
+        (*dataset.problems, *problems_of(additions)),
+        "objects",
+        *counts,
+        held_out_added=tuple(added),
+        unproven=parts.unproven(counts[1]),
+        notes=(
+            *sentences(additions, parts.added, dataset.names, parts.names),
+            f"Each object is a picture of its own here: a crop of one of {len(by_path)} pictures.",
+        ),
+        shown=_write_crops(folder.root / "crops", val),
+    )
+
+
+def _as_boxed(pictures: PictureSet[CuboidPicture]) -> Dataset:
+    images = tuple(
         LabelledImage(
             image.path,
             image.width_px,
@@ -43,26 +81,7 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
         )
         for image in pictures.images
     )
-    parts = deal_parts(Dataset(pictures.names, labelled, pictures.problems), (), folder, recipe)
-    train, val = ([one for image in part for one in single(by_path[image.path])] for part in (parts.train, parts.val))
-    if not train or not val:
-        raise ConfigError(
-            f"{recipe.data} has {counted(len(train), 'objects')} to learn from and {len(val)} held out that are at "
-            f"least {LEAST_HEIGHT_PX:g} px high and mostly in the picture; both parts need one"
-        )
-    counts = [Counter(image.objects[0].class_id for image in part) for part in (train, val)]
-    return TrainingData(
-        pictures.names,
-        tuple(train),
-        (1,) * len(train),
-        tuple(val),
-        parts.origin,
-        pictures.problems,
-        "objects",
-        *counts,
-        notes=(f"Each object is a picture of its own here: a crop of one of {len(by_path)} pictures.",),
-        shown=_write_crops(folder.root / "crops", val),
-    )
+    return Dataset(pictures.names, images, pictures.problems)
 
 
 def single(image: CuboidPicture) -> list[CuboidPicture]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from streamvision.checkpoints.picture_names import PIX2PIX, enlarges
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, PairedPicture, PairedPictures, Problem
 from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
 from streamvision.datasets.picture_pairs import NAMES, has_pairs, read_made_worse, read_pairs
+from streamvision.training.additions import Addition, problems_of, sentences
 from streamvision.training.data import TrainingData
 from streamvision.training.parts import deal_parts
 from streamvision.training.pictures.choices import noise_levels
@@ -28,9 +30,34 @@ def prepare_pictures(folder: RunFolder, recipe: Recipe) -> TrainingData[PairedPi
     Raises:
         ConfigError: when there is nothing to learn from, or a pair has sizes that the model does not make.
     """
-    pictures = _read(recipe)
-    readable, broken = [], []
     by_path: dict[str, tuple[PairedPicture, PictureFile]] = {}
+    dataset, *added_sets = (_as_boxed(_read(recipe, path), recipe, by_path) for path in (recipe.data, *recipe.add))
+    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
+    parts = deal_parts(dataset, additions, folder, recipe)
+    train, val, added = (
+        tuple(by_path[str(one.path)][0] for one in part) for part in (parts.train, parts.val, parts.added.val)
+    )
+    crops = [_crops(by_path[str(image.path)][1], image, recipe) for image in train]
+    return TrainingData(
+        NAMES,
+        train,
+        tuple(times * many for times, many in zip(parts.repeats, crops, strict=True)),
+        val,
+        parts.origin,
+        (*dataset.problems, *problems_of(additions)),
+        "pictures",
+        Counter({0: len(train)}),
+        Counter({0: len(val)}),
+        held_out_added=added,
+        notes=tuple(sentences(additions, parts.added, NAMES, NAMES)),
+    )
+
+
+def _as_boxed(
+    pictures: PairedPictures, recipe: Recipe, by_path: dict[str, tuple[PairedPicture, PictureFile]]
+) -> Dataset:
+    """Return the pictures that can be read as splits see them, and note each with its file by its path."""
+    readable, broken = [], []
     for image in pictures.images:
         try:
             files = [read_picture(path) for path in (image.path, image.target_path) if path is not None]
@@ -42,34 +69,21 @@ def prepare_pictures(folder: RunFolder, recipe: Recipe) -> TrainingData[PairedPi
         box = LabelledBox(0, (0.0, 0.0, float(size[0]), float(size[1])))
         readable.append(LabelledImage(image.path, *size, (box,), image.split))
         by_path[str(image.path)] = image, files[0]
-    parts = deal_parts(Dataset(NAMES, tuple(readable), tuple(broken)), (), folder, recipe)
-    train, val = (tuple(by_path[str(one.path)][0] for one in part) for part in (parts.train, parts.val))
-    crops = [_crops(by_path[str(image.path)][1], image, recipe) for image in train]
-    return TrainingData(
-        NAMES,
-        train,
-        tuple(times * many for times, many in zip(parts.repeats, crops, strict=True)),
-        val,
-        parts.origin,
-        (*pictures.problems, *broken),
-        "pictures",
-        Counter({0: len(train)}),
-        Counter({0: len(val)}),
-    )
+    return Dataset(NAMES, tuple(readable), (*pictures.problems, *broken))
 
 
-def _read(recipe: Recipe) -> PairedPictures:
-    if has_pairs(recipe.data):
+def _read(recipe: Recipe, data: Path) -> PairedPictures:
+    if has_pairs(data):
         if recipe.noise is not None:
             raise ConfigError(
-                f"noise makes pictures worse, and {recipe.data} says itself what its pictures become; leave it out"
+                f"noise makes pictures worse, and {data} says itself what its pictures become; leave it out"
             )
-        return read_pairs(recipe.data, reverse=recipe.reverse)
+        return read_pairs(data, reverse=recipe.reverse)
     if recipe.reverse:
-        raise ConfigError(f"reverse is for folders with inputs/ and targets/, and {recipe.data} is none; leave it out")
+        raise ConfigError(f"reverse is for folders with inputs/ and targets/, and {data} is none; leave it out")
     if recipe.model == PIX2PIX:
-        return read_pairs(recipe.data)  # which says what is missing
-    return read_made_worse(recipe.data, noise=noise_levels(recipe), shrink=enlarges(recipe.model))
+        return read_pairs(data)  # which says what is missing
+    return read_made_worse(data, noise=noise_levels(recipe), shrink=enlarges(recipe.model))
 
 
 def _check_sizes(image: PairedPicture, files: list[PictureFile], scale: int, model: str) -> None:

@@ -105,6 +105,10 @@ def test_arguments_that_are_not_known_are_refused(colours: Path, tmp_path: Path)
         streamvision.train(colours, model="lenet", epoch=3, project=tmp_path)
     with pytest.raises(ConfigError, match="one of them"):
         streamvision.train(colours, model="lenet", find_lr=True, folds=2, project=tmp_path)
+    with pytest.raises(ConfigError, match="seeds and overfit are things to do one after the other"):
+        streamvision.train(colours, model="lenet", seeds=2, overfit=4, project=tmp_path)
+    with pytest.raises(ConfigError, match="trials bound a search"):
+        streamvision.train(colours, model="lenet", trials=2, project=tmp_path)
     with pytest.raises(ConfigError, match=r"no option 'score'; it has backend"):
         streamvision.evaluate("road_signs", colours, score=0.3)
     assert not list(tmp_path.iterdir())

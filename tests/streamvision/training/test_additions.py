@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from streamvision.core.errors import ConfigError
@@ -16,10 +17,10 @@ from streamvision.datasets import write_dataset
 from streamvision.datasets.collection_records import MarkedObject
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture
 from streamvision.training import additions
-from streamvision.training.data import TrainingData, prepare_classes, prepare_objects
-from streamvision.training.families import check_settings, trainer_of
+from streamvision.training.data import TrainingData, prepare_classes, prepare_objects, prepare_regions
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
+from support.answer_pictures import draw_answers
 from support.collection_folders import collect, put
 from support.labelled_pictures import save_picture
 
@@ -101,7 +102,7 @@ def test_of_many_a_share_is_held_out_by_itself_and_stays_held_out(
     first = prepared(tmp_path / "first", data, collection.folder)
     assert len(first.held_out_added) == 2
     assert not {image.path for image in first.held_out_added} & {image.path for image in (*first.train, *first.val)}
-    assert "2 of the added held out and measured by themselves" in first.notes[0]
+    assert "2 of the added held out by themselves" in first.notes[0]
     collect(collection.folder, {seed: [DISC] for seed in range(108, 116)})
     split = tmp_path / "first" / "split.json"
     second = prepared(tmp_path / "second", data, collection.folder, split=split, seed=9)
@@ -178,9 +179,47 @@ def test_folders_of_classes_are_added_by_name(tmp_path: Path) -> None:
     )
 
 
-def test_scenes_take_no_additions(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="add works with"):
-        check_settings(load_recipe(None, {"data": "d", "model": "unet", "add": ("collected",)}), trainer_of("unet"))
+def maps(folder: Path, seeds: range, *, names: str = "road\nsky\n") -> Path:
+    for seed in seeds:
+        save_picture(folder / "images" / f"{seed}.png", 40, 30, seed=seed)
+        classes = np.full((30, 40), seed % 2, np.uint8)
+        classes[:10] = 1 - seed % 2
+        (folder / "masks").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / "masks" / f"{seed}.png"), classes)
+    (folder / "classes.txt").write_text(names, encoding="utf-8")
+    return folder
+
+
+def test_maps_are_added_where_their_levels_mean_the_same(tmp_path: Path) -> None:
+    data, more = maps(tmp_path / "data", range(8)), maps(tmp_path / "more", range(100, 103))
+    (tmp_path / "run").mkdir()
+    ready = prepare_regions(RunFolder(tmp_path / "run"), recipe(data, add=(more,)))
+    assert [image.map_path for image in ready.train[-3:]] == sorted((more / "masks").iterdir())
+    assert "3 pictures of" in ready.notes[0] and not ready.unproven
+    other = maps(tmp_path / "other", range(200, 202), names="sky\nroad\n")
+    with pytest.raises(ConfigError, match=r"has the classes sky, road, and .* with the same in the same order"):
+        prepare_regions(RunFolder(tmp_path / "run"), recipe(data, add=(other,)))
+
+
+def test_tables_are_added_where_their_answers_are_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from streamvision.training.answers.data import prepare_answers
+
+    data, more = draw_answers(tmp_path / "data", count=24, seed=1), draw_answers(tmp_path / "more", count=12, seed=2)
+    text = more.read_text(encoding="utf-8")
+    more.write_text(text.replace(",val,", ",train,").replace("orange", "beige"), encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    ready = prepare_answers(RunFolder(tmp_path / "run"), recipe(data, add=(more,)))
+    assert ready.names == ready.answers.names and ready.names[-1] == "beige" and ready.unproven == ("beige",)
+    added = {image.path.name: image for image in ready.train if image.path.parent == more.parent}
+    named = [row.split(",") for row in more.read_text(encoding="utf-8").splitlines()[1:]]
+    for name, _, ground, side in named:
+        image = added[name]
+        assert image.class_id == (ready.names.index(ground) if ground else None)
+        assert image.numbers == (float(side) if side else None,)
+    more.write_text(text.replace("[px]", "[cm]"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="has other answers or units than"):
+        prepare_answers(RunFolder(tmp_path / "run"), recipe(data, add=(more,)))
 
 
 def test_without_data_those_of_the_earlier_run_are_taken(data: Path, tmp_path: Path) -> None:

@@ -24,10 +24,11 @@ from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.evaluation.cuboid import evaluate_cuboids
 from streamvision.evaluation.model import open_model
 from streamvision.inference.heads.cuboid import BINS, COLUMNS
-from streamvision.training.cuboid.data import single
+from streamvision.training.cuboid.data import prepare_cuboids, single
 from streamvision.training.cuboid.loss import cuboid_loss
 from streamvision.training.cuboid.samples import CuboidSamples
 from streamvision.training.recipe import load_recipe
+from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import checked, start_training
 from support.command_line import called
 from support.killed_runs import killed_and_resumed
@@ -120,6 +121,29 @@ def test_the_loss_is_least_for_what_is_true() -> None:
         wrong = found.clone()
         wrong[:, column] = -wrong[:, column] + 0.7 if column in range(3, 9) else wrong[:, column] + 0.7
         assert float(cuboid_loss(wrong, targets)) > right + 0.02, column
+
+
+def test_all_crops_of_a_picture_are_of_one_part_of_a_search_and_added_ones_keep_their_class(
+    drive: Path, tmp_path: Path
+) -> None:
+    from streamvision.training.tuning import PARTS_FILE, _write_parts
+
+    write_drive_cuboids(tmp_path / "more", DriveSampling(6, seed=9, width_px=640, height_px=360))
+    folder = RunFolder(tmp_path)
+    given = recipe(drive, add=(tmp_path / "more",), balance="oversample")
+    data = prepare_cuboids(folder, given)
+    own = read_cuboids(tmp_path / "more")
+    told = {image.path: {own.names[one.class_id] for one in image.objects} for image in own.images}
+    added = [image for image in data.train if image.path in told]
+    assert added and all(data.names[image.objects[0].class_id] in told[image.path] for image in added)
+    assert max(data.repeats) > 1  # rare kinds of vehicles
+    counts = _write_parts(folder, given, data)
+    document = json.loads((tmp_path / PARTS_FILE).read_text(encoding="utf-8"))
+    assert counts == (len(document["train"]), len(document["val"]))
+    assert not set(document["train"]) & set(document["val"])
+    assert not set(map(str, told)) & set(document["train"] + document["val"])
+    few = prepare_cuboids(RunFolder(tmp_path), checked(recipe(drive, overfit=2), trusted=False))
+    assert sum(few.repeats) >= 10 * 2  # an epoch is some steps
 
 
 def test_sides_that_do_not_fit_and_other_weights_are_said(drive: Path, run: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.families import TRAINERS, check_settings, trainer_of
+from streamvision.training.families import SETTINGS, TRAINERS, TRIALS, check_settings, trainer_of
 from streamvision.training.recipe import load_recipe
 
+OPTIONS = {trial: f"`--{trial.replace('_', '-')}`" for trial in TRIALS}
 BY_NAME = {trainer.name: trainer for trainer in TRAINERS}
 
 
@@ -65,6 +66,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ("pictures", {"augment": {"scale": 0.2}}, "scale works with networks for scenes, the captioner"),
         ("deep3dbox", {"augment": {"rotate_deg": 3}}, "leave it out for deep3dbox"),
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
+        ("pictures", {"balance": "oversample"}, "oversample works with networks for scenes, deep3dbox, the captioner"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
         ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),
         (
@@ -107,3 +109,32 @@ def test_the_ready_recipes_are_accepted(project_root: Path, name: str, family: s
     commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
     for key in ("synthetic --task", "streamvision train --config"):
         assert key in commented
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_what_makes_no_sense_with_a_trainer_is_refused_with_the_reason(trial: str) -> None:
+    recipe = load_recipe(None, {"data": ".", "model": "pix2pix"})
+    pictures = BY_NAME["pictures"]
+    if trial == "tune":
+        with pytest.raises(ConfigError, match=r"tune is not for .* with a discriminator: .*; give adversarial 0"):
+            check_settings(recipe, pictures, trial=trial)
+    else:
+        check_settings(recipe, pictures, trial=trial)
+    check_settings(recipe.model_copy(update={"adversarial": 0.0}), pictures, trial=trial)
+
+
+def test_the_documentation_says_what_each_trainer_takes(project_root: Path) -> None:
+    text = (project_root / "docs" / "training.md").read_text(encoding="utf-8")
+    assert "\n".join(table_of_trainers()) in text
+
+
+def table_of_trainers() -> list[str]:
+    """Return the table in docs/training.md."""
+    rows = [["trainer of", *OPTIONS.values(), "settings of its own"], ["---"] * (len(TRIALS) + 2)]
+    shared = frozenset.intersection(*(one.settings for one in TRAINERS))
+    for one in TRAINERS:
+        refused = {refusal.trial: f"not {refusal.only}".strip() for refusal in one.refusals}
+        own = ", ".join(f"`{setting}`" for setting in SETTINGS if setting in one.settings - shared)
+        own = own.replace("`rotate_deg`, `translate`, `scale`, `perspective`", "`rotate_deg` to `perspective`")
+        rows.append([one.words, *(refused.get(trial, "yes") for trial in TRIALS), own])
+    return [f"| {' | '.join(row)} |" for row in rows]

@@ -1,4 +1,4 @@
-"""All folds of a cross-validation, and the search for settings: what they hold out, go on with, and write."""
+"""All folds of a cross-validation, several seeds, and the search for settings: what they hold out and write."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ pytest.importorskip("torchvision")
 
 from streamvision.checkpoints.checkpoint_file import UntrustedError
 from streamvision.core.errors import ConfigError
-from streamvision.training import folds as folds_module
+from streamvision.training import repeated
 from streamvision.training.families import trainer_of
-from streamvision.training.folds import is_folds, resume_folds, train_folds
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
+from streamvision.training.repeated import FOLDS, SEEDS, repetition_in, resume_repeated, train_repeated
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.search_space import choices_of, own_settings
@@ -45,7 +45,7 @@ def parts(path: Path, *keys: str) -> list[set[str]]:
 def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
     hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, real = tmp_path / "cross", folds_module.start_training
+    root, real = tmp_path / "cross", repeated.start_training
 
     def killed_at_the_second(given: Any, **more: Any) -> Any:
         if given.fold == "2/2":
@@ -53,14 +53,14 @@ def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
         return real(given, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(folds_module, "start_training", killed_at_the_second)
+        patch.setattr(repeated, "start_training", killed_at_the_second)
         with pytest.raises(KeyboardInterrupt):
-            train_folds(recipe(hues, epochs=1), 2, project=tmp_path, name="cross", command="train")
-    assert is_folds(root)
+            train_repeated(recipe(hues, epochs=1), FOLDS, 2, project=tmp_path, name="cross", command="train")
+    assert repetition_in(root) is FOLDS
     (root / "fold-2" / "weights").mkdir(parents=True)  # as a power cut leaves it before the first epoch is over
     (root / "fold-2" / "recipe.yaml").write_text("model: squeezenet1_1\n", encoding="utf-8")
     first = (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns
-    summary = resume_folds(root, command="train --resume")
+    summary = resume_repeated(root, FOLDS, command="train --resume")
     assert (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns == first
     held_out = [parts(root / f"fold-{fold}" / "split.json", "val")[0] for fold in (1, 2)]
     assert not held_out[0] & held_out[1] and len(held_out[0] | held_out[1]) == 20
@@ -69,13 +69,29 @@ def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
     assert summary["last"]["top1"]["sd"] == pytest.approx(stdev(last))
     assert (root / "folds.png").stat().st_size > 1000
     with pytest.raises(ConfigError, match=r"all folds in .* have ended"):
-        resume_folds(root, command="")
+        resume_repeated(root, FOLDS, command="")
 
 
 def test_folds_choose_what_is_held_out(hues: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave fold out"):
-        train_folds(recipe(hues, fold="1/2"), 2, project=tmp_path / "runs", name=None, command="")
+        train_repeated(recipe(hues, fold="1/2"), FOLDS, 2, project=tmp_path / "runs", name=None, command="")
     assert not (tmp_path / "runs").exists()
+
+
+def test_seeds_hold_out_the_same_pictures_and_begin_from_other_weights(hues: Path, tmp_path: Path) -> None:
+    summary = train_repeated(recipe(hues, epochs=1), SEEDS, 2, project=tmp_path, name="seeds", command="train")
+    root = tmp_path / "seeds"
+    assert repetition_in(root) is SEEDS
+    learnt, held_out = parts(root / "seed-3" / "split.json", "train", "val")
+    assert parts(root / "seed-4" / "split.json", "train", "val") == [learnt, held_out]
+    losses = [CurveFile(root / f"seed-{seed}" / "curves.csv").rows()[-1]["train_loss"] for seed in (3, 4)]
+    assert losses[0] != losses[1]
+    assert [one["seed"] for one in summary["seeds"]] == [3, 4]
+    last = [one["last"]["top1"] for one in summary["seeds"]]
+    card = (root / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert summary["last"]["top1"] == {"mean": fmean(last), "sd": stdev(last), "least": min(last), "most": max(last)}
+    assert f"top-1 {fmean(last):.3f} (sd {stdev(last):.3f})" in card and "on the same held-out pictures" in card
+    assert f"| sd |  | {stdev(last):.3f} |" in card and (root / "seeds.png").stat().st_size > 1000
 
 
 def test_a_search_never_looks_at_what_is_held_out_and_goes_on(
@@ -142,7 +158,7 @@ def test_the_folder_of_another_runs_no_code_and_damage_is_told(tmp_path: Path) -
     (tmp_path / "folds.json").write_text('{"count": 2, "ended": false}', encoding="utf-8")
     state = {"choices": [], "hours": 1, "spent_s": 0, "trials": None, "measured": 1}
     (tmp_path / "search.json").write_text(json.dumps(state), encoding="utf-8")
-    for resume in (resume_folds, partial(resume_tune, hours=None, trials=None)):
+    for resume in (partial(resume_repeated, by=FOLDS), partial(resume_tune, hours=None, trials=None)):
         with pytest.raises(UntrustedError, match="would be imported and run with your rights"):
             resume(tmp_path, command="")
     (tmp_path / "recipe.yaml").write_text("data: .\nmodel: lenet\n", encoding="utf-8")
@@ -173,10 +189,10 @@ def test_what_is_given_is_held() -> None:
 def test_folds_are_summed_up_by_the_figures_that_all_of_them_have() -> None:
     figures = [{"skill": 0.5, "top1": 1.0}, {"skill": 0.25}]  # no held-out picture of the second fold has a class
     folds = [
-        folds_module.FoldFigures(fold=number, run="fold", epochs=1, last=one, best=one)
+        repeated.RunFigures(number=number, run="fold", epochs=1, last=one, best=one)
         for number, one in enumerate(figures, 1)
     ]
-    summary = folds_module._summary(RunFolder(Path("all")), folds)
+    summary = repeated._summary(RunFolder(Path("all")), FOLDS, folds)
     assert summary["last"] == {"skill": {"mean": 0.375, "sd": stdev([0.5, 0.25]), "least": 0.25, "most": 0.5}}
     assert "skill 0.375" in summary["sentence"]
     assert "top-1" not in summary["sentence"]

@@ -23,8 +23,12 @@ def test_the_rate_rises_falls_and_ends_where_it_should() -> None:
     assert rates[-1] == pytest.approx(0.01)
 
 
-def test_a_run_of_one_epoch_has_no_warm_up_that_would_eat_it() -> None:
-    assert lr_factor(0.0, epochs=1, warmup=3, final=0.01) == 1
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_short_run_warms_up_over_half_of_it_at_most(epochs: int) -> None:
+    rates = [lr_factor(at * epochs / 100, epochs=epochs, warmup=3, final=0.01) for at in range(101)]
+    assert rates[0] == 0 and rates[1] < 0.05
+    assert 40 <= rates.index(max(rates)) <= 50 and max(rates) > 0.5
+    assert rates[-1] == pytest.approx(0.01)
 
 
 def test_a_second_stage_has_a_rate_a_warm_up_and_a_cosine_of_its_own() -> None:
