@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(1200)  # packages come from elsewhere, as fast as they come
 TIMEOUT_S = 500
-LIMIT_MB = 400
+LIMIT_MB = 405
 FORBIDDEN = {"torch", "torchvision", "ultralytics", "opencv-python", "openvino"}
 IMPORT_ALL = """
 import importlib, pkgutil, exporters, pipelines, streamvision
@@ -112,7 +112,7 @@ def test_what_is_built_says_whose_models_are_in_it(built: Path) -> None:
             for names in (sources.getnames(), packed.namelist())
         ]
         (metadata,) = (packed.read(name).decode() for name in packed.namelist() if name.endswith("/METADATA"))
-    assert models == [{"road_signs.onnx", "road_signs_yolox.onnx"}, {"road_signs.onnx"}]
+    assert models == [{"road_signs.onnx", "road_signs_yolox.onnx"}] * 2
     assert "License-Expression: Apache-2.0 AND AGPL-3.0-only\n" in metadata
     assert "License-File: streamvision/models/LICENSE-weights.txt\n" in metadata
 

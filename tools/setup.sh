@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the environment in $VENV fit for one purpose: tools/setup.sh cpu | cuda | jetson | openvino | test
 #   cpu, cuda, jetson, openvino
-#            what a device needs, with that ONNX Runtime: no torch, no ultralytics; with cpu under 400 MB
+#            what a device needs, with that ONNX Runtime: no torch, no ultralytics; with cpu about 400 MB
 #   test     the runtime, every optional backend, the tools of the tests, and the reference
 #            implementations (torch, ultralytics) that models are checked against
 set -euo pipefail

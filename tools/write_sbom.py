@@ -62,7 +62,7 @@ def model_component(model: ShippedModel) -> dict[str, Any]:
 
 def with_models(document: dict[str, Any]) -> dict[str, Any]:
     """Return a bill of materials with the models that ship, on which the application depends."""
-    models = [model_component(model) for model in shipped_models().values() if model.packaged]
+    models = [model_component(model) for model in shipped_models().values()]
     root = document["metadata"]["component"]["bom-ref"]
     dependencies = [
         {**one, "dependsOn": sorted({*one.get("dependsOn", []), *(model["bom-ref"] for model in models)})}

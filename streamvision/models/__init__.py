@@ -28,8 +28,6 @@ class ShippedModel:
     """What it finds, in words."""
     licence: str
     """Licence of its weights, by its name in SPDX's list."""
-    packaged: bool = True
-    """Whether installations have it, or a checkout of the repository alone."""
 
     @property
     def path(self) -> Path:
@@ -40,7 +38,7 @@ class ShippedModel:
 _SIGNS = "crosswalks, speed limits, stop signs and traffic lights"
 SHIPPED = (
     ShippedModel(DEFAULT_MODEL, _SIGNS, "AGPL-3.0-only"),
-    ShippedModel(FREE_MODEL, _SIGNS, "Apache-2.0", packaged=False),
+    ShippedModel(FREE_MODEL, _SIGNS, "Apache-2.0"),
 )
 
 
@@ -116,8 +114,8 @@ def model_file(given: str | ModelLocation) -> Path:
             return location
         if not shipped.path.is_file():
             raise ModelError(
-                f"this installation lacks the model {given}, whose weights are under {shipped.licence}; give the file "
-                f"{shipped.path.name} of a checkout, or another model"
+                f"this installation lacks the model {given}, whose weights are under {shipped.licence}; install it "
+                "anew, or give another model"
             )
         return shipped.path
     package, _, name = place.partition("/")

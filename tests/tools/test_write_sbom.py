@@ -37,9 +37,10 @@ def test_packages_and_models_are_in_it(installed: Path, project_root: Path, tmp_
     document = json.loads(texts[0])
     assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "streamvision-edge")
     found = {one["name"]: one for one in document["components"]}
-    assert set(found) == {"numpy", "click", "road_signs"}
+    assert set(found) == {"numpy", "click", "road_signs", "road_signs_yolox"}
     assert found["numpy"]["purl"] == f"pkg:pypi/numpy@{distribution('numpy').version}"
     assert found["road_signs"]["licenses"] == [{"license": {"id": "AGPL-3.0-only"}}]
+    assert found["road_signs_yolox"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
     needs = {one["ref"]: one.get("dependsOn", []) for one in document["dependencies"]}
     assert "model:road_signs" in needs["root-component"] and any(
         one.startswith("numpy") for one in needs["root-component"]

@@ -31,9 +31,8 @@ def test_one_is_the_default_and_one_is_free() -> None:
 
 
 def test_where_its_file_is_not_its_name_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an installation, which has the default one alone."""
     monkeypatch.setattr("streamvision.models.__file__", str(tmp_path / "__init__.py"))
-    with pytest.raises(ModelError, match=r"lacks the model road_signs_yolox, .* Apache-2\.0; give the file"):
+    with pytest.raises(ModelError, match=r"lacks the model road_signs_yolox, .* Apache-2\.0; install it anew"):
         model_file("road_signs_yolox")
 
 
