@@ -8,7 +8,8 @@ DENOISER = "denoiser"
 SUPER_RESOLUTION = MappingProxyType({"edsr_x2": 2, "edsr_x4": 4})
 """By name, how many times larger the picture becomes."""
 PIX2PIX = "pix2pix"
-PICTURE_NETWORKS = (DENOISER, *SUPER_RESOLUTION, PIX2PIX)
+STYLE = "style"
+PICTURE_NETWORKS = (DENOISER, *SUPER_RESOLUTION, PIX2PIX, STYLE)
 """All of them."""
 
 

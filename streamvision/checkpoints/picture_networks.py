@@ -11,7 +11,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamvision.checkpoints.picture_names import DENOISER, PIX2PIX, SUPER_RESOLUTION
+from streamvision.checkpoints.picture_names import DENOISER, STYLE, SUPER_RESOLUTION
+from streamvision.checkpoints.style_network import StyleNetwork
 from streamvision.checkpoints.unet import STRIDE_PX, UNet
 
 _SLOPE = 0.1
@@ -123,11 +124,13 @@ class _Residual(nn.Module):
         return features + changed
 
 
-def picture_network(name: str) -> Denoiser | Edsr | Pix2Pix:
+def picture_network(name: str) -> Denoiser | Edsr | Pix2Pix | StyleNetwork:
     """Return a network by its name, with random weights."""
-    if name == PIX2PIX:
-        return Pix2Pix()
-    return Denoiser() if name == DENOISER else Edsr(SUPER_RESOLUTION[name])
+    if name in SUPER_RESOLUTION:
+        return Edsr(SUPER_RESOLUTION[name])
+    if name == STYLE:
+        return StyleNetwork()
+    return Denoiser() if name == DENOISER else Pix2Pix()
 
 
 def _rectified(features: Tensor) -> Tensor:

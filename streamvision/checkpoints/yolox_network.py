@@ -19,6 +19,8 @@ from streamvision.checkpoints.yolox_scales import Scale
 
 STRIDES_PX = (8, 16, 32)
 """Of the three grids, the finest first."""
+FIRST_CHANNELS = 64
+"""Of the first layer, before the scale narrows it."""
 SCORES_AT = 5
 """In a row: x, y, w, h, objectness, then the classes."""
 
@@ -148,7 +150,7 @@ class _Pooling(nn.Module):
 class _Darknet(nn.Module):
     def __init__(self, scale: Scale) -> None:
         super().__init__()
-        base, blocks = int(64 * scale.width), max(round(3 * scale.depth), 1)
+        base, blocks = int(FIRST_CHANNELS * scale.width), max(round(3 * scale.depth), 1)
         self.stem = _Stem(base)
 
         def stage(times: int, count: int, *between: nn.Module, shortcut: bool = True) -> nn.Sequential:

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
 from streamvision.checkpoints.onnx_file import OnnxSource
-from streamvision.checkpoints.yolox_network import SCORES_AT, STRIDES_PX, Yolox, _Convolution
-from streamvision.checkpoints.yolox_scales import Scale
+from streamvision.checkpoints.yolox_network import FIRST_CHANNELS, SCORES_AT, STRIDES_PX, Yolox, _Convolution
+from streamvision.checkpoints.yolox_scales import SCALES, Scale
 from streamvision.core.errors import ConfigError, ModelError
 
 STEM = "backbone.backbone.stem.conv.conv.weight"
@@ -58,6 +58,22 @@ def read_weights(path: Path, scale: Scale, *, trusted: bool = False) -> dict[str
     if STEM in tensors and tensors[STEM].shape[1:] == (12, 3, 3):
         tensors[STEM] = _joined_stem(tensors[STEM])
     return tensors
+
+
+def scale_of(path: Path, *, trusted: bool = False) -> str:
+    """Return the name of the YOLOX whose weights a file holds, by the width of its first layer.
+
+    Raises:
+        ModelError: when it cannot be read, or is no YOLOX.
+    """
+    if path.suffix.lower() == ".onnx":
+        width = len(_stored_convolutions(path)[0][0])
+    else:
+        width = len(read_tensors(path, trusted=trusted).get(STEM, ()))
+    for name, scale in SCALES.items():
+        if width == int(FIRST_CHANNELS * scale.width):
+            return name
+    raise ModelError(f"{path} is no YOLOX; give one of {', '.join(SCALES)}")
 
 
 def load_weights(network: Yolox, tensors: dict[str, Tensor], path: Path) -> None:

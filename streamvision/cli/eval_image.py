@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.cli.eval_options import (
     SPLIT_HELP,
     SPLITS,
@@ -26,7 +27,7 @@ from streamvision.core.words import counted
 from streamvision.datasets.dataset import PairedPictures
 from streamvision.datasets.measured_part import choose_split
 from streamvision.datasets.picture_pairs import has_pairs, read_made_worse, read_pairs
-from streamvision.evaluation.images import evaluate_images
+from streamvision.evaluation.images import DISTANCES, Distance, evaluate_images
 from streamvision.evaluation.model import open_model
 
 
@@ -53,6 +54,24 @@ from streamvision.evaluation.model import open_model
     help="Give it the pictures N times smaller (bicubic, antialiased).",
 )
 @click.option("--reverse", is_flag=True, help="Give it those of targets/; it is to make those of inputs/.")
+@click.option(
+    "--lpips",
+    metavar="alex|vgg|FILE.pth",
+    help="Measure LPIPS, too (extra lpips): by torchvision's weights of AlexNet or VGG-16, a file or in torch's cache.",
+)
+@click.option(
+    "--features",
+    metavar="FILE",
+    help="Measure the difference of a network's features, too, which is not LPIPS: a YOLOX (.onnx, .pth, best.pt), "
+    "torchvision's weights of a VGG, or road_signs_yolox, the one that ships.",
+)
+@click.option(
+    "--style",
+    type=Path,
+    metavar="PICTURE",
+    help="Measure in place of all that how near to this picture's style MODEL paints, and what of the content is left, "
+    "by --features (road_signs_yolox).",
+)
 @report_option
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
@@ -63,6 +82,9 @@ def image(
     noise: float | None,
     shrink: int | None,
     reverse: bool,
+    lpips: str | None,
+    features: str | None,
+    style: Path | None,
     report: Path | None,
     as_json: bool,
     **given: Any,
@@ -70,17 +92,27 @@ def image(
     """Measure how like the pictures that MODEL makes are to those that it should make.
 
     PSNR and SSIM stand beside those of the plain input: the noisy picture, or the small one enlarged (bicubic). The
-    noise of a file is the same each time.
+    noise of a file is the same each time. With --lpips or --features distances as networks see them stand beside, of
+    which the smaller one is the better.
 
     \b
     Examples:
       streamvision eval image denoiser.onnx --data photos --noise 25 --report report.html
       streamvision eval image edsr_x2.onnx --data photos --shrink 2 --json
       streamvision eval image pix2pix.onnx --data pairs --split val
+      streamvision eval image style.onnx --data photos --style style.png
+      streamvision eval image edsr_x4.onnx --data photos --shrink 4 --lpips alexnet-owt-7be5be79.pth
     """
+    if style is not None:
+        others = {"--noise": noise, "--shrink": shrink, "--reverse": reverse, "--lpips": lpips, "--report": report}
+        if useless := [option for option, value in others.items() if value]:
+            raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
+        _measure_style(model, data, split, style, features, as_json=as_json, **given)
+        return
+    distances = _distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
     pictures, notes = choose_split(_read(data, noise, shrink, reverse=reverse), split)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
-        result = evaluate_images(detector, pictures, notes=notes, on_progress=progress.show)
+        result = evaluate_images(detector, pictures, notes=notes, distances=distances, on_progress=progress.show)
     if report:
         from streamvision.evaluation.report import build_image_report
 
@@ -88,15 +120,65 @@ def image(
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return
+    figures = ("psnr_db", "ssim", *result.distances)
     rows = [
-        ("pictures", "PSNR (dB)", "SSIM"),
-        ("made", *cells(result.mean("psnr_db"), result.mean("ssim"))),
-        ("plain input", *cells(result.mean("plain_psnr_db"), result.mean("plain_ssim"))),
+        ("pictures", "PSNR (dB)", "SSIM", *(DISTANCES[name] for name in result.distances)),
+        ("made", *cells(*(result.mean(figure) for figure in figures))),
+        ("plain input", *cells(*(result.mean(f"plain_{figure}") for figure in figures))),
     ]
     measured = counted(len(result.pictures), "pictures")
     lines = [f"{result.model} on {measured}, {result.seconds:.1f} s", *table(rows)]
     lines.append(f"{result.better} of {measured} have a higher PSNR than the plain input.")
     click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
+
+
+def _measure_style(
+    model: ModelLocation,
+    data: Path,
+    split: str | None,
+    style: Path,
+    features: str | None,
+    *,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Measure a network that paints in a style, and print what came of it."""
+    import_torch()
+    from streamvision.checkpoints.feature_network import open_features
+    from streamvision.evaluation.style import Style, evaluate_style
+
+    wanted = Style(style, open_features(features, trusted=bool(given.get("trust_checkpoint"))))
+    pictures, notes = choose_split(read_made_worse(data), split)
+    with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
+        result = evaluate_style(detector, pictures, wanted, notes=notes, on_progress=progress.show)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+        return
+    rows = [
+        ("pictures", "content", "style"),
+        ("made", *cells(result.mean("content"), result.mean("style"))),
+        ("plain input", *cells(0.0, result.mean("plain_style"))),
+        ("in its colours", *cells(result.mean("recoloured_content"), result.mean("recoloured_style"))),
+    ]
+    head = f"{result.model} on {counted(len(result.pictures), 'pictures')}, {result.seconds:.1f} s"
+    about = f"Differences of the features of {result.features}, as shares; 0 is the same."
+    click.echo("\n".join([head, *table(rows), about, *(f"Note: {note}" for note in result.notes)]))
+
+
+def _distances(lpips: str | None, features: str | None, *, trusted: bool) -> dict[str, Distance]:
+    """Return the distances that were asked for, by the names of their figures."""
+    if lpips is None and features is None:
+        return {}
+    import_torch()
+    from streamvision.checkpoints.feature_network import open_features
+    from streamvision.evaluation.perceptual import FeatureDistance, Lpips
+
+    found: dict[str, Distance] = {}
+    if lpips is not None:
+        found["lpips"] = Lpips(lpips)
+    if features is not None:
+        found["feature_distance"] = FeatureDistance(open_features(features, trusted=trusted))
+    return found
 
 
 def _read(data: Path, noise: float | None, shrink: int | None, *, reverse: bool) -> PairedPictures:

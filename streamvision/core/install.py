@@ -6,7 +6,7 @@ from streamvision.core.onnx_packages import PLAIN, installed_packages
 
 DISTRIBUTION = "streamvision-edge"
 """Name for pip. The package that is imported is ``streamvision``; a distribution of that name is somebody else's."""
-WITH_PLAIN_ONNX_RUNTIME = ("cpu", "openvino", "train", "timm", "smp", "drive", "export")
+WITH_PLAIN_ONNX_RUNTIME = ("cpu", "openvino", "train", "timm", "smp", "lpips", "drive", "export")
 """Extras that bring ONNX Runtime for the CPU."""
 
 

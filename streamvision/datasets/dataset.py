@@ -137,6 +137,11 @@ class PairedPicture:
     shrink: int = 1
     """How many times smaller the network is given it."""
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether it is known what it should become; that of a style is not."""
+        return self.target_path is not None or bool(self.noise) or self.shrink > 1
+
 
 @dataclass(frozen=True)
 class LabelledCuboid:

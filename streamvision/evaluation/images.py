@@ -4,15 +4,16 @@ PSNR is 10 lg(255² / mean squared difference), over all pixels and the three co
 Bovik, Sheikh and Simoncelli ("Image Quality Assessment: From Error Visibility to Structural Similarity", 2004):
 a Gaussian window of 1.5 pixels, 11 wide, K1 = 0.01, K2 = 0.03, the mean over the windows of all pixels, the picture
 mirrored at its edges as by torchmetrics, and over the three colours. Both are the mean over the pictures. The plain
-input is what the network is given, enlarged by Keys' cubic where the truth is larger.
+input is what the network is given, enlarged by Keys' cubic where the truth is larger. Distances as networks see them
+(:mod:`.perceptual`) can be given beside; of these the smaller one is the better.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -34,6 +35,12 @@ EQUAL_DB = 100.0
 WINDOW_PX, SIGMA_PX = 11, 1.5
 """Of SSIM."""
 _K1, _K2 = 0.01, 0.03
+PLAIN = "plain_"
+"""How the names of figures of the plain input begin."""
+DISTANCES = {"lpips": "LPIPS", "feature_distance": "feature distance"}
+"""What distances are called, by the names of their figures."""
+Distance = Callable[[U8, U8], float]
+"""Says how far one (H, W, 3) BGR picture is from another of its size."""
 MAX_WORST = 24
 """Pictures of which what was made is kept, those that gained least."""
 WORST_PX = 320
@@ -54,6 +61,8 @@ class PictureFigures:
     """PSNR of the plain input."""
     plain_ssim: float
     """SSIM of the plain input."""
+    distances: Mapping[str, float] = field(default_factory=dict)
+    """By name the distances of what the network made, and of the plain input as ``plain_`` and the name."""
 
     @property
     def gain_db(self) -> float:
@@ -90,7 +99,12 @@ class ImageEvaluation(Measurement):
 
     def mean(self, figure: str) -> float:
         """Return the mean of one of the figures, by its name in :class:`PictureFigures`, over the pictures."""
-        return float(np.mean([getattr(one, figure) for one in self.pictures]))
+        return float(np.mean([_value(one, figure) for one in self.pictures]))
+
+    @property
+    def distances(self) -> tuple[str, ...]:
+        """Names of the distances that were measured, those of the plain input not among them."""
+        return tuple(name for name in self.pictures[0].distances if not name.startswith(PLAIN))
 
     @property
     def better(self) -> int:
@@ -99,13 +113,13 @@ class ImageEvaluation(Measurement):
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
-        figures = ("psnr_db", "ssim", "plain_psnr_db", "plain_ssim")
+        figures = ("psnr_db", "ssim", "plain_psnr_db", "plain_ssim", *self.pictures[0].distances)
         return {
             **{figure: rounded(self.mean(figure)) for figure in figures},
             "better_than_plain": self.better,
             "images": len(self.pictures),
             "per_picture": [
-                {"path": str(one.image.path), **{figure: rounded(getattr(one, figure)) for figure in figures}}
+                {"path": str(one.image.path), **{figure: rounded(_value(one, figure)) for figure in figures}}
                 for one in self.pictures
             ],
             **self.about_json(()),
@@ -118,11 +132,20 @@ def evaluate_images(
     *,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
+    distances: Mapping[str, Distance] | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> ImageEvaluation:
     """Run a network over pictures and compare what it makes of them with what it should make.
 
     Pictures that come in another size than the truth's, as from a network of one size, are brought to that.
+
+    Args:
+        detector: the network.
+        pictures: what it is given, and what it is to make.
+        classes: none, as such pictures have none.
+        notes: sentences to hand on.
+        distances: further figures by name, such as :class:`~.perceptual.Lpips`.
+        on_progress: told of each picture.
 
     Raises:
         ConfigError: when the model is for another task, classes are given, or a picture is too small.
@@ -146,7 +169,13 @@ def evaluate_images(
         size_px = (truth.shape[1], truth.shape[0])
         resized_count += made.shape != truth.shape
         made, given = resized(made, size_px), resized(given, size_px)
-        figures = PictureFigures(image, *(value for one in (made, given) for value in _figures(one, truth)))
+        (psnr, like), (plain_psnr, plain_like) = (_figures(one, truth) for one in (made, given))
+        further = {
+            f"{which}{name}": distance(one, truth)
+            for name, distance in (distances or {}).items()
+            for which, one in (("", made), (PLAIN, given))
+        }
+        figures = PictureFigures(image, psnr, like, plain_psnr, plain_like, further)
         found.append(figures)
         if len(worst) < MAX_WORST or figures.gain_db < worst[-1].figures.gain_db:
             worst.append(_worst_part(figures, given, made, truth))
@@ -195,6 +224,10 @@ def ssim(made: U8, truth: U8) -> float:
     c1, c2 = (_K1 * LEVELS) ** 2, (_K2 * LEVELS) ** 2
     like = (2 * mean_a * mean_b + c1) * (2 * both + c2)
     return float(np.mean(like / ((mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2))))
+
+
+def _value(one: PictureFigures, figure: str) -> float:
+    return one.distances[figure] if figure in one.distances else float(getattr(one, figure))
 
 
 def _figures(made: U8, truth: U8) -> tuple[float, float]:

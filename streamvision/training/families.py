@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.other_classifiers import is_other_classifier
-from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
+from streamvision.checkpoints.picture_names import PICTURE_NETWORKS, STYLE
 from streamvision.checkpoints.scene_networks import is_scene_network
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.answer_table import is_answer_table
 from streamvision.training.model_names import DETECTORS, KEYPOINT_DETECTORS, MASK_DETECTORS, classifiers
-from streamvision.training.pictures.choices import adversarial_weight
+from streamvision.training.pictures.choices import is_to_look_real
 from streamvision.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -78,6 +78,13 @@ def _pictures() -> Parts:
     from streamvision.training.pictures.run import PictureRun
 
     return prepare_pictures, PictureRun
+
+
+def _style() -> Parts:
+    from streamvision.training.pictures.data import prepare_pictures
+    from streamvision.training.pictures.style_run import StyleRun
+
+    return prepare_pictures, StyleRun
 
 
 def _deep3dbox() -> Parts:
@@ -172,16 +179,26 @@ TRAINERS: tuple[Trainer, ...] = (
         "image",
         f"{_YOURS}.",
         _pictures,
-        frozenset(("noise", "adversarial", "reverse", "unfreeze_lr")),
+        frozenset(("noise", "adversarial", "perceptual", "features", "reverse", "unfreeze_lr")),
         side_px=96,
         refusals=(
             Refusal(
                 "tune",
-                "what looks real need not have a high PSNR, so that no figure tells what is better; give adversarial 0",
-                "with a discriminator",
-                lambda recipe: adversarial_weight(recipe) > 0,
+                "what looks real need not have a high PSNR, so that no figure tells what is better; give adversarial 0 "
+                "and no perceptual",
+                "with a discriminator or a perceptual loss",
+                is_to_look_real,
             ),
         ),
+    ),
+    Trainer(
+        STYLE,
+        "the network of a style",
+        "image",
+        f"{_YOURS}, and the picture whose style it is.",
+        _style,
+        frozenset(("features", "style", "style_weight", "unfreeze_lr")),
+        side_px=128,
     ),
     Trainer(
         "captioner",
@@ -276,6 +293,10 @@ SETTINGS: dict[str, Callable[[Recipe], bool]] = {
     "answer_weights": lambda recipe: bool(recipe.answer_weights),
     "noise": lambda recipe: recipe.noise is not None,
     "adversarial": lambda recipe: recipe.adversarial is not None,
+    "perceptual": lambda recipe: recipe.perceptual is not None,
+    "features": lambda recipe: recipe.features is not None,
+    "style": lambda recipe: recipe.style is not None,
+    "style_weight": lambda recipe: recipe.style_weight is not None,
     "reverse": lambda recipe: recipe.reverse,
     "average_epochs": lambda recipe: recipe.average_epochs is not None,
     # A preset may bring these along for whom they are for; asked for by name they must do something.
@@ -309,6 +330,8 @@ def trainer_of(model: str) -> Trainer:
 def _name_of(model: str) -> str:
     if is_scene_network(model):
         return "scenes"
+    if model == STYLE:
+        return STYLE
     if model in PICTURE_NETWORKS:
         return "pictures"
     if model in ("deep3dbox", "captioner", "vae"):

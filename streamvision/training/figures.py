@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 MAE, R2 = "mae_", "r2_"
 """How figures of a number begin whose name follows: mean absolute error, and coefficient of determination."""
+DISTANCE = "feature_distance"
 TITLES = {
     "skill": "skill",
     "elbo_bits": "evidence lower bound (bits a value)",
@@ -28,6 +29,8 @@ TITLES = {
     "psnr_gain_db": "PSNR above the plain input's (dB)",
     "ssim": "SSIM",
     "ssim_gain": "SSIM above the plain input's",
+    DISTANCE: "distance of features",
+    "style_gain": "share of the style's loss that is gone",
     "bleu4": "BLEU-4",
     "facts_f1": "F1 of facts",
 }
@@ -49,7 +52,7 @@ def title(key: str) -> str:
 
 def best_of(key: str, values: Iterable[float]) -> float:
     """Return the best of several values of a figure: the largest, but the smallest error."""
-    return min(values) if key.startswith(MAE) else max(values)
+    return min(values) if key.startswith((MAE, DISTANCE)) else max(values)
 
 
 def in_words(figures: Mapping[str, float], *, between: str = ", ") -> str:

@@ -31,6 +31,7 @@ ENOUGH = {
     "top1": 0.99,
     "mean_iou": 0.8,
     "psnr_gain_db": 1.0,
+    "style_gain": 0.3,
     "iou_3d": 0.7,
     "bleu4": 0.9,
 }

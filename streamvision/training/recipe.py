@@ -105,8 +105,8 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), pix2pix, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, one of "
-        "ultralytics' (yolo11n.yaml), a small one (lenet, small_xception, pilotnet), timm/NAME, or your own "
+        "edsr_x2 (x4), pix2pix, style, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, "
+        "one of ultralytics' (yolo11n.yaml), a small one (lenet, small_xception, pilotnet), timm/NAME, or your own "
         "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
@@ -121,7 +121,7 @@ class Recipe(Section):
         le=4096,
         description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side, "
         "and unless given that of the architecture's published weights (224 for most); unless given 160 for captioner, "
-        "96 for the squares that pictures of pictures are learnt from, 64 for deep3dbox, 32 for vae.",
+        "96 for the squares that pictures of pictures are learnt from (128 for style), 64 for deep3dbox, 32 for vae.",
     )
     batch: int = Field(16, ge=1, le=4096, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
@@ -201,6 +201,29 @@ class Recipe(Section):
         "absolute difference has 1; more looks more real, and is less like the truth; default: 0.01 for pix2pix, 0 "
         "(none) for others.",
     )
+    perceptual: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Weight of a perceptual loss, the difference of what another network finds in the pictures made "
+        "and the true ones, as a share of that, where the mean absolute difference has 1; more looks sharper, and is "
+        "less like the truth; default: none.",
+    )
+    features: str | None = Field(
+        None,
+        max_length=4096,
+        description="Network whose features a perceptual loss or that of a style compares: a YOLOX (.onnx, .pth, "
+        "best.pt) or torchvision's weights of a VGG (.pth); default: road_signs_yolox, which ships.",
+    )
+    style: Path | None = Field(
+        None, description="Picture in whose style the network of model style learns to paint, in its own size."
+    )
+    style_weight: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Weight of the difference in style, where that in content has 1; default: 3.",
+    )
     reverse: bool = Field(False, description="Learn to make pictures of inputs/ of those of targets/.")
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
     fold: str | None = Field(
@@ -238,6 +261,11 @@ class Recipe(Section):
             raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
         if self.overfit and self.generated:
             raise ValueError("overfit learns a few pictures of the data set by heart; leave generated out")
+        if self.features is not None and self.perceptual is None and self.style is None:
+            raise ValueError(
+                "features names the network of a perceptual loss or of a style: give perceptual, its weight, too, or "
+                "leave it out"
+            )
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
         if any(not math.isfinite(weight) or weight < 0 for weight in self.answer_weights.values()):

@@ -15,7 +15,7 @@ from streamvision.core.words import counted
 from streamvision.training.data import SHOWN_NAMES, TrainingData
 from streamvision.training.families import trainer_for
 from streamvision.training.figures import TITLES, shown, title
-from streamvision.training.pictures.choices import adversarial_weight
+from streamvision.training.pictures.choices import is_to_look_real
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -138,7 +138,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
 def _choice(recipe: Recipe, data: TrainingData[Any]) -> str:
     if data.unproven:
         return f"The last epoch is the best, as no held-out picture shows {', '.join(data.unproven)}."
-    if trainer_for(recipe).task == "image" and adversarial_weight(recipe):
+    if trainer_for(recipe).task == "image" and is_to_look_real(recipe):
         return "The last epoch is the best, as pictures that look real need not have a high PSNR."
     return "The best epoch was chosen by these pictures, so other pictures may give a little less."
 

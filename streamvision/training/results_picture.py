@@ -93,17 +93,17 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
 def _said_of(image: Any) -> str:
     """Return what is to be seen on pictures of a kind."""
     if isinstance(image, PairedPicture):
-        return "given, made by the best epoch, truth"
+        return f"given, made by the best epoch{', truth' if image.has_truth else ''}"
     if isinstance(image, MappedPicture):
         return "the class of each pixel by the best epoch, a colour each"
     return "marked in green, found by the best epoch in red"
 
 
 def _triple(model: Model, image: PairedPicture) -> Any:
-    """Return (H, W, 3) RGB what the network is given, what it makes of it, and the truth, along the shorter side."""
+    """Return (H, W, 3) RGB what the network is given, what it makes of it, and any truth, along the shorter side."""
     given, truth = read_pair(image)
     size_px = (truth.shape[1], truth.shape[0])
-    three = [resized(given, size_px), resized(made_of(model, given), size_px), truth]
+    three = [resized(given, size_px), resized(made_of(model, given), size_px), *([truth] if image.has_truth else [])]
     return cv2.cvtColor(np.concatenate(three, axis=int(size_px[0] < size_px[1])), cv2.COLOR_BGR2RGB)
 
 

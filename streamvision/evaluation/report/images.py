@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.page_charts import Plotted
 from streamvision.core.words import counted
-from streamvision.evaluation.images import ImageEvaluation, WorstPart
+from streamvision.evaluation.images import DISTANCES, PLAIN, ImageEvaluation, WorstPart
 from streamvision.evaluation.report.measured import Figure, Section, Shown, Table, drawn, write_measured
 
 GAP_PX = 6
@@ -38,6 +38,11 @@ def build_image_report(result: ImageEvaluation, path: Path, *, title: str) -> No
             Figure(f"{result.mean('ssim'):.3f}", "SSIM", main=True),
             Figure(f"{result.mean('plain_psnr_db'):.2f} dB", "PSNR of the plain input"),
             Figure(f"{result.mean('plain_ssim'):.3f}", "SSIM of the plain input"),
+            *(
+                Figure(f"{result.mean(which + name):.3f}", f"{DISTANCES[name]}{words}")
+                for which, words in (("", ""), (PLAIN, " of the plain input"))
+                for name in result.distances
+            ),
             Figure(str(len(result.pictures)), "pictures"),
         ],
         sentences=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from streamvision.checkpoints.picture_names import PIX2PIX, enlarges
+from streamvision.checkpoints.picture_names import PIX2PIX, STYLE, enlarges
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, PairedPicture, PairedPictures, Problem
 from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
@@ -73,6 +73,8 @@ def _as_boxed(
 
 
 def _read(recipe: Recipe, data: Path) -> PairedPictures:
+    if recipe.model == STYLE:
+        return read_made_worse(data)
     if has_pairs(data):
         if recipe.noise is not None:
             raise ConfigError(

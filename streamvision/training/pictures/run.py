@@ -10,14 +10,17 @@ from typing import Any
 
 import torch
 
+from streamvision.checkpoints.feature_network import FeatureNetwork, feature_difference, open_features
 from streamvision.checkpoints.picture_names import enlarges
 from streamvision.checkpoints.picture_networks import picture_network
 from streamvision.checkpoints.pictures import PictureSource
 from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.dataset import PairedPictures
 from streamvision.evaluation.images import ImageEvaluation, evaluate_images
+from streamvision.evaluation.perceptual import FeatureDistance
 from streamvision.inference.model import Model
-from streamvision.training.pictures.choices import adversarial_weight
+from streamvision.training.figures import DISTANCE
+from streamvision.training.pictures.choices import adversarial_weight, is_to_look_real
 from streamvision.training.pictures.critic import Critic
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.report import LAST_EPOCH
@@ -35,6 +38,7 @@ class PictureRun(TorchRun):
     task = "image"
     figure = "psnr_db"
     _critic: Critic | None = None
+    _features: FeatureNetwork | None = None
     _seen: tuple[Any, Any, Any] | None = None
     """What the network was given in this step, what it made, and the truth."""
 
@@ -50,8 +54,12 @@ class PictureRun(TorchRun):
         network = picture_network(self._recipe.model)
         head = [f"last.{name}" for name in network.last.state_dict()]
         beginning = self._begin(network, weights, head=head)
-        if self._adversarial:
+        if is_to_look_real(self._recipe):
             self.figure = LAST_EPOCH
+        if self._recipe.perceptual is not None:
+            self._features = open_features(self._recipe.features, trusted=self._trusted).to(self._device)
+            beginning += f", perceptual loss by {self._features.name}"
+        if self._adversarial:
             self._critic = Critic(self._device, lr=self._recipe.lr)
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
@@ -65,6 +73,8 @@ class PictureRun(TorchRun):
             made = self._model(given.contiguous(memory_format=torch.channels_last))
         made = made.float()
         loss = torch.nn.functional.l1_loss(made, target)
+        if self._features is not None and self._recipe.perceptual is not None:
+            loss = loss + self._recipe.perceptual * feature_difference(self._features(made), self._features(target))
         if self._critic is None:
             return loss
         self._seen = given, made.detach(), target
@@ -87,10 +97,16 @@ class PictureRun(TorchRun):
         result = self._measured(PairedPictures(self._data.names, self._data.val))
         psnr_db, ssim = result.mean("psnr_db"), result.mean("ssim")
         gains = {"psnr_gain_db": psnr_db - result.mean("plain_psnr_db"), "ssim_gain": ssim - result.mean("plain_ssim")}
-        return {"psnr_db": psnr_db, "ssim": ssim, **gains}
+        distances = {name: result.mean(name) for name in result.distances}
+        return {"psnr_db": psnr_db, "ssim": ssim, **gains, **distances}
 
     def _measured(self, pictures: PairedPictures) -> ImageEvaluation:
-        """Measure the network as the finished file will be, by the runtime's own way from picture to picture."""
+        distances = {} if self._features is None else {DISTANCE: FeatureDistance(self._features)}
+        with self._as_runtime() as detector:
+            return evaluate_images(detector, pictures, distances=distances)
+
+    def _as_runtime(self) -> Model:
+        """Open the network as the finished file will be, by the runtime's own way from picture to picture."""
         source = PictureSource(
             self._model,
             name=self._recipe.model,
@@ -101,5 +117,4 @@ class PictureRun(TorchRun):
         )
         backend = source.backend(size_px=self._samples.size_px, device=str(self._device))
         card = source.card.with_input(dynamic_size=True)
-        with Model(backend, card, ModelConfig(path=self._folder.last)) as detector:
-            return evaluate_images(detector, pictures)
+        return Model(backend, card, ModelConfig(path=self._folder.last))

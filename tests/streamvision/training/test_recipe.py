@@ -41,6 +41,8 @@ def test_a_recipe_may_change_single_augmentations_of_its_preset() -> None:
         ({"data": ".", "model": "m.pt", "augment": {"flap": 1.0}}, "flap"),
         ({"data": ".", "model": "m.pt", "augment": {"flip": 2.0}}, "flip"),
         ({"data": ".", "model": "m.pt", "unfreeze_at": 2}, "freeze"),
+        ({"data": ".", "model": "edsr_x2", "features": "vgg16.pth"}, "give perceptual, its weight, too"),
+        ({"data": ".", "model": "edsr_x2", "perceptual": 0.0}, "perceptual"),
         ({"data": ".", "model": "m.pt", "epoch": 2}, "epoch"),
     ],
 )

@@ -108,6 +108,7 @@ def test_super_resolution_learns_and_its_frames_are_larger(photos: Path, tmp_pat
     done = start_training(settings, project=tmp_path, name="run", command="train")
     losses = [row["train_loss"] for row in figures(tmp_path / "run")]
     assert losses[1] < losses[0]
+    assert "feature_distance" not in done
     record, source = tmp_path / "large.mp4", "synthetic:drive?seed=9&size=96x54&fps=30&frames=3&realtime=0"
     shown = called("run", "--source", source, "--model", done["onnx"], "--record", record, "--json")
     assert shown.code == 0, shown.stderr
@@ -211,6 +212,29 @@ def test_pix2pix_learns_beside_its_discriminator_and_goes_on_with_it(streets: Pa
     losses = [row["train_loss"] for row in figures(run)]
     assert losses[2] < losses[0]
     assert "pictures that look real" in (run / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_super_resolution_that_looks_sharp_goes_on_with_all_that_it_learns_by(photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = recipe(photos, model="edsr_x2", epochs=3, lr=2e-3, perceptual=0.1, adversarial=0.01)
+    with killed_after(1):
+        start_training(settings, project=tmp_path, name="run", command="train")
+    done = resume_training(run, command="train --resume")
+    rows = figures(run)
+    assert rows[2]["train_loss"] < rows[0]["train_loss"]
+    assert rows[2]["feature_distance"] > 0
+    assert done["best_epoch"] == 3, "the PSNR cannot tell the best epoch"
+    assert "perceptual loss by road_signs_yolox" in done["beginning"]
+    assert done["feature_distance"] == pytest.approx(rows[2]["feature_distance"], abs=1e-4)
+    card = (run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "distance of features" in card and "pictures that look real" in card
+
+
+def test_features_that_are_not_there_leave_no_folder(photos: Path, tmp_path: Path) -> None:
+    settings = recipe(photos, model="edsr_x2", perceptual=0.1, features=str(tmp_path / "vgg16.pth"))
+    with pytest.raises(ConfigError, match="nothing is downloaded unasked"):
+        start_training(settings, project=tmp_path, name="run", command="train")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_discriminator_tells_made_pictures_from_true_ones() -> None:
