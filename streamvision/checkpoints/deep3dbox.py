@@ -1,11 +1,12 @@
 """A small network that sees the crop of an object and says how it stands in space, and its checkpoints.
 
 After Mousavian, Anguelov, Flynn and Kosecka, "3D Bounding Box Estimation Using Deep Learning and Geometry" (CVPR 2017):
-the size as a deviation from a mean, and the yaw against the ray by MultiBin, a choice among bins and an angle within
-each. Where the paper solves for the place that lets the cuboid touch all four sides of the box, the distance is learnt
-here, as the logarithm of its ratio to that of a plate which fills the box's height, with the spread that is to be
-expected (Kendall and Gal, NeurIPS 2017), and so is where the middle is seen: boxes are cut by the picture's edge and by
-what stands before.
+the size as a deviation from the mean of the object's class, and the yaw against the ray by MultiBin, a choice among
+bins and an angle within each. The class is told by the network itself, whose certainty blends the means. Where the
+paper solves for the place that lets the cuboid touch all four sides of the box, the distance is learnt here, as the
+logarithm of its ratio to that of a plate which fills the box's height, with the spread that is to be expected (Kendall
+and Gal, NeurIPS 2017), and so is where the middle is seen: boxes are cut by the picture's edge and by what stands
+before.
 
 Output, for head ``cuboid``: ``cuboid`` (B, 13) float32: length, width and height in metres; the logits of the two bins;
 cosine and sine within each; the logarithm of the distance's ratio; the middle's place, right and down, in shares of the
@@ -43,33 +44,42 @@ class Deep3dBox(nn.Module):
     """(N, 3, S, S) RGB crops of 0..1 to (N, 13); half a million parameters for squares of 64 pixels.
 
     Args:
-        mean_lwh_m: mean size of the objects that it learns from.
+        mean_lwh_m: mean size of the objects of each class that it learns from.
         side_px: side of the squares.
     """
 
     mean_log_m: Tensor
 
-    def __init__(self, mean_lwh_m: Sequence[float], *, side_px: int = SIDE_PX) -> None:
+    def __init__(self, mean_lwh_m: Sequence[Sequence[float]], *, side_px: int = SIDE_PX) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(_block(*pair) for pair in zip((3, *CHANNELS[:-1]), CHANNELS, strict=True))
         grid = side_px // STRIDE_PX
         self.features = nn.Linear(CHANNELS[-1] * grid * grid, FEATURES)
         self.dropout = nn.Dropout(0.2)
-        self.last = nn.Linear(FEATURES, COLUMNS)
+        self.last = nn.Linear(FEATURES, COLUMNS + len(mean_lwh_m))
         self.register_buffer("mean_log_m", torch.tensor(mean_lwh_m, dtype=torch.float32).log())
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return what the crops show, a row each."""
+        return self.cuboids(self.raw(crops))
+
+    def raw(self, crops: Tensor) -> Tensor:
+        """Return (N, 13 + classes): what :meth:`cuboids` reads, the logits of the classes last."""
         for block in self.blocks:
             crops = block(crops)
-        raw = self.last(self.dropout(functional.relu(self.features(torch.flatten(crops, 1)))))
-        size_m = torch.exp(raw[:, :3] + self.mean_log_m)
+        raw: Tensor = self.last(self.dropout(functional.relu(self.features(torch.flatten(crops, 1)))))
+        return raw
+
+    def cuboids(self, raw: Tensor) -> Tensor:
+        """Return (N, 13) what :meth:`raw` stands for."""
+        mean_log_m = functional.softmax(raw[:, COLUMNS:], dim=1) @ self.mean_log_m
+        size_m = torch.exp(raw[:, :3] + mean_log_m)
         first = 3 + BINS
         turns = []
         for number in range(BINS):
             pair = raw[:, first + 2 * number : first + 2 * number + 2]
             turns.append(pair / torch.sqrt((pair * pair).sum(dim=1, keepdim=True) + 1e-6))
-        return torch.cat([size_m, raw[:, 3:first], *turns, raw[:, first + 2 * BINS :]], dim=1)
+        return torch.cat([size_m, raw[:, 3:first], *turns, raw[:, first + 2 * BINS : COLUMNS]], dim=1)
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
@@ -119,7 +129,8 @@ class Deep3dBoxSource(TorchSource):
         side_px = int(stored["imgsz"])
         if size_px not in (None, (side_px, side_px)):
             raise ModelError(f"{path} sees squares of {side_px} px and no others; leave the size out")
-        network = filled(Deep3dBox((1.0, 1.0, 1.0), side_px=side_px), stored["model"], path, title=ARCHITECTURE)
+        network = Deep3dBox([(1.0, 1.0, 1.0)] * len(stored["names"]), side_px=side_px)
+        network = filled(network, stored["model"], path, title=ARCHITECTURE)
         beginning = how_trained(stored)
         return cls(network, path=path, names=names, side_px=side_px, beginning=beginning)
 

@@ -13,6 +13,7 @@ import click
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_caption import caption
 from streamvision.cli.eval_compare import compare_models
+from streamvision.cli.eval_cuboid import cuboid
 from streamvision.cli.eval_drive import drive
 from streamvision.cli.eval_image import image
 from streamvision.cli.eval_options import chosen_options, measured_options, report_option, report_options, write_report
@@ -21,14 +22,11 @@ from streamvision.cli.eval_tables import (
     answer_rows,
     box_rows,
     class_rows,
-    cuboid_remarks,
-    cuboid_rows,
     pixel_rows,
     shape_rows,
 )
 from streamvision.cli.eval_thresholds import thresholds
 from streamvision.cli.eval_track import track
-from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.section import validate
 from streamvision.core.config.slices import SlicesConfig
@@ -40,11 +38,9 @@ from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
-from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
 from streamvision.evaluation.answers import evaluate_answers
 from streamvision.evaluation.classify import evaluate_classifier
-from streamvision.evaluation.cuboid import PITCH_DEG, evaluate_cuboids
 from streamvision.evaluation.evaluate import ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
@@ -107,6 +103,7 @@ def evaluation() -> None:
 evaluation.add_command(track)
 evaluation.add_command(caption)
 evaluation.add_command(compare_models)
+evaluation.add_command(cuboid)
 evaluation.add_command(drive)
 evaluation.add_command(thresholds)
 evaluation.add_command(image)
@@ -281,52 +278,6 @@ def answers(
     skill = "-" if result.skill is None else f"{result.skill:.3f}"
     remark = f"Skill over the naive answers: {skill} (1 is without error)."
     _print(result, result.images, answer_rows(result), remark, as_json=as_json)
-
-
-@evaluation.command(short_help="Overlap in space, errors in metres and degrees.")
-@measured_options(labels=False)
-@report_option
-@click.option(
-    "--camera-height-m",
-    type=FiniteRange(0.1, 50),
-    help="How high the cameras hang above a flat road: distances are then joined with where boxes end on it. The drawn "
-    "drive's is 1.4, KITTI's 1.65.",
-)
-@click.option(
-    "--pitch-deg",
-    type=FiniteRange(0, 10),
-    default=PITCH_DEG,
-    show_default=True,
-    help="How far the cars pitch (standard deviation), with --camera-height-m.",
-)
-def cuboid(
-    model: ModelLocation,
-    data: Path,
-    split: str | None,
-    report: Path | None,
-    camera_height_m: float | None,
-    pitch_deg: float,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Measure how well MODEL places objects in space, given their boxes.
-
-    DIR is as KITTI's: pictures, labels and calib/ with the camera of each. Overlaps are those in space and seen from
-    above; average precision is KITTI's over 40 levels of recall. The baseline beside each figure needs no network: the
-    mean size of the class, standing where the box's lower edge meets a flat road.
-
-    \b
-    Examples:
-      streamvision eval cuboid deep3dbox.onnx --data drive-vehicles --camera-height-m 1.4 --report report.html
-      streamvision eval cuboid runs/train/deep3dbox-1/weights/best.pt --data kitti/training --json
-    """
-    measure = partial(evaluate_cuboids, camera_height_m=camera_height_m, pitch_deg=pitch_deg)
-    result, _ = _measure(measure, model, read_cuboids(data), split, given)
-    if report:
-        from streamvision.evaluation.report import build_cuboid_report
-
-        write_report(build_cuboid_report, result, report, model=model, data=data)
-    _print(result, result.images, cuboid_rows(result), *cuboid_remarks(result), as_json=as_json)
 
 
 def _measure(

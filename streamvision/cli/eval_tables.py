@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from streamvision.cli.eval_options import cells
-from streamvision.core.words import counted
 from streamvision.evaluation.answers import AnswersEvaluation
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation
 from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures
-from streamvision.evaluation.cuboid import CuboidEvaluation
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation
 from streamvision.evaluation.semantic import SemanticEvaluation
 
@@ -96,38 +94,4 @@ def class_rows(result: ClassifyEvaluation) -> Rows:
             for class_id, name in enumerate(result.names)
             if counts[class_id]
         ),
-    ]
-
-
-def cuboid_rows(result: CuboidEvaluation) -> Rows:
-    """Return the table of a model that places objects in space, beside its baseline."""
-    ours, theirs = result.found, result.baseline
-    figures = [
-        ("mean 3-D IoU", ours.iou_3d, theirs.iou_3d),
-        ("mean bird's-eye IoU", ours.iou_bev, theirs.iou_bev),
-        ("distance error, m", ours.distance_error_m, theirs.distance_error_m),
-        ("distance error, share", ours.distance_error, theirs.distance_error),
-        *(
-            (f"distance error at {name} m, m", error_m, theirs.distance_error_by_range_m[name])
-            for name, error_m in ours.distance_error_by_range_m.items()
-        ),
-        ("yaw error, degrees (median)", ours.yaw_error_deg, theirs.yaw_error_deg),
-        ("yaw wrong by over 90 degrees, share", ours.wrong_way_share, theirs.wrong_way_share),
-        ("size error, m", ours.size_error_m, theirs.size_error_m),
-    ]
-    for words, ap, base in (("AP 3-D", ours.ap_3d, theirs.ap_3d), ("AP bird's-eye", ours.ap_bev, theirs.ap_bev)):
-        for name, by_iou in ap.items():
-            for iou, levels in by_iou.items():
-                figures += [
-                    (f"{words} {name} at {iou}, {level}", value, base[name][iou][level])
-                    for level, value in levels.items()
-                ]
-    return [("figure", "model", "baseline"), *((words, *cells(*values)) for words, *values in figures)]
-
-
-def cuboid_remarks(result: CuboidEvaluation) -> list[str]:
-    """Return what is to be said of these figures."""
-    return [
-        f"{counted(result.objects, 'objects')}, by their marked boxes. Baseline: the mean size of the true class on a "
-        "flat road, at the box's lower edge."
     ]

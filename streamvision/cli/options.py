@@ -18,6 +18,7 @@ from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.across_cameras import AcrossCamerasConfig
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import AppConfig, load_config, parse_config
+from streamvision.core.config.camera import CameraConfig
 from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.collect import CollectConfig
 from streamvision.core.config.merging import join_options
@@ -122,7 +123,7 @@ def input_option(command: F) -> F:
         "input",
         multiple=True,
         metavar="KEY=VALUE",
-        callback=lambda _context, _option, given: parse_input(given),
+        callback=lambda _context, _option, given: parse_keys("--input", given, such_as="color=bgr or scale=1"),
         help=f"How pictures are fed to the model, such as color=bgr or mean=0.485,0.456,0.406 (keys: {keys}). May be "
         "given several times.",
     )(command)
@@ -152,8 +153,8 @@ trust_option = click.option(
 """Option of every command that opens a checkpoint."""
 
 
-def parse_input(given: Sequence[str]) -> dict[str, Any] | None:
-    """Return the keys and values of ``--input KEY=VALUE``, not yet validated; ``None`` where there are none.
+def parse_keys(option: str, given: Sequence[str], *, such_as: str) -> dict[str, Any] | None:
+    """Return the keys and values of an option ``KEY=VALUE``, not yet validated; ``None`` where there are none.
 
     Raises:
         ConfigError: when one has no value.
@@ -162,7 +163,7 @@ def parse_input(given: Sequence[str]) -> dict[str, Any] | None:
     for one in given:
         key, equals, value = one.partition("=")
         if not equals:
-            raise ConfigError(f"--input {one} has no value; give a key with its value, such as color=bgr or scale=1")
+            raise ConfigError(f"{option} {one} has no value; give a key with its value, such as {such_as}")
         parts = value.split(",")
         document[key.strip()] = parts if len(parts) > 1 else _number(value.strip())
     return document or None
@@ -232,6 +233,18 @@ source_options = together(
     field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
     field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
     field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
+    click.option(
+        "--camera",
+        "camera",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=lambda _context, _option, given: parse_keys(
+            "--camera", given, such_as="field_of_view_deg=62 or height_m=1.3"
+        ),
+        help="What the camera is, for models that place objects in space, such as field_of_view_deg=62, or "
+        "focal_px=1150, and height_m=1.3; field_of_view_deg=assumed where nobody knows, and distances are marked as "
+        f"estimated (keys: {', '.join(CameraConfig.model_fields)}). May be given several times.",
+    ),
     field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
     slices_option,
     field_option("--tracker", TrackerConfig, "name", name="tracker"),

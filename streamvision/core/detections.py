@@ -278,13 +278,16 @@ def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
     'B 42 vw'
     >>> attributes_text({"space": {"distance_m": 34.21, "yaw_rad": 0.1, "score": 0.9}})
     '34 m'
+    >>> attributes_text({"space": {"distance_m": 34.21, "estimated": True}})
+    '~34 m'
     """
     words = []
     for found in (attributes or {}).values():
         first = found.get("objects", [found])[0]
         word = str(first.get("text") or first.get("class_name") or "")
         distance_m = first.get("distance_m")
-        words.append(f"{distance_m:.0f} m" if not word and isinstance(distance_m, (int, float)) else word)
+        about = "~" if first.get("estimated") else ""
+        words.append(f"{about}{distance_m:.0f} m" if not word and isinstance(distance_m, (int, float)) else word)
     return " ".join(word for word in words if word)
 
 

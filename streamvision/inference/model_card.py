@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from streamvision.core.config.model_input import Color, Layout, Resize
 
@@ -30,6 +30,31 @@ PixelFormat = Literal["bgr24", "yuv420p"]
 """How whole pictures are laid out, in FFmpeg's words: blue, green, red bytes a pixel, or the three planes of I420."""
 OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")
 """Tasks that find single objects; the others say something of the whole picture."""
+
+
+MAX_NAME = 500
+"""Longest name of a class or keypoint; each object of each result carries one."""
+_JOINERS = "\u200c\u200d"
+"""Not printable by themselves, but names in Persian, in Indian scripts and of emoji have them."""
+
+
+def shown_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names as they may stand in terminals, on pages and in results.
+
+    A file may say anything: what is not printable becomes a blank, and what is longer than :data:`MAX_NAME` is cut.
+
+    >>> shown_names(("car", "\\x1b[2Jvan\\n", "\\x00"))
+    ('car', '[2Jvan', 'class 2')
+    """
+    return tuple(_shown(name)[:MAX_NAME] or f"class {number}" for number, name in enumerate(names))
+
+
+def _shown(text: str) -> str:
+    return "".join(one if one.isprintable() or one in _JOINERS else " " for one in text).strip()
+
+
+Words = Annotated[str, AfterValidator(_shown)]
+"""What the author of a file says."""
 
 
 class InputCard(BaseModel):
@@ -102,7 +127,9 @@ class KeypointCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    names: tuple[str, ...] = Field(min_length=1, description="Names, in the order of the output.")
+    names: Annotated[tuple[str, ...], AfterValidator(shown_names)] = Field(
+        min_length=1, description="Names, in the order of the output."
+    )
     skeleton: tuple[tuple[int, int], ...] = Field((), description="Pairs of keypoints to draw a line between.")
     oks_sigma: tuple[float, ...] | None = Field(
         None, description="Spread of each keypoint in object keypoint similarity, as COCO defines it."
@@ -148,14 +175,20 @@ class ModelCard(BaseModel):
         (), description="For several: the numbers, in the order of the outputs; empty: known by the outputs' names."
     )
     nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
-    licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
-    source: str | None = Field(None, description="What the model was made from.")
+    licence: Words | None = Field(None, description="Licence of the weights, as their author states it.")
+    source: Words | None = Field(None, description="What the model was made from.")
     measured: dict[str, float] | None = Field(
         None, description="Figures of the model where it was made, such as map50_95, by name."
     )
     assumed: tuple[str, ...] = Field(
         (), description="What was not in the file and had to be assumed, one sentence each."
     )
+
+    @field_validator("names")
+    @classmethod
+    def _are_shown(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        # Of models that read text they are its letters, among which there may be any.
+        return names if info.data.get("task") == "text" else shown_names(names)
 
     def with_input(self, **changes: Any) -> ModelCard:
         """Return the card for an input of which some facts, by the names of :class:`InputCard`, are others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,16 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
         times = math.ceil(OVERFIT_STEPS * recipe.batch / len(few))
         return Parts(names, few, (times,) * len(few), few, "none", Additions())
     most = recipe.oversample_most if recipe.balance == "oversample" else 1
-    return Parts(names, train, repeats_for_rare_classes(train, most=most), val, origin, added)
+    present = [{box.class_id for box in image.boxes} for image in train]
+    return Parts(names, train, repeats_for_rare_classes(present, most=most), val, origin, added)
 
 
-def repeats_for_rare_classes(images: Sequence[LabelledImage], *, most: int) -> tuple[int, ...]:
-    """Return how often to show each picture: the repeat factors of LVIS (Gupta et al. 2019), rounded.
+def repeats_for_rare_classes(present: Sequence[Collection[int]], *, most: int) -> tuple[int, ...]:
+    """Return how often to show each picture, by the classes on it: the repeat factors of LVIS (Gupta et al. 2019).
 
     A picture's factor is the largest of its classes', sqrt(t / share of pictures with the class), where t is the
     share of the commonest class; at least 1, at most ``most``.
     """
-    present = [{box.class_id for box in image.boxes} for image in images]
     counts = Counter(class_id for ids in present for class_id in ids)
     commonest = max(counts.values(), default=1)
     factor = {class_id: math.sqrt(commonest / count) for class_id, count in counts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.secondary.attributes import Attributes, attributes_of, parts_of, placed
 from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
-from streamvision.core.config.camera import CameraConfig
+from streamvision.core.config.camera import ASSUMED_FIELD_OF_VIEW_DEG, CameraConfig
 from streamvision.core.config.secondary import AuxiliaryModelConfig, SecondaryModelConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.crops import crop_edges, cut
@@ -25,6 +26,7 @@ from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
 
+_log = logging.getLogger(__name__)
 EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5, "cuboid": 0.2}
 """How often models are run whose results have a place on the object, by task: who walks has another pose on each
 frame. What other models say stays true, and they are run again when the object shows better."""
@@ -143,6 +145,7 @@ class SecondaryInference(FrameStage):
         self._models = models
         self._owner = object()  # what is known of a stream that has left is not another's that has its name
         self._draw, self._camera = draw, camera
+        self._is_estimated = camera is not None and camera.is_assumed
         self._skeletons = {model.config.name: model.skeleton for model in models}
         self._wait = wait
         wanted = [model.config.classes for model in models]
@@ -201,6 +204,8 @@ class SecondaryInference(FrameStage):
                 left, top, right, bottom = found.box_xyxy_px[row].tolist()
                 whole = bottom < size_px[1] * (1 - _EDGE_SHARE)
                 own = placed(kept.value, (left, top, right, bottom), camera, ends_at_road=whole)
+                if self._is_estimated and "distance_m" in own:
+                    own["estimated"] = True
                 attributes[row] = {**(attributes[row] or {}), model.config.name: own}
 
 
@@ -251,7 +256,16 @@ def secondary(context: StageContext) -> SecondaryInference | None:
     if placing is not None and camera is None:
         raise ConfigError(
             f"secondary model {placing!r} places objects in space, but the camera of stream {context.stream_id!r} is "
-            "not known; give the stream camera: {field_of_view_deg: 60, horizon: 0.5} with its own values"
+            "not known; say how wide it sees, as camera: {field_of_view_deg: 62} of the stream or --camera "
+            "field_of_view_deg=62, or its focal_px, and height_m above a flat road where you know it; "
+            "field_of_view_deg=assumed takes 60 degrees and marks distances as estimated"
+        )
+    if placing is not None and camera is not None and camera.is_assumed:
+        _log.warning(
+            "nothing is known of the camera of stream %r: it is taken to see %g degrees, and distances are estimates, "
+            "wrong by the ratio of the focal lengths",
+            context.stream_id,
+            ASSUMED_FIELD_OF_VIEW_DEG,
         )
     return SecondaryInference(fitting, names=context.names, wait=not context.live, draw=draw, camera=camera)
 

@@ -92,8 +92,8 @@ class StreamConfig(Section):
     )
     camera: CameraConfig | None = Field(
         None,
-        description="What its camera is, for models that place objects in space; default: that of the drawn drive, "
-        "none for other sources.",
+        description="What its camera is, for models that place objects in space: how wide it sees, in degrees or by "
+        "its focal length, and how high it hangs; default: that of the drawn drive, none for other sources.",
     )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
     overlay: OverlayConfig | None = Field(None, description="What is drawn here; default: what the file says.")

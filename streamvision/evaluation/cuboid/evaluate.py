@@ -1,9 +1,10 @@
-"""Runs a model over the marked boxes of pictures whose objects have places in space, and measures what it says.
+"""Runs a model over the boxes of pictures whose objects have places in space, and measures what it says.
 
-Boxes are the marked ones, so that the figures are those of the placing alone, as in the tables of Mousavian et al.
-Beside them stand those of the simplest way that needs no network: the mean size of the class, the distance at which the
-box's lower edge meets a flat road, and a yaw along the camera's axis. It is given the true class, the means of the very
-objects that are measured, and their camera's height above the road.
+Boxes are the marked ones, so that the figures are those of the placing alone, as in the tables of Mousavian et al.;
+those that a detector finds are measured beside them, as the whole chain runs on a stream. Beside both stand the figures
+of the simplest way that needs no network: the mean size of the class, the distance at which the marked box's lower edge
+meets a flat road, and a yaw along the camera's axis. It is given the true class, the means of the very objects that are
+measured, and their camera's height above the road.
 """
 
 from __future__ import annotations
@@ -12,19 +13,26 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from streamvision.core.boxes import overlaps
 from streamvision.core.crops import crop_edges, cut
-from streamvision.core.cuboid import Cuboid
-from streamvision.core.detections import class_index
+from streamvision.core.cuboid import Corners, Cuboid, Pinhole
+from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import CuboidPicture, LabelledCuboid, PictureSet
-from streamvision.evaluation.cuboid.kitti import LEVELS, PictureMatch, average_precision
-from streamvision.evaluation.cuboid.overlap import cuboid_overlaps
+from streamvision.evaluation.class_names import ClassMatch, match_names, translate
+from streamvision.evaluation.cuboid.figures import (
+    CuboidFigures,
+    PlacedBox,
+    PlacedCuboid,
+    PlacedPicture,
+    figures_of,
+)
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
 from streamvision.inference.model import Model
@@ -39,50 +47,28 @@ EDGE_SHARE = 0.02
 """Boxes that end as near to the picture's lower edge may be cut off by it."""
 PITCH_DEG = 0.2
 """How far a car pitches, unless it is said."""
-IOUS = (0.5, 0.7)
-"""From which overlap on an object counts as found; KITTI's for cars is 0.7."""
-RANGES_M = ((0.0, 20.0), (20.0, 40.0), (40.0, math.inf))
+LEAST_SCORE, FOUND_SCORE = 0.05, 0.25
+"""Boxes of a detector are placed down to the first, for average precision; an object counts as found from the second
+on, with which detectors run."""
+LEAST_BOX_IOU = 0.5
+"""A box is of the object that it overlaps so far."""
 _FARTHEST_M = 500.0
-Precisions = dict[str, dict[str, float | None]]
 
 
-@dataclass(frozen=True)
-class CuboidFigures:
-    """How well objects are placed."""
+@dataclass(frozen=True, eq=False)
+class DetectedFigures:
+    """How well objects are placed by the boxes of a detector."""
 
-    iou_3d: float
-    """Mean intersection over union in space."""
-    iou_bev: float
-    """Mean intersection over union seen from above."""
-    distance_error: float
-    """Mean error of the distance, as a share of it."""
-    distance_error_m: float
-    """Mean error of the distance of the middle, ahead of the camera."""
-    distance_error_by_range_m: dict[str, float | None]
-    """The same for objects by how far they are."""
-    yaw_error_deg: float
-    """Median error of the yaw."""
-    wrong_way_share: float
-    """Share of the objects whose yaw is wrong by more than a quarter turn."""
-    size_error_m: float
-    """Mean error of length, width and height."""
-    ap_3d: dict[str, Precisions]
-    """Average precision in space by class, least overlap and KITTI's level."""
-    ap_bev: dict[str, Precisions]
-    """The same seen from above."""
+    detector: str
+    """It in words: file, head, size, runtime."""
+    recall: float
+    """Share of the measured objects on which a box lies."""
+    found: CuboidFigures
+    """Errors of those that were found; average precision of all."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
-        plain = {name: rounded(value) for name, value in vars(self).items() if isinstance(value, float)}
-        by_range = {name: rounded(value) for name, value in self.distance_error_by_range_m.items()}
-        precisions = {
-            name: {
-                kind: {iou: {level: rounded(ap) for level, ap in levels.items()} for iou, levels in by_iou.items()}
-                for kind, by_iou in getattr(self, name).items()
-            }
-            for name in ("ap_3d", "ap_bev")
-        }
-        return {**plain, "distance_error_by_range_m": by_range, **precisions}
+        return {"detector": self.detector, "recall": rounded(self.recall), **self.found.to_json()}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -96,18 +82,21 @@ class CuboidEvaluation(Measurement):
     objects: int
     """How many objects were measured."""
     found: CuboidFigures
-    """Of the model."""
+    """Of the model, by the marked boxes."""
     baseline: CuboidFigures
     """Of mean sizes on a flat road."""
     placed: tuple[PlacedCuboid, ...]
-    """Each measured object, and where the model put it."""
+    """Each measured object, and where the model put it by its marked box."""
     baseline_placed: tuple[PlacedCuboid, ...]
     """The same objects where the baseline put them."""
+    detected: DetectedFigures | None = None
+    """Of the model by the boxes of a detector, where there is one."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         return {
             **self.found.to_json(),
+            **({} if self.detected is None else {"detected": self.detected.to_json()}),
             "baseline": self.baseline.to_json(),
             "objects": self.objects,
             "images": self.images,
@@ -115,39 +104,15 @@ class CuboidEvaluation(Measurement):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class PlacedCuboid:
-    """One marked object, and where it was put."""
+@dataclass(frozen=True)
+class _FoundBox:
+    """A box of a detector."""
 
-    image: CuboidPicture
-    """The picture, with its camera."""
-    marked: LabelledCuboid
-    """What is marked."""
-    cuboid: Cuboid
-    """Where it was put."""
+    class_id: int
+    box_xyxy_px: Corners
     score: float
-    """How sure that is, 0..1."""
-
-    @property
-    def range_m(self) -> float:
-        """How far ahead of the camera the marked object is."""
-        return self.marked.cuboid.center_m[2]
-
-    @property
-    def distance_error_m(self) -> float:
-        """How much farther it was put, ahead of the camera."""
-        return self.cuboid.center_m[2] - self.range_m
-
-    @property
-    def yaw_error_deg(self) -> float:
-        """Angle between its yaw and the marked one, 0..180."""
-        return math.degrees(abs(math.remainder(self.marked.cuboid.yaw_rad - self.cuboid.yaw_rad, 2 * math.pi)))
-
-    @cached_property
-    def ious(self) -> tuple[float, float]:
-        """Intersection over union with the marked one, in space and seen from above."""
-        in_space, above = cuboid_overlaps([self.marked.cuboid], [self.cuboid])
-        return float(in_space[0, 0]), float(above[0, 0])
+    marked: LabelledCuboid | None
+    """The object that it is of; ``None`` where it is of none."""
 
 
 def measurable(one: LabelledCuboid) -> bool:
@@ -161,17 +126,19 @@ def evaluate_cuboids(
     model: Model,
     pictures: PictureSet[CuboidPicture],
     *,
+    detector: Model | None = None,
     camera_height_m: float | None = None,
     pitch_deg: float = PITCH_DEG,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> CuboidEvaluation:
-    """Measure a model on the marked boxes of pictures, of these classes or of all.
+    """Measure a model on the marked boxes of pictures, of these classes or of all, and on those of a detector.
 
     Args:
         model: what is measured.
         pictures: with their cameras.
+        detector: finds the objects, by the names of their classes; ``None``: only marked boxes are placed.
         camera_height_m: of the cameras above a flat road, if the model's distances are to be joined with where boxes
             end on it.
         pitch_deg: how far the cameras pitch, a standard deviation.
@@ -180,51 +147,58 @@ def evaluate_cuboids(
         on_progress: called with how many pictures are done.
 
     Raises:
-        ConfigError: when the model is for another task, or nothing can be measured.
+        ConfigError: when a model is for another task, the detector does not know a class or finds nothing, or nothing
+            can be measured.
         SourceError: when a picture cannot be read.
-        ModelError: when the model fails.
+        ModelError: when a model fails.
     """
     require_task(model, "cuboid")
+    match = None if detector is None else _matched(detector, pictures, classes)
     only = {_class_id(name, pictures.names) for name in classes}
-    by_path: dict[Any, list[tuple[CuboidPicture, LabelledCuboid]]] = {}
+    by_path: dict[Path, list[tuple[CuboidPicture, LabelledCuboid]]] = {}
     for image in pictures.images:
         chosen = [one for one in image.objects if measurable(one) and (not only or one.class_id in only)]
         by_path.setdefault(image.path, []).extend((image, one) for one in chosen)
-    work = {path: pairs for path, pairs in by_path.items() if pairs}
-    if not work:
+    images = {image.path: image for image in pictures.images if by_path[image.path] or detector}
+    if not any(by_path.values()):
         raise ConfigError(
             f"no object{_of(classes)} is at least {LEAST_HEIGHT_PX:g} px high and mostly in its picture, so there is "
             "nothing to measure"
         )
     placed: list[PlacedCuboid] = []
+    found = _Found([], [])
     begin_s = time.monotonic()
-    for done, (path, pairs) in enumerate(work.items(), 1):
-        picture = BgrPicture(read_bgr(path))
-        boxes = np.array([one.box_xyxy_px for _, one in pairs], np.float32)
-        edges = crop_edges(boxes, picture_px=(picture.width_px, picture.height_px), margin=MARGIN)
-        results = model.find([cut(picture, *row) for row in edges.tolist()])
-        for (image, one), result in zip(pairs, results, strict=True):
-            assert result.image_result is not None and result.image_result.cuboid is not None
-            camera = replace(image.camera, height_m=camera_height_m, pitch_spread_rad=math.radians(pitch_deg))
-            whole = one.box_xyxy_px[3] < image.height_px * (1 - EDGE_SHARE)
-            cuboid = result.image_result.cuboid.place(one.box_xyxy_px, camera, ends_at_road=whole)
-            placed.append(PlacedCuboid(image, one, cuboid, cuboid.score))
-        on_progress(done, len(work))
+    for done, (path, image) in enumerate(images.items(), 1):
+        picture, own = BgrPicture(read_bgr(path)), by_path[path]
+        camera = replace(image.camera, height_m=camera_height_m, pitch_spread_rad=math.radians(pitch_deg))
+        cuboids = _place(model, picture, [one.box_xyxy_px for _, one in own], camera)
+        placed += [PlacedCuboid(*pair, cuboid, cuboid.score) for pair, cuboid in zip(own, cuboids, strict=True)]
+        if detector is not None and match is not None:
+            boxes = _boxes_of(detector.find([picture])[0].detections, match, [one for _, one in own])
+            found.add(image, boxes, _place(model, picture, [one.box_xyxy_px for one in boxes], camera), own)
+        on_progress(done, len(images))
     seconds = time.monotonic() - begin_s
     baseline = _on_flat_road(placed, camera_height_m)
     return CuboidEvaluation(
         model=model.describe(),
         names=pictures.names,
-        images=len(work),
+        images=sum(map(bool, by_path.values())),
         objects=len(placed),
-        found=_figures(placed, pictures.names),
-        baseline=_figures(baseline, pictures.names),
+        found=figures_of(placed, pictures.names),
+        baseline=figures_of(baseline, pictures.names),
         placed=tuple(placed),
         baseline_placed=tuple(baseline),
+        detected=None if detector is None else found.figures(detector, pictures.names, len(placed)),
         seconds=seconds,
-        notes=(*notes, *model.card.assumed),
+        notes=(*notes, *(match.notes if match else ()), *model.card.assumed),
         problems=pictures.problems,
     )
+
+
+def _matched(detector: Model, pictures: PictureSet[CuboidPicture], classes: Sequence[str]) -> ClassMatch:
+    require_task(detector, "detect")
+    used = {one.class_id for image in pictures.images for one in image.objects if measurable(one)}
+    return match_names(pictures.names, used, detector.names, only=classes)
 
 
 def _class_id(name: str, names: tuple[str, ...]) -> int:
@@ -235,6 +209,75 @@ def _class_id(name: str, names: tuple[str, ...]) -> int:
 
 def _of(classes: Sequence[str]) -> str:
     return f" of {', '.join(classes)}" if classes else ""
+
+
+def _place(model: Model, picture: BgrPicture, boxes: Sequence[Corners], camera: Pinhole) -> list[Cuboid]:
+    """Return what the model says of boxes on a picture."""
+    if not boxes:
+        return []
+    size_px = picture.width_px, picture.height_px
+    edges = crop_edges(np.array(boxes, np.float32), picture_px=size_px, margin=MARGIN)
+    cuboids = []
+    for box, result in zip(boxes, model.find([cut(picture, *row) for row in edges.tolist()]), strict=True):
+        assert result.image_result is not None and result.image_result.cuboid is not None
+        whole = box[3] < picture.height_px * (1 - EDGE_SHARE)
+        cuboids.append(result.image_result.cuboid.place(box, camera, ends_at_road=whole))
+    return cuboids
+
+
+def _boxes_of(found: Detections, match: ClassMatch, marked: Sequence[LabelledCuboid]) -> list[_FoundBox]:
+    """Return the boxes of a detector, each with the marked object that it is of; no object has two."""
+    kept, class_ids = translate(found.class_id, match)
+    corners, scores = found.box_xyxy_px[kept].astype(np.float64), found.score[kept].astype(np.float64)
+    iou = overlaps(corners, np.array([one.box_xyxy_px for one in marked], np.float64).reshape(-1, 4))
+    boxes = []
+    for row in np.argsort(-scores, kind="stable").tolist():
+        if scores[row] < LEAST_SCORE:
+            break
+        own = None
+        if marked and scores[row] >= FOUND_SCORE and iou[row].max() >= LEAST_BOX_IOU:
+            at = int(iou[row].argmax())
+            own, iou[:, at] = marked[at], 0.0
+        left, top, right, bottom = corners[row].tolist()
+        boxes.append(_FoundBox(int(class_ids[row]), (left, top, right, bottom), float(scores[row]), own))
+    return boxes
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is placed by the boxes of a detector."""
+
+    placed: list[PlacedCuboid]
+    pictures: list[PlacedPicture]
+
+    def add(
+        self,
+        image: CuboidPicture,
+        boxes: Sequence[_FoundBox],
+        cuboids: Sequence[Cuboid],
+        own: Sequence[tuple[CuboidPicture, LabelledCuboid]],
+    ) -> None:
+        """Take in a picture."""
+        pairs = list(zip(boxes, cuboids, strict=True))
+        self.placed.extend(
+            PlacedCuboid(image, box.marked, cuboid, cuboid.score) for box, cuboid in pairs if box.marked is not None
+        )
+        told = tuple(PlacedBox(box.class_id, box.box_xyxy_px, one, box.score * one.score) for box, one in pairs)
+        self.pictures.append(PlacedPicture(tuple(one for _, one in own), told))
+
+    def figures(self, detector: Model, names: tuple[str, ...], objects: int) -> DetectedFigures:
+        """Return the figures.
+
+        Raises:
+            ConfigError: when nothing was found.
+        """
+        if not self.placed:
+            raise ConfigError(
+                f"{detector.describe()} finds none of the {objects} objects, so there is nothing to place; give a "
+                "detector of their classes"
+            )
+        recall = len(self.placed) / objects
+        return DetectedFigures(detector.describe(), recall, figures_of(self.placed, names, self.pictures))
 
 
 def _on_flat_road(placed: Sequence[PlacedCuboid], height_m: float | None) -> list[PlacedCuboid]:
@@ -254,55 +297,3 @@ def _on_flat_road(placed: Sequence[PlacedCuboid], height_m: float | None) -> lis
         cuboid = Cuboid((x_m, height_m - height / 2, z_m), (length, width, height), 0.0)
         found.append(PlacedCuboid(one.image, one.marked, cuboid, 1 / (1 + z_m)))
     return found
-
-
-def _figures(placed: Sequence[PlacedCuboid], names: tuple[str, ...]) -> CuboidFigures:
-    overlaps = np.array([one.ious for one in placed])
-    range_m = np.array([one.range_m for one in placed])
-    error_m = np.abs([one.distance_error_m for one in placed])
-    yaw_deg = np.array([one.yaw_error_deg for one in placed])
-    by_range: dict[str, float | None] = {}
-    for least_m, most_m in RANGES_M:
-        inside = (range_m >= least_m) & (range_m < most_m)
-        name = f"{least_m:g}-{most_m:g}" if math.isfinite(most_m) else f"{least_m:g}-"
-        by_range[name] = float(error_m[inside].mean()) if inside.any() else None
-    size_m = np.abs([np.subtract(one.marked.cuboid.size_lwh_m, one.cuboid.size_lwh_m) for one in placed])
-    above, in_space = (_precisions(placed, names, from_above=from_above) for from_above in (True, False))
-    return CuboidFigures(
-        iou_3d=float(overlaps[:, 0].mean()),
-        iou_bev=float(overlaps[:, 1].mean()),
-        distance_error=float((error_m / range_m).mean()),
-        distance_error_m=float(error_m.mean()),
-        distance_error_by_range_m=by_range,
-        yaw_error_deg=float(np.median(yaw_deg)),
-        wrong_way_share=float((yaw_deg > 90).mean()),
-        size_error_m=float(size_m.mean()),
-        ap_3d=in_space,
-        ap_bev=above,
-    )
-
-
-def _precisions(placed: Sequence[PlacedCuboid], names: tuple[str, ...], *, from_above: bool) -> dict[str, Precisions]:
-    found: dict[str, Precisions] = {}
-    for class_id, name in enumerate(names):
-        own = [one for one in placed if one.marked.class_id == class_id]
-        by_path: dict[Any, list[PlacedCuboid]] = {}
-        for one in own:
-            by_path.setdefault(one.image.path, []).append(one)
-        matches = [_match(group, from_above=from_above) for group in by_path.values()]
-        if matches:
-            found[name] = {
-                f"{least_iou:g}": {
-                    level.name: average_precision(matches, level, least_iou=least_iou) for level in LEVELS
-                }
-                for least_iou in IOUS
-            }
-    return found
-
-
-def _match(group: Sequence[PlacedCuboid], *, from_above: bool) -> PictureMatch:
-    marked = [one.marked for one in group]
-    in_space, above = cuboid_overlaps([one.cuboid for one in group], [one.cuboid for one in marked])
-    boxes = np.array([one.box_xyxy_px for one in marked])
-    score = np.array([one.score for one in group])
-    return PictureMatch(marked, score, boxes[:, 3] - boxes[:, 1], above if from_above else in_space)

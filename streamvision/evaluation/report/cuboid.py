@@ -98,8 +98,8 @@ def _figures(result: CuboidEvaluation) -> Section:
         )
     ]
     rows += [
-        (f"error of the distance at {name} m, m", error_m, theirs.distance_error_by_range_m[name])
-        for name, error_m in ours.distance_error_by_range_m.items()
+        (f"error of the distance at {name} m, m", of.distance_error_m, theirs.by_range[name].distance_error_m)
+        for name, of in ours.by_range.items()
     ]
     return Section(
         "figures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.additions import Addition, problems_of, sentences
 from streamvision.training.cuboid.samples import crop_box
 from streamvision.training.data import TrainingData
-from streamvision.training.parts import deal_parts
+from streamvision.training.parts import deal_parts, repeats_for_rare_classes
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -54,7 +55,7 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
     return TrainingData(
         parts.names,
         tuple(train),
-        tuple(times for _, times in shown),
+        _repeats(shown, recipe),
         tuple(val),
         parts.origin,
         (*dataset.problems, *problems_of(additions)),
@@ -68,6 +69,14 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
         ),
         shown=_write_crops(folder.root / "crops", val),
     )
+
+
+def _repeats(shown: Sequence[tuple[CuboidPicture, int]], recipe: Recipe) -> tuple[int, ...]:
+    """Return how often each crop is shown: as often as its picture, or for rare classes by its own alone."""
+    if recipe.balance != "oversample" or recipe.overfit:
+        return tuple(times for _, times in shown)
+    present = [{one.class_id for one in crop.objects} for crop, _ in shown]
+    return repeats_for_rare_classes(present, most=recipe.oversample_most)
 
 
 def _as_boxed(pictures: PictureSet[CuboidPicture]) -> Dataset:

@@ -64,8 +64,8 @@ def crop_box(box_xyxy_px: Corners, picture_px: tuple[int, int], margin: float = 
 class CuboidSamples(Samples[CuboidPicture]):
     """Crops of single objects, letterboxed. Boxes are moved a little, as those of a detector are.
 
-    A batch is (N, 3, S, S) float32 crops of 0..1 and (N, 7) float32: the logarithms of length, width and height, the
-    yaw against the ray, the logarithm of the distance's ratio, and the middle's place.
+    A batch is (N, 3, S, S) float32 crops of 0..1, (N, 7) float32, which are the logarithms of length, width and height,
+    the yaw against the ray, the logarithm of the distance's ratio, and the middle's place, and (N,) int64 class ids.
     """
 
     def __init__(self, images: Sequence[CuboidPicture], *, side_px: int) -> None:
@@ -114,7 +114,8 @@ class CuboidSamples(Samples[CuboidPicture]):
             boxed = sample.boxed
             row[:3] = np.log(boxed.size_lwh_m)
             row[3:] = boxed.alpha_rad, math.log(max(boxed.depth_factor, 1e-3)), *boxed.offset
-        return torch.stack([to_tensor(sample.image) for sample in samples]), torch.from_numpy(targets)
+        class_ids = torch.tensor([self._images[int(index)].objects[0].class_id for index in indices])
+        return torch.stack([to_tensor(sample.image) for sample in samples]), torch.from_numpy(targets), class_ids
 
 
 def letterboxed(crop: Any, side_px: int) -> Any:

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from streamvision.checkpoints import open_source
-from streamvision.cli.options import parse_input
+from streamvision.cli.options import parse_keys
 from streamvision.core.config.app import parse_config
 from streamvision.core.config.merging import join_options
 from streamvision.core.errors import ConfigError
@@ -64,7 +64,10 @@ def test_explain_feeds_as_it_is_told(scene: Path, tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_one_sentence(given: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="input") as caught:
-        parse_config({"model": {"path": "m.onnx", "input": parse_input([given])}, "streams": []}, origin="here")
+        parse_config(
+            {"model": {"path": "m.onnx", "input": parse_keys("--input", [given], such_as="color=bgr")}, "streams": []},
+            origin="here",
+        )
     assert said in str(caught.value)
 
 
@@ -78,5 +81,5 @@ def test_an_export_carries_how_it_is_fed(tmp_path: Path) -> None:
 
 def test_keys_of_the_file_stay_beside_those_of_the_command_line() -> None:
     document = {"model": {"path": "m.onnx", "input": {"color": "bgr", "scale": 1.0}}}
-    joined = join_options(document, {"input": parse_input(["scale=2"])})
+    joined = join_options(document, {"input": parse_keys("--input", ["scale=2"], such_as="color=bgr")})
     assert joined["model"]["input"] == {"color": "bgr", "scale": 2.0}

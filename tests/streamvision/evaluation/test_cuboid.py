@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamvision.core.cuboid import Cuboid
-from streamvision.datasets.dataset import LabelledCuboid
+from streamvision.core.cuboid import Cuboid, Pinhole
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import CuboidPicture, LabelledCuboid, PictureSet
+from streamvision.datasets.drive import DriveSampling
+from streamvision.datasets.drive_cuboids import write_drive_cuboids
+from streamvision.datasets.kitti_cuboids import read_cuboids
+from streamvision.evaluation.cuboid import evaluate_cuboids
+from streamvision.evaluation.cuboid.figures import PlacedBox, PlacedCuboid, PlacedPicture, figures_of
 from streamvision.evaluation.cuboid.kitti import LEVELS, PictureMatch, average_precision
 from streamvision.evaluation.cuboid.overlap import cuboid_overlaps
+from streamvision.evaluation.model import open_model
+from streamvision.models import default_model_path
+from support.small_networks import one_cuboid
 
 EASY, MODERATE, HARD = LEVELS
 
@@ -108,12 +117,51 @@ def test_two_on_one_object_are_one_hit() -> None:
     assert average_precision([twice, other], EASY, least_iou=0.7) == pytest.approx((20 * 1 + 20 * 2 / 3) / 40)
 
 
-def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:
-    from streamvision.core.errors import ConfigError
-    from streamvision.datasets.dataset import PictureSet
-    from streamvision.evaluation.cuboid import evaluate_cuboids
-    from streamvision.evaluation.model import open_model
-    from streamvision.models import default_model_path
+def test_figures_are_told_by_class_and_range_and_precision_counts_all_boxes() -> None:
+    near, far = Cuboid((0.0, 0.7, 10.0), (4.0, 2.0, 1.5), 0.1), Cuboid((3.0, 0.2, 50.0), (9.0, 2.5, 3.6), 3.0)
+    car, truck = (LabelledCuboid(n, (0.0, 0.0, 50.0, 60.0), one, 0.0, 0) for n, one in enumerate((near, far)))
+    moved = Cuboid((3.0, 0.2, 51.0), far.size_lwh_m, 3.0 + math.pi - 0.2)
+    image = CuboidPicture(Path("a.jpg"), 100, 100, Pinhole(100.0, 50.0, 50.0), (car, truck))
+    right, wrong = PlacedCuboid(image, car, near, 0.9), PlacedCuboid(image, truck, moved, 0.9)
+    figures = figures_of([right, wrong], ("car", "truck", "van"))
+    assert (figures.objects, set(figures.by_class), set(figures.by_range)) == (2, {"car", "truck"}, {"0-20", "40-"})
+    assert figures.by_class["car"].iou_3d == pytest.approx(1)
+    assert figures.by_range["40-"].distance_error_m == pytest.approx(1)
+    assert figures.by_range["40-"].distance_error == pytest.approx(1 / 50)
+    assert figures.by_class["truck"].yaw_error_deg == pytest.approx(180 - math.degrees(0.2))
+    assert figures.wrong_way_share == pytest.approx(0.5)
+    assert figures.ap_3d["car"]["0.7"]["easy"] == pytest.approx(1)
+    assert "van" not in figures.ap_3d
+    # A box of nothing that is surer than the right one costs precision, and an object without a box recall.
+    boxes = [PlacedBox(0, car.box_xyxy_px, one, score) for one, score in ((near, 0.9), (moved, 0.99))]
+    pictures = [PlacedPicture((car,), tuple(boxes)), PlacedPicture((car,), ())]
+    figures = figures_of([right], ("car",), pictures)
+    assert figures.objects == 1
+    assert figures.ap_3d["car"]["0.7"]["easy"] == pytest.approx(0.5 * 0.5)
 
+
+def test_boxes_of_a_detector_are_placed_beside_the_marked_ones(data_dir: Path, tmp_path: Path) -> None:
+    """COCO's detector on the drawn drive, and a network that says the same of every crop."""
+    write_drive_cuboids(tmp_path / "drive", DriveSampling(8, seed=3, width_px=960, height_px=540))
+    pictures = read_cuboids(tmp_path / "drive")
+    with (
+        open_model(one_cuboid(tmp_path / "space.onnx")) as model,
+        open_model(data_dir / "models" / "yolox_nano.onnx", as_reported=True) as detector,
+    ):
+        both = evaluate_cuboids(model, pictures, detector=detector, classes=("car", "truck"))
+        alone = evaluate_cuboids(model, pictures, classes=("car", "truck"))
+        with pytest.raises(ConfigError, match="'van' is not among the model's classes"):
+            evaluate_cuboids(model, pictures, detector=detector)
+        with pytest.raises(ConfigError, match="is a model for cuboid; give one for detect"):
+            evaluate_cuboids(model, pictures, detector=model)
+    assert alone.detected is None and "detected" not in alone.to_json()
+    assert both.found.iou_3d == pytest.approx(alone.found.iou_3d)
+    assert both.detected is not None
+    assert 0.3 < both.detected.recall <= 1
+    assert both.detected.found.objects == round(both.detected.recall * both.objects)
+    assert both.to_json()["detected"]["ap_bev"]["car"].keys() == {"0.5", "0.7"}
+
+
+def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:
     with open_model(default_model_path()) as model, pytest.raises(ConfigError, match="cuboid"):
         evaluate_cuboids(model, PictureSet(("car",), ()))

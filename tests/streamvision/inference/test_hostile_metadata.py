@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from streamvision.core.errors import ModelError, StreamVisionError
 from streamvision.inference.card_reader import read_card
-from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
+from streamvision.inference.model_card import CARD_KEY, MAX_NAME, InputCard, KeypointCard, ModelCard
 from support.constant_network import constant_network
 
 CARD = json.loads(
@@ -46,7 +46,7 @@ def read(metadata: dict[str, str]) -> None:
     except StreamVisionError as error:
         assert len(str(error).splitlines()) == 1
     else:
-        assert card.names
+        assert card.names and all(name.isprintable() and 0 < len(name) <= MAX_NAME for name in card.names)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -91,3 +91,40 @@ def test_a_size_that_no_machine_holds_is_refused_where_the_model_takes_any() -> 
     )
     with pytest.raises(ModelError, match="takes 1x3x60000x60000, which is larger"):
         read_card(backend, path=Path("model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("car", "car"),
+        ("Fußgänger 行人", "Fußgänger 行人"),
+        ("می\u200cروم", "می\u200cروم"),
+        ("\x1b[31mcar\x1b[0m", "[31mcar [0m"),
+        ("a\r\nb", "a  b"),
+        ("safe\u202egnp.exe", "safe gnp.exe"),
+        ("\ud800car", "car"),
+        ("\u2028", "class 0"),
+        ("", "class 0"),
+        ("x" * 5_000, "x" * MAX_NAME),
+    ],
+)
+def test_names_of_a_file_are_fit_to_be_shown(given: str, shown: str) -> None:
+    size = InputCard(width_px=64, height_px=64)
+    card = ModelCard(
+        task="pose", head="yolo_v8_pose", names=(given,), input=size, keypoints=KeypointCard(names=(given,)),
+        licence=given, source=given,
+    )  # fmt: skip
+    assert card.names == (shown,)
+    assert card.keypoints is not None and card.keypoints.names == (shown,)
+    assert (card.licence or "").isprintable() or "\u200c" in given
+    assert (card.source or "").encode("utf-8") is not None
+    again = ModelCard.model_validate_json(card.to_metadata()[CARD_KEY])
+    assert again.names == card.names
+
+
+def test_letters_of_a_model_that_reads_stay_as_they_are() -> None:
+    letters = ("blank", "\u3000", "\t", " ", "a")
+    assert (
+        ModelCard(task="text", head="ctc_text", names=letters, input=InputCard(width_px=64, height_px=64)).names
+        == letters
+    )

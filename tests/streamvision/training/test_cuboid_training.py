@@ -77,7 +77,7 @@ def test_it_learns_and_the_exported_file_is_as_good(drive: Path, run: Path) -> N
     assert (run / "results.png").stat().st_size > 0
 
 
-def test_the_command_says_the_figures_beside_those_of_the_baseline(drive: Path, run: Path) -> None:
+def test_the_command_says_the_figures_beside_those_of_the_baseline(drive: Path, run: Path, data_dir: Path) -> None:
     done = called("eval", "cuboid", run / "weights" / "best.onnx", "--data", drive, "--json")
     assert done.code == 0, done.stderr
     assert set(done.report["ap_3d"]) <= {"car", "van", "truck"}
@@ -86,6 +86,14 @@ def test_the_command_says_the_figures_beside_those_of_the_baseline(drive: Path, 
     one = called("eval", "cuboid", run / "weights" / "best.onnx", "--data", drive, "--class", "car")
     assert one.code == 0, one.stderr
     assert "AP 3-D car at 0.7, hard" in one.stdout
+    assert "found boxes" not in one.stdout
+    detector = data_dir / "models" / "yolox_nano.onnx"
+    chain = called(
+        *("eval", "cuboid", run / "weights" / "best.onnx", "--data", drive, "--class", "car", "--detector", detector)
+    )
+    assert chain.code == 0, chain.stderr
+    assert "marked boxes  found boxes  baseline" in chain.stdout
+    assert "yolox_nano.onnx" in chain.stdout
     assert "truck" not in one.stdout
     assert called("eval", "cuboid", run / "weights" / "best.onnx", "--data", drive, "--class", "tram").code == 1
 
@@ -144,6 +152,30 @@ def test_all_crops_of_a_picture_are_of_one_part_of_a_search_and_added_ones_keep_
     assert not set(map(str, told)) & set(document["train"] + document["val"])
     few = prepare_cuboids(RunFolder(tmp_path), checked(recipe(drive, overfit=2), trusted=False))
     assert sum(few.repeats) >= 10 * 2  # an epoch is some steps
+
+
+def test_a_turn_is_learnt_as_fast_near_the_middle_of_a_bin_as_far_from_it() -> None:
+    """Vehicles on a road stand within some degrees of it; a loss that is flat there leaves them at their mean."""
+    slopes = []
+    for error_rad in (0.03, 0.1, 0.4):
+        turn = torch.tensor(error_rad, requires_grad=True)
+        found = torch.zeros(1, COLUMNS)
+        found[:, :3] = 1.0
+        pair = torch.stack([turn.cos(), turn.sin()])
+        cuboid_loss(torch.cat([found[:, :5], pair[None], found[:, 7:]], dim=1), torch.zeros(1, 7)).backward()
+        assert turn.grad is not None
+        slopes.append(float(turn.grad))
+    assert slopes == pytest.approx([slopes[0]] * 3, rel=0.05)
+
+
+def test_rare_classes_are_shown_more_often_by_their_own_crops(drive: Path, tmp_path: Path) -> None:
+    data = prepare_cuboids(RunFolder(tmp_path), recipe(drive, balance="oversample", oversample_most=3))
+    shown: dict[int, set[int]] = {}
+    for crop, times in zip(data.train, data.repeats, strict=True):
+        shown.setdefault(crop.objects[0].class_id, set()).add(times)
+    assert all(len(times) == 1 for times in shown.values()), "whatever else their pictures show"
+    (commonest, _), *_, (rarest, _) = data.learnt.most_common()
+    assert shown[commonest] == {1} and max(shown[rarest]) > 1
 
 
 def test_sides_that_do_not_fit_and_other_weights_are_said(drive: Path, run: Path, tmp_path: Path) -> None:

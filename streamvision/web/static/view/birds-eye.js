@@ -9,10 +9,11 @@ const ASIDE_M = 24; // to each side
 const RINGS_M = [20, 40, 60];
 const SHARE = 0.42; // of the picture's height
 const MOST_M = 1e4;
+const MOST_PLACED = 500;
 
 // Draws the objects whose place is known, and returns where: [left, top, right, bottom]; null where there are none.
 export function drawBirdsEye(pen, seen, { at, look }) {
-  const placed = seen.flatMap(({ object, colour }) => Object.values(object.attributes ?? {}).filter(isPlaced).map((one) => ({ one, colour })));
+  const placed = seen.flatMap(({ object, colour }) => Object.values(object.attributes ?? {}).filter(isPlaced).map((one) => ({ one, colour }))).slice(0, MOST_PLACED);
   if (!placed.length) return null;
   const height = Math.round(SHARE * at.height);
   const scale = height / AHEAD_M;
@@ -33,7 +34,7 @@ export function drawBirdsEye(pen, seen, { at, look }) {
 
 const isPlaced = (one) =>
   isNumbers(one?.center_m, 3) && isNumbers(one?.size_lwh_m, 3) && Number.isFinite(one?.yaw_rad) &&
-  [...one.center_m, ...one.size_lwh_m].every((value) => Math.abs(value) < MOST_M);
+  [...one.center_m, ...one.size_lwh_m].every((value) => Math.abs(value) < MOST_M) && one.size_lwh_m.every((side) => side > 0);
 
 // How far it is, and the camera.
 function drawRings(pen, place, scale, look) {

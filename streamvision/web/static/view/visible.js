@@ -48,8 +48,8 @@ export function nameOf({ class_id: classId, class_name: given, track_id: id = nu
 // What a second model found on an object, in few words.
 export function attributeWords(found) {
   const first = found?.objects?.[0] ?? found;
-  const word = String(first?.text || first?.class_name || "");
-  return !word && Number.isFinite(first?.distance_m) ? `${first.distance_m.toFixed(0)} m` : word;
+  const word = plain(first?.text || first?.class_name || "");
+  return !word && Number.isFinite(first?.distance_m) ? `${first.estimated ? "~" : ""}${first.distance_m.toFixed(0)} m` : word;
 }
 
 function figuresOf({ score, speed_kmh: speed }) {
@@ -80,7 +80,10 @@ function maskOf({ outlines_px: outlines }, place) {
 
 export const isNumbers = (values, length) => Array.isArray(values) && values.length === length && values.every(Number.isFinite);
 
-export const short = (words) => (String(words).length > MOST_LETTERS ? `${String(words).slice(0, MOST_LETTERS - 1)}…` : String(words));
+export const short = (words) => (plain(words).length > MOST_LETTERS ? `${plain(words).slice(0, MOST_LETTERS - 1)}…` : plain(words));
+
+// Words for a value of a result; an object may not even be turned into some, and is no words.
+const plain = (value) => (value !== null && typeof value === "object" ? "" : String(value));
 
 const upright = ([left, top, right, bottom]) => [[left, top], [right, top], [right, bottom], [left, bottom]];
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -75,6 +76,31 @@ CONFIGS = Path(__file__).resolve().parents[4] / "configs"
 )
 def test_the_ready_made_files_are_valid(file: Path) -> None:
     assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
+
+
+WAYS_TO_A_MODEL = ("streamvision export ", "streamvision train ", "ships")
+
+
+@pytest.mark.parametrize(
+    "file", sorted(set(CONFIGS.glob("*.yaml")) - set(CONFIGS.glob("train-*"))), ids=lambda f: f.stem
+)
+def test_the_ready_made_files_say_at_the_top_how_their_models_are_had(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    top = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    config = load_config(file)
+    models = [config["model"]["path"], *(one["model"] for one in config.get("key_frames", ()))]
+    models += [one["model"] for one in config.get("secondary_models", ()) if not one["model"].startswith("package:")]
+    if models == ["none"]:
+        return
+    assert any(way in top for way in WAYS_TO_A_MODEL) and "# The model" in top
+    for made in (one for one in models if one.startswith("runs/train/")):
+        recipes = re.findall(r"streamvision train --config (configs/train-[\w-]+\.yaml)( --name [\w-]+)?", top)
+        trained = {
+            name.split()[-1] if name else f"{load_config(CONFIGS.parent / path)['model']}-1" for path, name in recipes
+        }
+        assert Path(made).parts[2] in trained, made
+    for exported in (Path(one) for one in models if one.startswith("exported/")):
+        assert exported.name.split("-fp")[0] in top, f"what makes {exported}"
 
 
 def test_every_ready_made_file_of_the_tasks_is_there(project_root: Path) -> None:
