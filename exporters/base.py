@@ -30,7 +30,7 @@ class FloatSearch:
     """How the layers are found that stay in float in ``int8``; see :mod:`exporters.float_layers`."""
 
     seconds: float = 300.0
-    """After this time no further try is begun; 0: no layer stays in float beyond those before the outputs."""
+    """After so much processor time no further try is begun; 0: no layer stays in float but those before the outputs."""
     limit_share: float = 0.5
     """How much of what the gate allows the decoded outputs may use up on calibration pictures: other pictures, and what
     is left after suppression, differ more."""

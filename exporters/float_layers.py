@@ -24,6 +24,8 @@ from streamvision.core.picture import Picture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import ModelCard
 
+WHOLE_PICTURE_TASKS = frozenset({"classify", "embed"})
+"""What is said of a picture as a whole, by layers of which the second last often holds most weights of the network."""
 JUDGED_PICTURES = 12
 """Some hundred objects and a thousand candidates on everyday photographs."""
 _EVERY_FOR_ONE = 3
@@ -74,6 +76,26 @@ class Found:
             f"Of {len(depths)} depths of the network those that hurt most stay in float ({named}): on calibration "
             f"pictures {used}.{ended}"
         )
+
+
+def last_in_float(card: ModelCard) -> int:
+    """Return how many learned layers before each output stay in float whatever is tried: their rounding goes straight
+    into the results, of which boxes and pixels bear less than the classes of a whole picture.
+
+    Of YOLOv8n's 44.7 points of mAP50-95 on 64 pictures of COCO, TensorRT's form lost 1.0 with one, 0.8 with two and 0.7
+    with three, which are its whole head.
+    """
+    return 1 if card.task in WHOLE_PICTURE_TASKS else 3
+
+
+def last_in_words(card: ModelCard) -> str:
+    """Return which these are, with the verb."""
+    count = last_in_float(card)
+    return (
+        "The last learned layer before each output stays"
+        if count == 1
+        else (f"The last {count} learned layers before each output stay")
+    )
 
 
 class FloatReference:
@@ -140,7 +162,7 @@ def choose_in_float(
     error_alone: Callable[[int], Error],
     *,
     search: FloatSearch,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.process_time,
 ) -> Found:
     """Return which depths are to stay in float.
 
@@ -150,7 +172,7 @@ def choose_in_float(
         error: of a network with the given depths in float and the others in 8 bits.
         error_alone: of a network with one depth in 8 bits and the others in float.
         search: how long it may take, and what is enough.
-        clock: seconds that pass.
+        clock: seconds that pass: of the processor, so that what else the machine does changes no file.
     """
     begin = clock()
     nothing = frozenset[int]()

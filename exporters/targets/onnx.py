@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.float_layers import last_in_float, last_in_words
 from exporters.onnx.conversion import save, to_onnx
 from exporters.pictures import calibration_tensors, check_calibration
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
-
-FLOAT_LAYERS = 3
-"""Learned layers before each output that stay in float when the rest is quantised."""
 
 
 class OnnxTarget:
@@ -41,12 +39,12 @@ class OnnxTarget:
             from exporters.onnx.quantise import Quantiser
 
             pictures = calibration_tensors(options.calibration, card.input)
-            quantiser = Quantiser(model, pictures, float_layers=FLOAT_LAYERS)
+            quantiser = Quantiser(model, pictures, float_layers=last_in_float(card))
             found = find_float_depths(quantiser, model, card, options)
             model = quantiser.quantised(in_float=found.in_float)
             notes = (
-                f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes "
-                "and scores; weights take 7 bits, so that every processor computes the same.",
+                f"{last_in_words(card)} in float, as 8 bits cannot hold results; weights take 7 bits, so that every "
+                "processor computes the same.",
                 found.note(quantiser.depths),
                 *pictures.notes(),
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact
 from exporters.converters import import_converter, quiet
+from exporters.float_layers import last_in_float, last_in_words
 from exporters.onnx.conversion import to_onnx
 from exporters.pictures import CALIBRATION_COUNT, calibration_tensors, check_calibration
 from streamvision.checkpoints.base import Source
@@ -16,8 +17,6 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.open_vino import OpenVinoBackend
 from streamvision.inference.model_card import ModelCard, PixelFormat
 
-FLOAT_LAYERS = 3
-"""Learned layers before each output that stay in float when the rest is quantised."""
 _LEARNED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
 _LEAST_WEIGHTS = 32
 """A product with less is arithmetic, such as YOLO's expectation over 16 distances, and no learned layer."""
@@ -48,16 +47,16 @@ class OpenVinoTarget:
 
             proto = fold_constants(proto)
         model = _converted(openvino, proto, path)
-        notes = _notes(options.precision)
+        notes = _notes(options.precision, card)
         if options.precision == "int8":
             from exporters.onnx.float_depths import find_float_depths
             from exporters.onnx.quantise import Quantiser
 
             pictures = calibration_tensors(options.calibration, card.input)
             # Which layers hurt is the network's nature, and tried much sooner in ONNX Runtime.
-            quantiser = Quantiser(proto, pictures, float_layers=FLOAT_LAYERS)
+            quantiser = Quantiser(proto, pictures, float_layers=last_in_float(card))
             found = find_float_depths(quantiser, proto, card, options)
-            model = _quantised(model, pictures, in_float=found.in_float)
+            model = _quantised(model, pictures, float_layers=last_in_float(card), in_float=found.in_float)
             notes += (found.note(quantiser.depths), *pictures.notes())
         if options.pixel_format is not None:
             model, card = _with_picture_input(openvino, model, card, options.pixel_format, path)
@@ -102,11 +101,11 @@ def _with_picture_input(
     return whole, card.with_input(pixel_format=pixel_format)
 
 
-def _quantised(model: Any, tensors: Any, *, in_float: frozenset[int]) -> Any:
+def _quantised(model: Any, tensors: Any, *, float_layers: int, in_float: frozenset[int]) -> Any:
     nncf = import_converter("nncf")
     depths = learned_depths(model)
     ignored = [
-        name for name, below in learned_below(model).items() if below < FLOAT_LAYERS or max(depths[name], 1) in in_float
+        name for name, below in learned_below(model).items() if below < float_layers or max(depths[name], 1) in in_float
     ]
     with quiet():
         return nncf.quantize(
@@ -150,13 +149,13 @@ def _is_learned(operation: Any) -> bool:
     return bool(shape.is_static and prod(shape.to_shape()) >= _LEAST_WEIGHTS)
 
 
-def _notes(precision: ExportPrecision) -> tuple[str, ...]:
+def _notes(precision: ExportPrecision, card: ModelCard) -> tuple[str, ...]:
     if precision == "fp16":
         return ("Only the weights are stored in float16; what is computed in depends on the device.",)
     if precision == "int8":
         return (
-            f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes and "
-            "scores; weights take 7 bits, so that every processor computes the same. Whether it is faster depends on "
-            "the processor: some compute bf16 faster than INT8.",
+            f"{last_in_words(card)} in float, as 8 bits cannot hold results; weights take 7 bits, so that every "
+            "processor computes the same. Whether it is faster depends on the processor: some compute bf16 faster than "
+            "INT8.",
         )
     return ()

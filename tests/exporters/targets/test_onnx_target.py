@@ -22,6 +22,8 @@ from exporters.base import ExportOptions, FloatSearch, UnverifiedArtifact
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
+from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.torchvision_build import as_classifier
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ExportError
 from streamvision.core.picture import BgrPicture
@@ -29,9 +31,11 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import ModelCard
+from streamvision.training.torchvision_run import build_classifier
 from support.calibration import few
 from support.detection_sets import Agreement
 from support.float_arithmetic import assert_same_network
+from support.labelled_pictures import save_picture
 from support.random_sources import random_source, tiny_random_source
 from support.reference_models import yolov8n_onnx
 
@@ -138,6 +142,24 @@ def test_static_int8_finds_the_same_objects(
     assert opened(artifact).precision == "int8"
     agreed = agreement(artifact, yolo, WIDE, data_dir, slack=0.15)
     assert len(agreed.unmatched) <= 0.1 * agreed.pairs, agreed
+
+
+def test_the_layers_with_most_weights_of_a_classifier_are_in_8_bits(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_classifier("lenet", classes=3, side_px=32)
+    described = as_classifier("lenet", network, names=("a", "b", "c"), side_px=32, beginning="by chance")
+    source = TorchvisionSource(described, path=tmp_path / "lenet.pt")
+    plain = ONNX.export(source, ExportOptions(), tmp_path)
+    for seed in range(6):
+        save_picture(tmp_path / "pictures" / f"{seed}.png", 48, 40, seed=seed)
+    (tmp_path / "int8").mkdir()
+    options = ExportOptions(precision="int8", calibration=tmp_path / "pictures")
+    small = ONNX.export(source, options, tmp_path / "int8")
+    assert small.path.stat().st_size < 0.35 * plain.path.stat().st_size
+    assert small.notes[0].startswith("The last learned layer before each output stays in float")
+    tensor = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
+    expected, found = (opened(one).run(tensor)[0] for one in (plain, small))
+    np.testing.assert_allclose(found, expected, atol=0.03)
 
 
 def test_free_batch_and_size(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from exporters.onnx.graph import find_regions  # noqa: E402
-from exporters.targets.openvino import FLOAT_LAYERS, _quantised, learned_depths  # noqa: E402
+from exporters.targets.openvino import _quantised, learned_depths  # noqa: E402
 
 LAYERS = 6
 
@@ -54,7 +54,7 @@ def test_depths_are_those_of_the_onnx_network(chain: Any) -> None:
 def test_weights_take_7_bits_and_layers_stay_in_float_where_asked_for(chain: Any) -> None:
     rng = np.random.default_rng(4)
     pictures = [rng.random((1, 3, 16, 16), np.float32) for _ in range(3)]
-    model = _quantised(read(chain), pictures, in_float=frozenset({1}))
+    model = _quantised(read(chain), pictures, float_layers=3, in_float=frozenset({1}))
     weights = {
         operation.get_friendly_name(): operation.get_data().astype(int)
         for operation in model.get_ops()
@@ -62,7 +62,7 @@ def test_weights_take_7_bits_and_layers_stay_in_float_where_asked_for(chain: Any
         and operation.get_element_type() == openvino.Type.i8
         and operation.get_output_partial_shape(0).rank.get_length() == 4
     }
-    assert len(weights) == LAYERS - 1 - FLOAT_LAYERS, "neither depth 1 nor the last three layers"
+    assert len(weights) == LAYERS - 1 - 3, "neither depth 1 nor the last three layers"
     for values in weights.values():
         assert 2 * 255 * np.abs(values).max() <= np.iinfo(np.int16).max
         assert np.abs(values).max() > 32
