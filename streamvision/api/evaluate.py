@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streamvision.core.config.merging import with_aliases
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
+from streamvision.core.config.slices import SlicesConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.datasets import read_dataset
@@ -20,7 +21,7 @@ from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
-from streamvision.datasets.picture_pairs import read_pairs
+from streamvision.datasets.picture_pairs import read_measured_pairs
 
 if TYPE_CHECKING:
     from streamvision.evaluation.predictions import Measurement
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 
 OPTIONS = ("backend", "device", "precision", "threads", "side_px", "head", "names", "input", "steps")
 """How the model is opened, by the names of the configuration."""
+_TILED = ("slices",)
+MEASURED_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("detect", "segment", "pose", "obb"), _TILED),
+    "cuboid": ("camera_height_m", "pitch_deg"),
+    "image": ("noise", "shrink", "reverse"),
+    "caption": ("train_data",),
+    "classify": ("answers",),
+}
+"""What says how models of a task are measured, as the options of their commands do."""
 
 
 def evaluate(
@@ -53,7 +63,10 @@ def evaluate(
         classes: measure these alone.
         data_format: of labels that look like two formats.
         trust_checkpoint: read a checkpoint that asks for more than networks need, which runs its author's code.
-        options: where the model executes, and what its file does not say of it: ``device``, ``backend``, ``imgsz``, ...
+        options: where the model executes, and what its file does not say of it: ``device``, ``backend``, ``imgsz``,
+            ...; and how it is measured, as the options of its task's command say: ``slices`` (``"2x2"``) for objects,
+            ``noise``, ``shrink`` and ``reverse`` for pictures, ``train_data`` for sentences, ``answers`` for tables,
+            ``camera_height_m`` and ``pitch_deg`` for objects in space.
 
     Returns:
         The evaluation; ``to_json()`` has its figures as plain values.
@@ -63,9 +76,23 @@ def evaluate(
         StreamVisionError: when the model or the data are refused.
     """
     path = model_location(model)
-    with opened(path, options, origin="streamvision.evaluate", trust_checkpoint=trust_checkpoint) as detector:
-        measure, pictures = _measure_of(detector, Path(data), data_format)
+    known = {name for names in MEASURED_BY.values() for name in names}
+    how = {name: value for name, value in options.items() if name in known}
+    opening = {name: value for name, value in options.items() if name not in known}
+    with opened(path, opening, origin="streamvision.evaluate", trust_checkpoint=trust_checkpoint) as detector:
+        task = detector.card.task
+        if wrong := [name for name in how if name not in MEASURED_BY.get(task, ())]:
+            raise ConfigError(
+                f"{wrong[0]} is not for {detector.describe()}, a model for {task}, which is measured with "
+                f"{', '.join(MEASURED_BY.get(task, ())) or 'no option'}; leave it out"
+            )
+        measure, pictures = _measure_of(detector, Path(data), data_format, how)
         part, notes = choose_split(pictures, split)
+        if task == "caption":
+            from streamvision.evaluation.captions.evaluate import baseline_captions
+
+            training = read_captions(Path(how["train_data"])) if "train_data" in how else None
+            measure = partial(measure, training=baseline_captions(pictures, part, training))
         return measure(detector, part, classes=classes, notes=notes)
 
 
@@ -87,7 +114,7 @@ def opened(path: ModelLocation, options: Mapping[str, Any], *, origin: str, trus
 
 
 def _measure_of(
-    detector: Model, data: Path, data_format: DatasetFormat | None
+    detector: Model, data: Path, data_format: DatasetFormat | None, how: Mapping[str, Any]
 ) -> tuple[Callable[..., Measurement], Any]:
     """Return what measures models of this task, and the pictures as it takes them."""
     from streamvision.evaluation.answers import evaluate_answers
@@ -100,20 +127,22 @@ def _measure_of(
     from streamvision.evaluation.semantic import evaluate_semantic
 
     task = detector.card.task
+    tiles = {"slices": validate(SlicesConfig, {"tiles": how["slices"]}, origin="slices")} if "slices" in how else {}
     if task == "detect":
-        return evaluate_boxes, read_dataset(data, format=data_format, option="data_format")
+        return partial(evaluate_boxes, **tiles), read_dataset(data, format=data_format, option="data_format")
     if task in ("segment", "pose", "obb"):
-        return partial(evaluate_shapes, task), read_dataset(data, format=data_format, shapes=True, option="data_format")
+        pictures = read_dataset(data, format=data_format, shapes=True, option="data_format")
+        return partial(evaluate_shapes, task, **tiles), pictures
     if task == "cuboid":
-        return evaluate_cuboids, read_cuboids(data)
+        return partial(evaluate_cuboids, **how), read_cuboids(data)
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
     if task == "image":
-        return evaluate_images, read_pairs(data)
+        return evaluate_images, read_measured_pairs(data, **how)
     if task == "caption":
         return evaluate_captions, read_captions(data)
-    if task == "classify" and is_answer_table(data):
-        return evaluate_answers, read_answers(data)
+    if task == "classify" and ("answers" in how or is_answer_table(data)):
+        return evaluate_answers, read_answers(data, only=how.get("answers", ()))
     if task == "classify":
         return evaluate_classifier, read_classes(data)
     raise ConfigError(f"{detector.describe()} is a model for {task}, for which there are no figures")

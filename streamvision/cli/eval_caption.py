@@ -23,7 +23,7 @@ from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets.captions import read_captions
 from streamvision.datasets.measured_part import choose_split
-from streamvision.evaluation.captions.evaluate import CaptionEvaluation, evaluate_captions
+from streamvision.evaluation.captions.evaluate import CaptionEvaluation, baseline_captions, evaluate_captions
 from streamvision.evaluation.model import open_model
 
 SHOWN_SENTENCES = 5
@@ -66,15 +66,9 @@ def caption(
     """
     pictures = read_captions(data)
     part, notes = choose_split(pictures, split)
-    training = read_captions(train_data) if train_data else pictures
-    if train_data is None or training.part("train").images:
-        training = training.part("train")
-    measured = {image.path for image in part.images}
-    is_other = bool(training.images) and not any(image.path in measured for image in training.images)
+    training = baseline_captions(pictures, part, read_captions(train_data) if train_data else None)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
-        result = evaluate_captions(
-            detector, part, training=training if is_other else None, notes=notes, on_progress=progress.show
-        )
+        result = evaluate_captions(detector, part, training=training, notes=notes, on_progress=progress.show)
     if report:
         from streamvision.evaluation.report import build_caption_report
 

@@ -24,9 +24,8 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import PairedPictures
 from streamvision.datasets.measured_part import choose_split
-from streamvision.datasets.picture_pairs import has_pairs, read_made_worse, read_pairs
+from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
 from streamvision.evaluation.images import DISTANCES, Distance, evaluate_images
 from streamvision.evaluation.model import open_model
 
@@ -110,7 +109,7 @@ def image(
         _measure_style(model, data, split, style, features, as_json=as_json, **given)
         return
     distances = _distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
-    pictures, notes = choose_split(_read(data, noise, shrink, reverse=reverse), split)
+    pictures, notes = choose_split(read_measured_pairs(data, noise=noise, shrink=shrink, reverse=reverse), split)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
         result = evaluate_images(detector, pictures, notes=notes, distances=distances, on_progress=progress.show)
     if report:
@@ -179,24 +178,3 @@ def _distances(lpips: str | None, features: str | None, *, trusted: bool) -> dic
     if features is not None:
         found["feature_distance"] = FeatureDistance(open_features(features, trusted=trusted))
     return found
-
-
-def _read(data: Path, noise: float | None, shrink: int | None, *, reverse: bool) -> PairedPictures:
-    """Return what is to be measured, by what was given.
-
-    Raises:
-        ConfigError: when options do not fit the folder.
-    """
-    if has_pairs(data):
-        if noise is not None or shrink is not None:
-            option = "--noise" if noise is not None else "--shrink"
-            raise ConfigError(f"{option} makes pictures worse, and {data} has inputs/ and targets/; leave it out")
-        return read_pairs(data, reverse=reverse)
-    if reverse:
-        return read_pairs(data)  # which says what is missing
-    if noise is None and shrink is None:
-        raise ConfigError(
-            f"{data} does not say what its pictures become; give --noise LEVELS or --shrink N, which make them worse, "
-            "or a folder with inputs/ and targets/, a picture of the same name in each"
-        )
-    return read_made_worse(data, noise=noise or 0.0, shrink=shrink or 1)

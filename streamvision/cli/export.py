@@ -116,7 +116,8 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
     "search_s",
     type=FiniteRange(min=0, max=86400),
     metavar="SECONDS",
-    help="Most processor time for trying which layers onnx and openvino leave in float in int8.  [default: 300; 0: none]",
+    help="Most processor time for trying which layers onnx and openvino leave in float in int8.  "
+    "[default: 300; 0: none]",
 )
 @click.option(
     "--limit-share",

@@ -56,6 +56,35 @@ def read_pairs(folder: Path, *, reverse: bool = False) -> PairedPictures:
     return PairedPictures(NAMES, tuple(images), tuple(problems))
 
 
+def read_measured_pairs(
+    folder: Path, *, noise: float | None = None, shrink: int | None = None, reverse: bool = False
+) -> PairedPictures:
+    """Read what a network is measured on: pairs, or pictures that are made worse.
+
+    Args:
+        folder: where they are.
+        noise: standard deviation of the noise in levels of 0..255.
+        shrink: how many times smaller the network is given the pictures.
+        reverse: whether it is given the targets of pairs, and is to give their inputs.
+
+    Raises:
+        ConfigError: when these do not fit the folder.
+    """
+    if has_pairs(folder):
+        if noise is not None or shrink is not None:
+            option = "noise" if noise is not None else "shrink"
+            raise ConfigError(f"{option} makes pictures worse, and {folder} has inputs/ and targets/; leave it out")
+        return read_pairs(folder, reverse=reverse)
+    if reverse:
+        return read_pairs(folder)  # which says what is missing
+    if noise is None and shrink is None:
+        raise ConfigError(
+            f"{folder} does not say what its pictures become; give noise (--noise LEVELS) or shrink (--shrink N), "
+            "which make them worse, or a folder with inputs/ and targets/, a picture of the same name in each"
+        )
+    return read_made_worse(folder, noise=noise or 0.0, shrink=shrink or 1)
+
+
 def read_made_worse(folder: Path, *, noise: float = 0.0, shrink: int = 1) -> PairedPictures:
     """Read pictures that a network is to give back from copies that are noisy, smaller, or both.
 

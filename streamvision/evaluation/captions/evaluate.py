@@ -82,6 +82,24 @@ class CaptionEvaluation(Measurement):
         }
 
 
+def baseline_captions(
+    pictures: CaptionedPictures, part: CaptionedPictures, training: CaptionedPictures | None
+) -> CaptionedPictures | None:
+    """Return what the baselines are learnt from; ``None`` where that would be what is measured.
+
+    Args:
+        pictures: the data set, whose train part it is where no other set is given.
+        part: what is measured of it.
+        training: the other set.
+    """
+    chosen = training or pictures
+    if training is None or chosen.part("train").images:
+        chosen = chosen.part("train")
+    measured = {image.path for image in part.images}
+    is_other = bool(chosen.images) and not any(image.path in measured for image in chosen.images)
+    return chosen if is_other else None
+
+
 def evaluate_captions(
     detector: Model,
     pictures: CaptionedPictures,

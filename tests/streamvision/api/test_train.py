@@ -14,6 +14,8 @@ import streamvision
 from streamvision.core.errors import ConfigError
 from support.captioned_pictures import write_squares
 from support.constant_captioner import constant_captioner
+from support.labelled_pictures import save_picture
+from support.small_networks import copying_network
 from support.tiny_embedder import tiny_embedder
 
 pytest.importorskip("torch", reason="torch is not installed")
@@ -126,6 +128,22 @@ def test_sentences_are_measured_too(tmp_path: Path) -> None:
     assert measured["images"] == 3 and measured["sentences"][0]["said"] == "a red square on the left"
     with pytest.raises(ConfigError, match="no classes"):
         streamvision.evaluate(model, squares, classes=["red"])
+    told = streamvision.evaluate(model, squares, split="train", train_data=squares)  # nothing else to learn it from
+    assert told.baseline.origin != measured["baseline"]["of"]
+
+
+def test_pictures_are_measured_by_what_makes_them_worse(tmp_path: Path) -> None:
+    model = copying_network(tmp_path / "copies.onnx")
+    for seed in range(2):
+        save_picture(tmp_path / "pictures" / f"{seed}.png", 32, 24, seed=seed)
+    plain = [
+        streamvision.evaluate(model, tmp_path / "pictures", noise=noise).to_json()["plain_psnr_db"] for noise in (5, 50)
+    ]
+    assert plain[0] > plain[1] + 10
+    with pytest.raises(ConfigError, match=r"give noise .* or shrink"):
+        streamvision.evaluate(model, tmp_path / "pictures")
+    with pytest.raises(ConfigError, match=r"slices is not for .*, a model for image, which is measured with noise, "):
+        streamvision.evaluate(model, tmp_path / "pictures", noise=5, slices="2x2")
 
 
 def test_what_is_no_figure_and_no_path_in_a_summary_is_left_out(tmp_path: Path) -> None:
