@@ -127,7 +127,9 @@ def _measure_of(
     from streamvision.evaluation.semantic import evaluate_semantic
 
     task = detector.card.task
-    tiles = {"slices": validate(SlicesConfig, {"tiles": how["slices"]}, origin="slices")} if "slices" in how else {}
+    tiles: dict[str, Any] = {}
+    if "slices" in how:
+        tiles = {"slices": validate(SlicesConfig, {"tiles": how["slices"]}, origin="slices")}
     if task == "detect":
         return partial(evaluate_boxes, **tiles), read_dataset(data, format=data_format, option="data_format")
     if task in ("segment", "pose", "obb"):
