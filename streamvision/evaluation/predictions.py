@@ -189,7 +189,7 @@ def predict(
     match: ClassMatch,
     *,
     slices: SlicesConfig = NO_SLICES,
-    on_progress: OnProgress,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Predictions:
     """Return what the model finds on every picture of a data set, in the data set's classes.
 

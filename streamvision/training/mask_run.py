@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.torchvision import TorchvisionSource, input_card
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, class_tensors
 from streamvision.core.errors import ConfigError
 from streamvision.core.masks import decode_rle
 from streamvision.datasets.class_labels import UNKNOWN
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage
 from streamvision.evaluation.evaluate import evaluate_shapes
-from streamvision.evaluation.model import open_model
 from streamvision.inference.letterbox import rounded_up
 from streamvision.training.augment import LEAST_SIDE_PX, Sample, augment_centre, fit
 from streamvision.training.batches import DetectionSamples, read_rgb, to_tensor
@@ -110,11 +109,10 @@ class MaskRun(DetectorRun):
     def _validate(self) -> dict[str, float]:
         names, imgsz = self._data.names, self._recipe.imgsz
         described = TorchvisionNetwork(self._model, self._recipe.model, "segment", names, self.beginning, imgsz)
-        source = TorchvisionSource(described, path=self._folder.last)
-        side_px = rounded_up(imgsz, source.card.input.stride_px)
-        backend = source.backend(size_px=(side_px, side_px), device=str(self._device))
+        side_px = rounded_up(imgsz, input_card(described).stride_px)
+        source = TorchvisionSource(described, path=self._folder.last, size_px=(side_px, side_px))
         # Measured as the finished file will be, by the runtime's own way from the picture to the mask.
-        with open_model(self._folder.last, loaded=backend, device=str(self._device)) as detector:
+        with self._as_file(source) as detector:
             result = evaluate_shapes("segment", detector, Dataset(names, self._data.val, ()))
         return {
             "map50": result.box_figures.map50,

@@ -18,10 +18,10 @@ from torch import nn
 from streamvision.checkpoints.base import TorchSource
 from streamvision.checkpoints.checkpoint_file import read_run, read_tensors
 from streamvision.checkpoints.torch_runtime import TorchBackend
-from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.core.words import counted
+from streamvision.evaluation.model import open_model
 from streamvision.inference.model import Model
 from streamvision.training.batches import Samples, batch_count
 from streamvision.training.class_rows import carry_classes
@@ -244,7 +244,7 @@ class TorchRun(ABC):
             output_names=source.output_names,
             device=str(self._device),
         )
-        return Model(backend, card, ModelConfig(path=self._folder.last))
+        return open_model(self._folder.last, loaded=backend)
 
     def _epochs_in_time(self) -> int:
         return epochs_that_fit(

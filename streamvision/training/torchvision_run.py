@@ -23,14 +23,12 @@ from streamvision.checkpoints.torchvision_build import (
     published_side_px,
     without_memory,
 )
-from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import NamedPictures
 from streamvision.evaluation.classify import TOP, evaluate_classifier
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
-from streamvision.inference.model import Model
 from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
 from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
@@ -135,10 +133,8 @@ class ClassifierRun(TorchRun):
             side_px=self._recipe.imgsz,
             beginning=self.beginning,
         )
-        source = TorchvisionSource(built, path=self._folder.last)
-        backend = source.backend(size_px=(built.side_px, built.side_px), device=str(self._device))
         # Measured as the finished file will be, by the runtime's own way from the picture to the class.
-        with Model(backend, source.card, ModelConfig(path=self._folder.last)) as detector:
+        with self._as_file(TorchvisionSource(built, path=self._folder.last)) as detector:
             result = evaluate_classifier(detector, NamedPictures(self._data.names, self._data.val))
         return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0, "f1": result.f1 or 0.0}
 

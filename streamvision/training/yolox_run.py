@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.onnx_file import OnnxSource
-from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.checkpoints.yolox import STRIDE_PX, YoloxSource
 from streamvision.checkpoints.yolox_network import Yolox
 from streamvision.checkpoints.yolox_scales import SCALES
@@ -23,7 +22,6 @@ from streamvision.core.words import counted
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.coco_metrics import coco_figures
-from streamvision.evaluation.model import open_model
 from streamvision.evaluation.predictions import predict
 from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.letterbox import rounded_up
@@ -163,21 +161,9 @@ class YoloxRun(TorchRun):
             size_px=(side_px, side_px),
             beginning=self.beginning,
         )
-        card = source.card.with_input(dynamic_size=True)
-        backend = TorchBackend(
-            source.module(),
-            path=self._folder.last,
-            card=card,
-            output_names=source.output_names,
-            device=str(self._device),
-        )
         held_out = Dataset(self._data.names, self._data.val)
         # Measured as the finished file will be, by the runtime's own way from the picture to the boxes.
-        with open_model(self._folder.last, loaded=backend) as detector:
-            found = predict(detector, held_out, match_classes(held_out, self._data.names), on_progress=_silent)
+        with self._as_file(source, dynamic_size=True) as detector:
+            found = predict(detector, held_out, match_classes(held_out, self._data.names))
         figures = coco_figures(found)
         return {"map50": figures.map50, "map50_95": figures.map50_95}
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Tell nobody: what is measured between epochs takes seconds."""

@@ -12,10 +12,8 @@ import torch
 
 from streamvision.checkpoints.answers import ABOUT, AnswersSource
 from streamvision.checkpoints.torchvision_build import as_classifier, class_tensors, normalisation
-from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.evaluation.answers import evaluate_answers
-from streamvision.inference.model import Model
 from streamvision.training.answers.data import AnswersData
 from streamvision.training.answers.loss import answer_losses, weighted_sum
 from streamvision.training.answers.samples import AnswerSamples
@@ -77,10 +75,8 @@ class AnswersRun(TorchRun):
             side_px=self._recipe.imgsz,
             beginning=self.beginning,
         )
-        source = AnswersSource(described, answers, path=self._folder.last)
-        backend = source.backend(size_px=(described.side_px, described.side_px), device=str(self._device))
         # Measured as the finished file will be, by the runtime's own way from the picture to the answers.
-        with Model(backend, source.card, ModelConfig(path=self._folder.last)) as detector:
+        with self._as_file(AnswersSource(described, answers, path=self._folder.last)) as detector:
             result = evaluate_answers(detector, self._data.as_set(self._data.val))
         figures = {"skill": float("nan") if result.skill is None else result.skill}
         if result.of_class is not None:

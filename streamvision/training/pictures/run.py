@@ -14,7 +14,6 @@ from streamvision.checkpoints.feature_network import FeatureNetwork, feature_dif
 from streamvision.checkpoints.picture_names import enlarges
 from streamvision.checkpoints.picture_networks import picture_network
 from streamvision.checkpoints.pictures import PictureSource
-from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.dataset import PairedPictures
 from streamvision.evaluation.images import ImageEvaluation, evaluate_images
 from streamvision.evaluation.perceptual import FeatureDistance
@@ -115,6 +114,4 @@ class PictureRun(TorchRun):
             beginning=self.beginning,
             names=self._data.names,
         )
-        backend = source.backend(size_px=self._samples.size_px, device=str(self._device))
-        card = source.card.with_input(dynamic_size=True)
-        return Model(backend, card, ModelConfig(path=self._folder.last))
+        return self._as_file(source, dynamic_size=True)
