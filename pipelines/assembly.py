@@ -30,6 +30,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
+from streamvision.inference.classical.model import ClassicalModel
 from streamvision.inference.slicing.tiles import tiling_of
 
 PacketListeners = Callable[[str, StreamConfig], PacketListener | None]
@@ -165,7 +166,11 @@ class StreamBuilder:
                 worker.note_waiting()
             group.batcher.notify(built)
 
-        card = models.first.card.model_copy(update={"names": models.names})
+        model, names = models.first, models.names
+        if stream.steps is not None:
+            model = ClassicalModel(run.model)
+            names = model.names
+        card = model.card.model_copy(update={"names": names})
         packets = self._packets_of(name, stream)
         capture = StreamCapture(
             name,
@@ -210,7 +215,7 @@ class StreamBuilder:
             channel=channel or LiveChannel(name, card.names),
             times=self.times,
             on_capacity=notify,
-            requests=models.first.requests,
+            requests=model.requests,
             drops=capture.drops,
             turns=self.turns,
         )
@@ -218,7 +223,7 @@ class StreamBuilder:
         settings = StreamSettings(
             stream,
             run,
-            model=models.first,
+            model=model,
             worker=worker,
             overlay=overlay,
             tracker=tracker,

@@ -212,8 +212,9 @@ class Pipeline:
     def replace_stream(self, stream_id: str, stream: StreamConfig) -> None:
         """Change what is set for a stream, while the others go on.
 
-        Its name, score, classes, masks, what is counted and what is drawn change from the next frame on. All else
-        begins the stream anew, under the same id, in the same place and for the same viewers.
+        Its name, score, classes, masks, steps without a network as long as they find the same classes, what is counted
+        and what is drawn change from the next frame on. All else begins the stream anew, under the same id, in the same
+        place and for the same viewers.
 
         Raises:
             UnknownStreamError: when there is no stream of that id.

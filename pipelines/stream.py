@@ -90,8 +90,8 @@ class Stream:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names of its model, by class id."""
-        return self.group.models.names
+        """Class names of what is found on its frames, by class id."""
+        return self.settings.own_names or self.group.models.names
 
     @property
     def safe_source(self) -> str:

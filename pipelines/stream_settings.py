@@ -18,16 +18,19 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import class_index
 from streamvision.core.errors import ConfigError
+from streamvision.inference.classical.detector import Detector
 from streamvision.inference.model import Model
 from streamvision.inference.score_limits import ScoreLimits
 from streamvision.inference.slicing.tiles import can_slice, tiling_of
 
 APPLIED = frozenset(
-    {"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording", "slices"}
+    {"id", "name", "detect", "score", "classes", "steps", "ignore", "analytics", "overlay", "recording", "slices"}
 )
 """Keys of a stream that change while it runs."""
 RESOLVED = frozenset({"model", "tracker", "adaptive", "record"})
 """Keys of a stream that count by what they come to, together with what is set for the run."""
+_OF_MODEL = ("score", "classes", "steps")
+"""Keys of its model that a stream may have of its own."""
 
 
 class StreamSettings:
@@ -78,15 +81,22 @@ class StreamSettings:
         self.tiling = tiling_of(run.slices, model.card)
         """What cuts its pictures into tiles; ``None`` where the network is shown them whole."""
 
+    @property
+    def own_names(self) -> tuple[str, ...] | None:
+        """Class names of its own steps, by class id; ``None`` where its model finds the objects."""
+        return None if self.config.steps is None else self._model.names
+
     def begins_anew_for(self, config: StreamConfig, run: AppConfig) -> bool:
         """Say whether a change of what is set takes more than :meth:`apply`; the arguments are those of the class."""
         before = self.run
-        same_model = before.model.model_copy(update={"score": run.model.score, "classes": run.model.classes})
+        same_model = before.model.model_copy(update={key: getattr(run.model, key) for key in _OF_MODEL})
         resolved = (same_model, before.tracker, before.adaptive, before.outputs)
         if resolved != (run.model, run.tracker, run.adaptive, run.outputs) or config.model != self.config.model:
             return True
         if run.secondary_models and run.overlay.boxes != before.overlay.boxes:
             return True  # they outline what they find, where boxes are drawn
+        if run.model.steps != before.model.steps and Detector(run.model).names != self._model.names:
+            return True
         if run.model.score != before.model.score and not isinstance(self._tracker, (AdjustableTracker, type(None))):
             return True
         others = StreamConfig.model_fields.keys() - APPLIED - RESOLVED
@@ -109,6 +119,9 @@ class StreamSettings:
             opened_by: what it was opened by.
             names: class names by the numbers that results carry; those that there were have stayed.
         """
+        if (own_names := self.own_names) is not None:
+            self._worker.use_names(own_names)
+            return
         with self._changing:
             self._model = model
             self.run = self.run.model_copy(update={"model": self.run.model.choosing(opened_by)})
@@ -136,6 +149,10 @@ class StreamSettings:
                 self._adaptive.set_sure_score(score)
         if run.overlay != self.run.overlay:
             self._overlay.apply(run.overlay)
+        if run.model.steps != self.run.model.steps:
+            for stage in self._worker.stages:
+                if isinstance(stage, ClassicalDetection):
+                    stage.use(run.model)
         if config.ignore != self.config.ignore:
             self._ignore(config)
         if self._packets is not None and config.recording != self.config.recording:

@@ -26,6 +26,14 @@ class ClassicalDetection(FrameStage):
         self.limits: ScoreLimits | None = None
         """Which objects are reported, from the next frame on; any thread may change it. ``None``: all."""
 
+    def use(self, config: ModelConfig) -> None:
+        """Find objects by other steps from the next frame on; those that are the same go on with what they learned.
+
+        Raises:
+            ConfigError: when they make no sense; nothing changes then.
+        """
+        self._detector = Detector(config, before=self._detector)
+
     def process(self, result: Result) -> None:
         """Find them, unless somebody has switched detection off or nothing has changed."""
         if result.plan.kind == "off":

@@ -54,6 +54,9 @@ class RunningModel:
     """Ids of the streams that go through it."""
     previous_path: str | None
     """What it has replaced and may be rolled back to; ``None`` where there is nothing."""
+    steps: tuple[dict[str, Any], ...] | None = None
+    """Where there is no network: all steps of OpenCV in its place, ``name`` and ``options``; else, and in a cluster,
+    ``None``."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from streamvision.core.config.analytics import AnalyticsConfig
@@ -17,7 +18,7 @@ from streamvision.core.redaction import redact_source, short
 from streamvision.service.layers import MODEL_KEYS, Layers, unused
 from streamvision.service.masking import masked, unmasked
 from streamvision.service.notify_masking import shown_notify, stored_notify
-from streamvision.service.patches import Plain, applied, joined, replacing
+from streamvision.service.patches import Plain, applied, replacing
 from streamvision.service.service import Service
 from streamvision.service.trial import first_picture
 from streamvision.service.values import is_pipe, literal, parsed_stream, plain, resolved, suggested_id
@@ -44,16 +45,16 @@ class ServiceControl:
     def stream_config(self, stream_id: str) -> Plain:
         """Return what is set for a stream, secrets masked; keys at their defaults are left out.
 
-        A section that was given by a word, as ``slices: auto``, is shown by its keys.
+        A section or step that was given by a word, as ``slices: auto``, is shown by its keys.
         """
         return self._shown(self._service.layers, stream_id)
 
     def add_stream(self, document: Mapping[str, Any]) -> str:
         """Add a stream and return its id."""
-        config = validate(StreamConfig, dict(document), origin="stream")
+        document = applied({}, document)  # without what is null, in its sections too
+        config = validate(StreamConfig, document, origin="stream")
         _refuse_local_power(config)
-        given = {key: value for key, value in plain(document).items() if key != "id" and value is not None}
-        given = unmasked(given, {})
+        given = unmasked({key: value for key, value in plain(document).items() if key != "id"}, {})
         with self._service.changing():
             layers = self._service.layers
             taken = layers.documents.keys()
@@ -76,7 +77,7 @@ class ServiceControl:
             config = parsed_stream({**applied(present, patch), "id": stream_id}, origin=f"stream {stream_id}")
             if "source" in patch:
                 _refuse_local_power(config)
-            self._change(layers, stream_id, patch)
+            self._change(layers, stream_id, applied(present, patch))
             return self._shown(self._service.layers, stream_id)
 
     def replace_analytics(self, stream_id: str, config: AnalyticsConfig) -> None:
@@ -85,8 +86,7 @@ class ServiceControl:
             layers = self._service.layers
             present = _document(layers, stream_id)
             wanted = literal(config.model_dump(mode="json", exclude_defaults=True))
-            patch = {"analytics": replacing(wanted, present.get("analytics"))}
-            self._change(layers, stream_id, patch)
+            self._change(layers, stream_id, {**present, "analytics": wanted})
 
     def remove_stream(self, stream_id: str) -> None:
         """Remove a stream, for good."""
@@ -139,10 +139,11 @@ class ServiceControl:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _change(self, layers: Layers, stream_id: str, patch: Plain) -> None:
+    def _change(self, layers: Layers, stream_id: str, document: Plain) -> None:
+        """Let this be what is set for a stream, whatever the file says of it."""
         stored = layers.stored.get(stream_id) or StoredStream(stream_id)
-        changed = StoredStream(stream_id, added=stored.added, changes=joined(stored.changes, patch))
-        self._service.change(layers.with_stream(changed))
+        changes = replacing(document, layers.streams.get(stream_id, {}))
+        self._service.change(layers.with_stream(replace(stored, changes=changes)))
 
     def _patch(self, stream_id: str, changes: Plain, present: Plain) -> Plain:
         """Return what a request changes, without what it only repeats."""
@@ -185,14 +186,16 @@ def _document(layers: Layers, stream_id: str) -> Plain:
 
 
 def _by_keys(document: Plain) -> Plain:
-    """Return what is set for a stream, each section that was given by a word by its keys, so that all have one form."""
+    """Return what is set for a stream, sections and steps that a word gave by their keys, so that all have one form."""
     config = validate(StreamConfig, document, origin="stream")
     sections = {key: getattr(config, key, None) for key in MAIN_KEYS.keys() & document.keys()}
-    by_keys = {
+    by_keys: Plain = {
         key: one.model_dump(mode="json", exclude_unset=True)
         for key, one in sections.items()
         if isinstance(one, Section)
     }
+    if config.steps is not None:
+        by_keys["steps"] = [step.model_dump(mode="json") for step in config.steps]
     return {**document, **by_keys}
 
 

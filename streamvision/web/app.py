@@ -23,6 +23,7 @@ from streamvision.core.status import StreamStatus
 from streamvision.web.access import EVERYBODY, access, asks_for_page, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.asked_sizes import asked_layers, asked_results, asked_sizes, asked_width
+from streamvision.web.classical import add_classical
 from streamvision.web.embedding import Embedding, allow_embedding, embeddable
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
@@ -216,6 +217,7 @@ def create_app(
     add_analytics(app, view, channel_of)
     if view.control is not None:
         add_stream_control(app, view.control)
+        add_classical(app)
     if view.models is not None:
         add_models(app, view.models)
     if view.onvif is not None:

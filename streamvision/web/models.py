@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 from pydantic import Field
 
+from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.config.section import Section
 from streamvision.core.model_control import DEFAULT_MODEL, ModelChange, ModelControl, RunningModel
@@ -39,6 +40,8 @@ class OfferedModel(Schema):
     """One line about it and where it executes; null while it is not open."""
     card: dict[str, Any] | None
     """How it is fed and read; null while it is not open."""
+    steps: list[StepConfig] | None
+    """Where there is no network: all steps of OpenCV in its place; null for a network."""
     streams: list[str]
     """Ids of the streams that go through it."""
     previous_path: str | None

@@ -251,14 +251,18 @@ class AppConfig(Section):
             )
 
     def _model_of(self, stream: StreamConfig) -> ModelConfig:
-        own = {key: value for key in ("score", "classes") if (value := getattr(stream, key)) is not None}
-        if stream.model is None:
-            return self.model.model_copy(update=own)
-        if stream.model not in self.models:
+        own = {key: value for key in ("score", "classes", "steps") if (value := getattr(stream, key)) is not None}
+        if stream.model is not None and stream.model not in self.models:
             known = ", ".join(sorted(self.models))
             there = f"models are: {known}" if known else "no model has a name here; leave it out, or set models"
             raise ConfigError(f"a stream is for the model {short(stream.model)!r}, but {there}")
-        return self.models[stream.model].model_copy(update=own)
+        model = self.model if stream.model is None else self.models[stream.model]
+        if stream.steps is not None and not is_without_network(model.path):
+            raise ConfigError(
+                f"steps of a stream find objects without a network, but its model is {model.path}; leave them out, or "
+                "let it have a model whose path is none"
+            )
+        return model.model_copy(update=own)
 
     def _tracker_of(self, stream: StreamConfig) -> TrackerConfig:
         own = stream.tracker

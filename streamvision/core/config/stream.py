@@ -9,6 +9,7 @@ from pydantic import Field
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
 from streamvision.core.config.camera import CameraConfig
+from streamvision.core.config.classical import MAX_STEPS, StepConfig
 from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.recording import StreamRecordingConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, given_by, listed_in
@@ -83,6 +84,12 @@ class StreamConfig(Section):
     )
     classes: tuple[ClassName, ...] | None = Field(
         None, description="Report these classes only, by name or number; default: those of its model."
+    )
+    steps: tuple[StepConfig, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_STEPS,
+        description="Where its model is none: steps of OpenCV that find objects here; default: those of its model.",
     )
     ignore: tuple[Polygon, ...] = Field(
         (),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture, Picture
 from streamvision.inference.classical.contours import Contours
-from streamvision.inference.classical.registry import create_steps
+from streamvision.inference.classical.registry import MadeStep, create_steps
 from streamvision.inference.classical.step import U8, Work
 
 SIDE_PX = 640
@@ -22,18 +25,26 @@ class Detector:
 
     Args:
         config: the steps, and what counts as found.
+        before: the one that the stream has; as long as their steps are the same, what these have learned is kept.
 
     Raises:
         ConfigError: when a step is not known, does not take its settings, or stands where it makes no sense.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
-        self._steps = create_steps(config.steps)
+    def __init__(self, config: ModelConfig, *, before: Detector | None = None) -> None:
+        kept: Sequence[MadeStep] = () if before is None else before._made
+        self._made: Sequence[MadeStep] = create_steps(config.steps, before=kept)
+        self._steps = [step for _, step in self._made]
         self._side_px = config.side_px or SIDE_PX
         self.names = tuple(dict.fromkeys(step.name for step in self._steps if isinstance(step, Contours)))
         """Class names, by class id."""
         self.remembers = any(step.remembers for step in self._steps)
         """Whether it compares a picture with those before it, so that a single one says nothing."""
+
+    @property
+    def steps(self) -> tuple[StepConfig, ...]:
+        """All its steps, with those that were not given and follow of themselves."""
+        return tuple(config for config, _ in self._made)
 
     def find(self, picture: Picture) -> Detections:
         """Return the objects on the next picture of the stream, in its own pixels, the best score first."""

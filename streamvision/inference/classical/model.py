@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import NO_NETWORK
@@ -54,6 +55,11 @@ class ClassicalModel(Model):
         fed = InputCard(width_px=side_px, height_px=side_px, dtype="uint8", color="bgr", scale=1, dynamic_batch=True)
         card = ModelCard(head="rows", names=self._detector.names, input=fed)
         super().__init__(_OpenCv(), card, config, score_floor=score_floor, times=times)
+
+    @property
+    def steps(self) -> tuple[StepConfig, ...]:
+        """All its steps, with those that were not given and follow of themselves."""
+        return self._detector.steps
 
     def describe(self) -> str:
         """Return one line about the steps."""

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from exporters.pictures import pictures_in
 from pipelines.model_groups import ModelGroups
@@ -27,6 +28,7 @@ from streamvision.core.model_location import ModelAddress, ModelLocation, is_wit
 from streamvision.core.redaction import short
 from streamvision.evaluation.gate import gate_file
 from streamvision.inference.backends.registry import check_model
+from streamvision.inference.classical.detector import Detector
 from streamvision.models import model_file
 from streamvision.service.models.change import Change
 from streamvision.service.models.chosen import ChosenModels
@@ -213,9 +215,16 @@ class ServiceModels:
             task=None if model is None else model.card.task,
             classes=group.models.names if group is not None else None,
             card=None if model is None else model.own_card.model_dump(mode="json", exclude_defaults=True),
+            steps=_steps_of(config),
             streams=tuple(stream.id for stream in group.streams) if group is not None else (),
             previous_path=None if previous is None else str(previous.path),
         )
+
+
+def _steps_of(config: ModelConfig) -> tuple[dict[str, Any], ...] | None:
+    if not is_without_network(config.path):
+        return None
+    return tuple(step.model_dump(mode="json") for step in Detector(config).steps)
 
 
 def _key(name: str) -> str | None:

@@ -4,6 +4,7 @@ import { find } from "./dom.js";
 import { DRAWN, Fields, FILM, FOUND, KEPT } from "./fields.js";
 import { finder } from "./finder.js";
 import { ask, streamPath } from "./server.js";
+import { StepsEditor } from "./steps.js";
 
 const AS_ALL = "as for all cameras";
 
@@ -15,6 +16,9 @@ export class CameraDialog {
   #kept = new Fields(find("camera-kept"), KEPT, { optional: AS_ALL });
   #drawn = new Fields(find("camera-drawn"), DRAWN);
   #own = find("camera-own"); // whether it says itself what is drawn
+  #steps = new StepsEditor(find("camera-step-list"));
+  #ownSteps = find("camera-own-steps"); // whether it says itself how objects are found without a network
+  #stepsOf = new Map(); // name of a model -> its steps; null where it is a network
   #id = null; // of the camera that is changed; null: a new one
   #shown = {};
 
@@ -28,6 +32,8 @@ export class CameraDialog {
     find("camera-remove").addEventListener("click", () => this.#during(find("camera-remove"), () => this.#remove()));
     this.#dialog.addEventListener("close", () => this.#forgetPicture());
     this.#own.addEventListener("change", () => this.#showOwn());
+    this.#ownSteps.addEventListener("change", () => this.#offerSteps());
+    this.#field("model").addEventListener("change", () => this.#offerSteps());
     finder((found) => this.#take(found));
   }
 
@@ -44,14 +50,14 @@ export class CameraDialog {
     find("camera-enabled").hidden = id === null;
     try {
       const config = id === null ? {} : ask(`api/${streamPath(id)}/config`);
-      this.#fill(...(await Promise.all([ask("api/models"), ask("api/settings"), config])));
+      this.#fill(...(await Promise.all([ask("api/models"), ask("api/settings"), ask("api/steps"), config])));
     } catch (error) {
       this.#wrong(error.message);
     }
     this.#dialog.showModal(); // not before: what is typed is not to be filled over
   }
 
-  #fill({ models }, settings, config) {
+  #fill({ models }, settings, { steps }, config) {
     this.#shown = config;
     const named = models.filter((model) => model.name !== null && !model.default);
     const usual = models.find((model) => model.default);
@@ -70,6 +76,18 @@ export class CameraDialog {
     this.#own.checked = Boolean(config.overlay);
     this.#drawn.show(config.overlay ? config : settings);
     this.#showOwn();
+    this.#steps.kinds = steps;
+    this.#stepsOf = new Map(models.map((model) => [model.name ?? "", model.steps]));
+    this.#ownSteps.checked = Boolean(config.steps);
+    this.#offerSteps();
+  }
+
+  // Steps are for a model without a network; they begin as that has them.
+  #offerSteps() {
+    const usual = this.#stepsOf.get(this.#field("model").value) ?? null;
+    find("camera-steps").hidden = usual === null && !this.#ownSteps.checked;
+    find("camera-step-list").hidden = !this.#ownSteps.checked;
+    this.#steps.show(this.#shown.steps ?? usual ?? []);
   }
 
   #showOwn() {
@@ -91,7 +109,10 @@ export class CameraDialog {
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key, value]) => value !== before[key]));
     const overlay = this.#own.checked ? this.#drawn.values.overlay : null;
     const redrawn = JSON.stringify(overlay) !== JSON.stringify(this.#shown.overlay ?? null);
-    return { ...changed, ...this.#found.patch, ...this.#film.patch, ...this.#kept.patch, ...(redrawn && { overlay }) };
+    const steps = this.#ownSteps.checked ? this.#steps.value : null;
+    const refound = JSON.stringify(steps) !== JSON.stringify(this.#shown.steps ?? null);
+    const sections = { ...this.#found.patch, ...this.#film.patch, ...this.#kept.patch };
+    return { ...changed, ...sections, ...(redrawn && { overlay }), ...(refound && { steps }) };
   }
 
   async #save() {

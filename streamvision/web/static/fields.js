@@ -45,7 +45,8 @@ export const KEPT = [
   },
 ];
 
-// Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so.
+// Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so; `unset` of a field says
+// it for that one.
 export class Fields {
   #inputs = new Map(); // field -> input
   #shown = {};
@@ -96,12 +97,13 @@ export class Fields {
   }
 
   #input(field) {
-    if (field.kind === "choice") return this.#select(Object.entries(field.choices));
-    if (field.kind === "flag" && this.#optional) return this.#select([["true", "yes"], ["false", "no"]]);
+    const optional = field.unset ?? this.#optional;
+    if (field.kind === "choice") return select(Object.entries(field.choices), optional);
+    if (field.kind === "flag" && optional) return select([["true", "yes"], ["false", "no"]], optional);
     const input = document.createElement("input");
     input.type = { flag: "checkbox", number: "number" }[field.kind] ?? "text";
     for (const name of ["min", "max", "step"]) if (field[name] !== undefined) input[name] = field[name];
-    input.placeholder = this.#optional ?? field.otherwise ?? "";
+    input.placeholder = field.unset ?? this.#optional ?? field.otherwise ?? "";
     input.required = field.required ?? false;
     return input;
   }
@@ -114,13 +116,13 @@ export class Fields {
     input.setAttribute("list", list.id);
     return list;
   }
+}
 
-  #select(choices) {
-    const select = document.createElement("select");
-    if (this.#optional) select.append(new Option(this.#optional, ""));
-    for (const [value, words] of choices) select.append(new Option(words, value));
-    return select;
-  }
+function select(choices, optional) {
+  const element = document.createElement("select");
+  if (optional) element.append(new Option(optional, ""));
+  for (const [value, words] of choices) element.append(new Option(words, value));
+  return element;
 }
 
 export function at(config, key) {
@@ -158,5 +160,7 @@ function valueOf(field, input) {
   if (text === "") return null;
   if (field.kind === "flag") return text === "true";
   if (field.kind === "number") return Number(text);
-  return field.kind === "names" ? text.split(",").map((name) => name.trim()).filter(Boolean) : text;
+  if (field.kind !== "names" && field.kind !== "numbers") return text;
+  const parts = text.split(",").map((part) => part.trim()).filter(Boolean);
+  return field.kind === "numbers" ? parts.map((part) => (Number.isNaN(Number(part)) ? part : Number(part))) : parts;
 }

@@ -244,3 +244,21 @@ def read_stream_changes(service: Service, stream_id: str) -> dict[str, Any]:
     """Return what the database holds of a stream's changes."""
     with service.database.reading() as connection:
         return {one.id: dict(one.changes) for one in read_streams(connection).values()}[stream_id]
+
+
+def test_a_key_that_is_cleared_stays_so(start: Start, config_file: Callable[..., Path], tmp_path: Path) -> None:
+    tracker = {"name": "bytetrack", "memory_s": 3}
+    with start(
+        str(tmp_path / "state"), file=config_file({"id": "gate", "source": BOXES, "tracker": tracker})
+    ) as served:
+
+        def changed(**keys: Any) -> dict[str, Any]:
+            status, answer = served.ask("PATCH", "/api/streams/gate", keys)
+            assert status == 200, answer
+            return answer.get("tracker", {})
+
+        assert changed(tracker={"memory_s": None}) == {"name": "bytetrack"}
+        assert changed(tracker=None) == {}
+        assert changed(tracker={"name": "sort"}) == {"name": "sort"}  # and no memory_s of the file
+        yard = served.add(id="yard", overlay={"boxes": False, "trails_s": None})  # null: the default, for new ones too
+        assert served.get(f"/api/streams/{yard}/config")["overlay"] == {"boxes": False}
