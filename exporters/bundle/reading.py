@@ -89,6 +89,11 @@ def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
         )
     if card.input.color == "gray":
         raise ExportError("the decoders of a bundle feed three channels, not brightness alone; export without a bundle")
+    if card.input.known:
+        raise ExportError(
+            "the decoders of a bundle feed pictures alone, and this network is given numbers beside them; export "
+            "without a bundle"
+        )
     if card.input.batch != 1 and not card.input.dynamic_batch:
         raise ExportError(
             f"a bundle is for one picture a call, and this model takes {card.input.batch}; export it with batch 1"

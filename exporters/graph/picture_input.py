@@ -50,6 +50,7 @@ def check_picture_input(card: ModelCard, pixel_format: PixelFormat) -> None:
         f"samples pictures by {given.sampling!r}, and only 'pixel_center' can be put inside": (
             given.sampling != "pixel_center"
         ),
+        "is given numbers beside its pictures, and whole pictures have no place for them": bool(given.known),
         "sees brightness alone, and only three colours can be put inside": given.color == "gray",
         "has an input of free size, and only a fixed one can be put behind whole pictures; leave out --dynamic-size": (
             given.dynamic_size

@@ -25,10 +25,10 @@ from exporters.parity.verdict import ImageComparison, Parity, ParityStage
 from exporters.pictures import GatePicture, GatePictures
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
-from streamvision.core.picture import Picture
+from streamvision.core.picture import BgrPicture, Picture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
-from streamvision.inference.model_card import CARD_KEY, ModelCard
+from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
 
 OnProgress = Callable[[int, int], None]
 BATCHES = (1, 2, 3)
@@ -174,7 +174,11 @@ class Gate:
             fits_one = _of_one_size if export_card.input.pixel_format else bool
             done = 0
             for group in _groups(pictures, BATCHES if export_card.input.dynamic_batch else (1,)):
-                loaded = [in_form(picture.load()) for picture in group]
+                shares = [(done + at + 1) / (len(pictures) + 1) for at in range(len(group))]
+                loaded = [
+                    in_form(_knowing(picture.load(), source_card.input, share))
+                    for picture, share in zip(group, shares, strict=True)
+                ]
                 of_source = [source.trace(picture) for picture in loaded]
                 try:
                     of_export = export.trace_batch(loaded) if fits_one(loaded) else [*map(export.trace, loaded)]
@@ -217,6 +221,11 @@ class Gate:
 
 def _of_one_size(pictures: Sequence[Picture]) -> bool:
     return len({(picture.width_px, picture.height_px) for picture in pictures}) == 1
+
+
+def _knowing(picture: BgrPicture, card: InputCard, share: float) -> BgrPicture:
+    """Return a picture of which the network's known numbers are a share of the largest."""
+    return replace(picture, known={one.name: share * one.largest for one in card.known}) if card.known else picture
 
 
 def _as_it_is(picture: Picture) -> Picture:

@@ -18,6 +18,7 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture
 from streamvision.core.registry import Plugin, Registry
 from streamvision.core.telemetry import DropCounter
+from streamvision.synthetic.sizes import SIZES_IN_WORDS, can_be_drawn
 
 MAX_NUMBER = 2**32 - 1
 """Largest seed, and most frames."""
@@ -125,9 +126,10 @@ def parse_options(text: str) -> SyntheticOptions:
     except ValueError:
         raise _refused(text, "write size as WxH and the others as numbers") from None
     frames = 1 if options.frames is None else options.frames
-    in_range = 0 < options.fps <= 1000 and all(32 <= side <= 8192 for side in (width_px, height_px))
-    if not in_range or not 0 < frames <= MAX_NUMBER or not 0 <= options.seed <= MAX_NUMBER:
-        raise _refused(text, f"fps goes to 1000, sides from 32 to 8192, frames from 1 and seed from 0 to {MAX_NUMBER}")
+    if not can_be_drawn(width_px, height_px):
+        raise _refused(text, f"size takes {SIZES_IN_WORDS}")
+    if not 0 < options.fps <= 1000 or not 0 < frames <= MAX_NUMBER or not 0 <= options.seed <= MAX_NUMBER:
+        raise _refused(text, f"fps goes to 1000, frames from 1 and seed from 0 to {MAX_NUMBER}")
     return options
 
 

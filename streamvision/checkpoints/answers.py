@@ -24,7 +24,7 @@ from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.torchvision import input_card
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_run
 from streamvision.core.errors import ModelError
-from streamvision.inference.model_card import ModelCard, NumberCard
+from streamvision.inference.model_card import InputCard, KnownCard, ModelCard, NumberCard
 
 ABOUT = "answers"
 """Key under which checkpoints hold what their networks answer; see :meth:`Answers.to_checkpoint`."""
@@ -46,6 +46,10 @@ class Answers:
     """Of each number, in its unit."""
     deviation: tuple[float, ...]
     """Standard deviation of each number, in its unit; above 0."""
+    known: tuple[KnownCard, ...] = ()
+    """Numbers that the network is given beside each picture."""
+    stretches: bool = False
+    """Whether it sees whole pictures, stretched to a square, in place of the square in their middle."""
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -55,6 +59,8 @@ class Answers:
             "numbers": [number.model_dump() for number in self.numbers],
             "mean": list(self.mean),
             "deviation": list(self.deviation),
+            "known": [one.model_dump() for one in self.known],
+            "stretches": self.stretches,
         }
 
     @classmethod
@@ -67,12 +73,14 @@ class Answers:
         try:
             numbers = tuple(NumberCard.model_validate(number) for number in stored["numbers"])
             mean, deviation = (tuple(float(value) for value in stored[key]) for key in ("mean", "deviation"))
+            known = tuple(KnownCard.model_validate(one) for one in stored.get("known", ()))
             names, of = tuple(map(str, stored["names"])), stored["class_column"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} does not say what its network answers; give the best.pt of a run") from error
         if not (len(numbers) == len(mean) == len(deviation) and numbers and len(names) != 1):
             raise ModelError(f"{path} has {len(numbers)} numbers and {len(names)} classes, which no run leaves")
-        return cls(names, None if of is None else str(of), numbers, mean, deviation)
+        stretches = bool(stored.get("stretches", False))
+        return cls(names, None if of is None else str(of), numbers, mean, deviation, known, stretches)
 
 
 class AnswersSource(TorchSource):
@@ -100,7 +108,7 @@ class AnswersSource(TorchSource):
             task="classify",
             head="several",
             names=chosen_names(answers.names or NO_CLASS, names, path),
-            input=input_card(described),
+            input=_fed(input_card(described), answers),
             numbers=answers.numbers,
             source=f"{described.title}, {described.beginning}",
         )
@@ -132,6 +140,15 @@ class AnswersSource(TorchSource):
         """Return a fresh module; ``dynamic_size`` makes no difference to it."""
         network = fresh(self._network)
         return _Answering(network, self._answers).eval()
+
+
+def _fed(card: InputCard, answers: Answers) -> InputCard:
+    """Return how a classifier is fed that is given numbers, or sees whole pictures."""
+    changes: dict[str, Any] = {"known": answers.known}
+    if answers.stretches:
+        # The bicubic kernel is the one that does not pass over pixels of a large picture.
+        changes |= {"resize": "stretch", "sampling": "bicubic", "crop_short_side_px": None}
+    return card.model_copy(update=changes)
 
 
 class _Answering(nn.Module):

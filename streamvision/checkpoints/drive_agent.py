@@ -8,7 +8,7 @@ lies 10 and 20 m ahead and the speed that suits what is ahead, scaled and bounde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,19 @@ from streamvision.checkpoints.base import TorchSource, chosen_names
 from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.run_facts import checked_run
 from streamvision.core.errors import ModelError
-from streamvision.inference.model_card import ModelCard, NumberCard
+from streamvision.inference.known_numbers import band_rows
+from streamvision.inference.model_card import InputCard, ModelCard, NumberCard
 from streamvision.synthetic.driving.car import MOST_SPEED_M_S
-from streamvision.synthetic.driving.network import BOUND, MOST_CHANGE_M_S, SCALES, SEEN, SPEED, STEERING
+from streamvision.synthetic.driving.network import (
+    BOUND,
+    MOST_CHANGE_M_S,
+    OBSERVED,
+    OWN_SPEED,
+    SCALES,
+    SEEN,
+    SPEED,
+    STEERING,
+)
 
 ARCHITECTURE = "drive_agent"
 """What checkpoints call it."""
@@ -32,12 +42,15 @@ PERCEPTION = "perception"
 
 
 class Policy(nn.Sequential):
-    """From (N, 3) scaled numbers to (N, 2) actions: the means of PPO's policy, two hidden layers with tanh."""
+    """From (N, inputs) scaled numbers to (N, 2) actions: the means of PPO's policy, two hidden layers with tanh.
 
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Linear(len(SEEN), WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Tanh(), nn.Linear(WIDTH, 2)
-        )
+    Args:
+        inputs: how many of :data:`OBSERVED` it is given.
+    """
+
+    def __init__(self, inputs: int = len(OBSERVED)) -> None:
+        super().__init__(nn.Linear(inputs, WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Tanh(), nn.Linear(WIDTH, 2))
+        self.observed = OBSERVED[:inputs]
 
 
 class DriveAgentSource(TorchSource):
@@ -63,7 +76,7 @@ class DriveAgentSource(TorchSource):
         size_px: tuple[int, int] | None = None,
     ) -> None:
         self._perception, self._policy = perception, policy
-        self._at = seen_at(perception)
+        self._at = seen_at(perception, policy.observed)
         card = ModelCard(
             task="classify",
             head="several",
@@ -90,13 +103,13 @@ class DriveAgentSource(TorchSource):
             ModelError: when the tensors are not those of an agent.
             UntrustedError: when the network that sees is code of the user's and not trusted.
         """
-        policy = Policy().eval()
         try:
+            policy = Policy(int(stored["model"]["0.weight"].shape[1])).eval()
             perception = AnswersSource.of_run(
                 checked_run(stored[PERCEPTION], path), path=path, size_px=size_px, trusted=trusted
             )
             policy.load_state_dict(stored["model"])
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, RuntimeError) as error:
             raise ModelError(f"{path} does not hold an agent that drives; give the best.pt of a run") from error
         beginning = f"{stored.get('steps', '?')} steps"
         return cls(perception, policy, path=path, names=names, size_px=size_px, beginning=beginning)
@@ -105,34 +118,50 @@ class DriveAgentSource(TorchSource):
         """Return a fresh module; ``dynamic_size`` is that of this network."""
         perception = self._perception.module(dynamic_size=dynamic_size)
         policy = fresh(self._policy)
-        return _Driving(perception, policy, self._at).eval()
+        return _Driving(perception, policy, self._at, self._perception.card.input).eval()
 
 
-def seen_at(perception: AnswersSource) -> tuple[int, ...]:
-    """Return where among a network's outputs those of :data:`SEEN` are.
+def seen_at(perception: AnswersSource, observed: Sequence[str] = OBSERVED) -> tuple[int, ...]:
+    """Return where among a network's outputs those of :data:`SEEN` are that a policy is given.
 
     Raises:
-        ModelError: when it does not give all of them.
+        ModelError: when it does not give all of them, or is not given the own speed.
     """
     outputs = perception.output_names
-    if missing := [name for name in SEEN if name not in outputs]:
+    known = [OWN_SPEED] if OWN_SPEED in {one.name for one in perception.card.input.known} else []
+    if missing := [name for name in observed if name not in (*outputs, *known)]:
         raise ModelError(
             f"{perception.path} does not give {missing[0]}; give one that learnt what data synthetic --task drive "
             "writes"
         )
-    return tuple(outputs.index(name) for name in SEEN)
+    return tuple(outputs.index(name) for name in observed if name in SEEN)
 
 
 class _Driving(nn.Module):
-    def __init__(self, perception: nn.Module, policy: nn.Module, at: tuple[int, ...]) -> None:
+    def __init__(self, perception: nn.Module, policy: Policy, at: tuple[int, ...], card: InputCard) -> None:
         super().__init__()
         self.perception, self.policy, self._at = perception, policy, at
+        self._speed_at = at[policy.observed.index(SPEED)]
         self.scales: Tensor
-        self.register_buffer("scales", torch.tensor(SCALES))
+        self.register_buffer("scales", torch.tensor(SCALES[: len(policy.observed)]))
+        known = {one.name: (number, one.largest) for number, one in enumerate(card.known)}
+        self._own_speed = known[OWN_SPEED] if OWN_SPEED in policy.observed else None
+        self._card = card
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         numbers = self.perception(pictures)
-        seen = torch.cat([numbers[at] for at in self._at], dim=1) / self.scales
+        given = [numbers[at] for at in self._at]
+        if self._own_speed is not None:
+            given.append(self._read(pictures, *self._own_speed))
+        seen = torch.cat(given, dim=1) / self.scales
         actions = self.policy(seen.clamp(-BOUND, BOUND)).clamp(-1.0, 1.0)
-        wanted_m_s = numbers[self._at[-1]] + MOST_CHANGE_M_S * actions[:, 1:]
+        wanted_m_s = numbers[self._speed_at] + MOST_CHANGE_M_S * actions[:, 1:]
         return actions[:, :1], wanted_m_s.clamp(0.0, MOST_SPEED_M_S)
+
+    def _read(self, pictures: Tensor, number: int, largest: float) -> Tensor:
+        """Return (N, 1) what a band shows; 0 where it is not known, as red has no blue."""
+        rows = band_rows(self._card.height_px, number)
+        blue = pictures[:, 2:3, rows].mean(dim=(2, 3))
+        if self._card.mean is not None and self._card.std is not None:
+            blue = blue * self._card.std[2] + self._card.mean[2]
+        return blue * (largest / (255 * self._card.scale))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -27,11 +28,25 @@ from streamvision.evaluation.driving import (
     TruthDriver,
     evaluate_driver,
 )
-from streamvision.evaluation.driving.limit_reading import LimitOfSigns
+from streamvision.evaluation.driving.evaluate import PICTURE_PX
+from streamvision.evaluation.driving.limit_reading import READABLE_PX, LimitOfSigns
 from streamvision.evaluation.model import open_model
 from streamvision.models import DEFAULT_MODEL, TEXT_MODEL, find_model
+from streamvision.synthetic.sizes import check_size
 
-COLUMNS = ("s driven", "s in lane", "m", "m beside", "within limit", "rules kept", "collisions")
+COLUMNS = (
+    "s driven",
+    "s in lane",
+    "m",
+    "m beside",
+    "s to car ahead",
+    "below 1 s",
+    "within limit",
+    "limit right",
+    "signs read",
+    "rules kept",
+    "collisions",
+)
 
 
 @click.command(name="drive", short_help="Seconds in lane and rules kept of networks that drive.")
@@ -50,19 +65,15 @@ COLUMNS = ("s driven", "s in lane", "m", "m beside", "within limit", "rules kept
 @click.option(
     "--size",
     metavar="WxH",
-    default="320x180",
-    show_default=True,
-    help="Size in pixels of the frames that networks see.",
+    help="Size in pixels of the frames that networks see.  [default: 320x180, or 960x540 where signs are read]",
 )
 @click.option(
     "--limit",
     type=click.Choice(("map", "signs")),
-    default="map",
-    show_default=True,
-    help="Where networks have the speed limit from: the truth, or signs that --detector finds and --reader reads, for "
-    "which frames of 960x540 are large enough.",
+    help="Where networks have the speed limit from: the truth, or signs that --detector finds and --reader reads.  "
+    "[default: signs where --detector is given, else map]",
 )
-@click.option("--detector", default=DEFAULT_MODEL, show_default=True, help="Model that finds speed limits.")
+@click.option("--detector", help=f"Model that finds speed limits.  [default: {DEFAULT_MODEL} for --limit signs]")
 @click.option("--reader", default=TEXT_MODEL, show_default=True, help="Model that reads their numbers.")
 @report_option
 @runtime_options
@@ -72,9 +83,9 @@ def drive(
     roads: int,
     seed: int,
     seconds: float,
-    size: str,
-    limit: str,
-    detector: str,
+    size: str | None,
+    limit: str | None,
+    detector: str | None,
     reader: str,
     report: Path | None,
     as_json: bool,
@@ -89,22 +100,32 @@ def drive(
     \b
     Examples:
       streamvision eval drive runs/train/pilotnet-1/weights/best.onnx
-      streamvision eval drive best.onnx --limit signs --size 960x540
+      streamvision eval drive best.onnx --detector road_signs
       streamvision eval drive imitation.onnx ppo.onnx --roads 10 --report report.html
     """
-    picture_px = parse_size(size)
+    if limit == "map" and detector is not None:
+        raise ConfigError("--detector finds signs, and --limit map knows the limit without; leave one of them out")
+    reads_signs = limit == "signs" or detector is not None
+    usual_px = READABLE_PX if reads_signs else PICTURE_PX
+    picture_px = usual_px if size is None else parse_size(size)
+    check_size(*picture_px)
     measured = []
     with ExitStack() as opened, StepProgress() as progress:
         drivers: dict[str, Driver] = {"none": NoDriver(), "rules": TruthDriver()}
+
+        def signs() -> LimitOfSigns | None:
+            if not reads_signs:
+                return None
+            paths = (detector or DEFAULT_MODEL, reader)
+            return LimitOfSigns(*(opened.enter_context(open_model(find_model(path))) for path in paths))
+
+        if reads_signs:
+            drivers["rules, signs"] = TruthDriver(limit=signs())
         for location in models:
             model = opened.enter_context(open_model(location, **chosen_options(given)))
             if str(location) in drivers:
                 raise ConfigError(f"{location} is given twice; give each model once")
-            source = None
-            if limit == "signs":
-                parts = (opened.enter_context(open_model(find_model(name))) for name in (detector, reader))
-                source = LimitOfSigns(*parts)
-            drivers[str(location)] = PictureDriver(model, limit=source)
+            drivers[str(location)] = PictureDriver(model, limit=signs())
         evaluate = partial(
             evaluate_driver,
             seeds=range(seed, seed + roads),
@@ -135,15 +156,22 @@ def _print(measured: list[DrivingEvaluation], *, as_json: bool) -> None:
 def _cells(evaluation: DrivingEvaluation) -> list[str]:
     def spread(figure: str, form: Callable[[float], str]) -> str:
         mean, deviation = evaluation.mean_and_spread(figure)
-        return f"{form(mean)} ± {form(deviation)}"
+        return "-" if math.isnan(mean) else f"{form(mean)} ± {form(deviation)}"
 
-    met, kept = (sum(getattr(drive, name) for drive in evaluation.drives) for name in ("rules_met", "rules_kept"))
+    met, kept, passed, read = (
+        sum(getattr(drive, name) for drive in evaluation.drives)
+        for name in ("rules_met", "rules_kept", "signs_passed", "signs_read")
+    )
     return [
         spread("driven_s", "{:.1f}".format),
         spread("in_lane_s", "{:.1f}".format),
         spread("driven_m", "{:.0f}".format),
         spread("mean_offset_m", "{:.2f}".format),
+        spread("headway_s", "{:.1f}".format),
+        spread("close_share", "{:.2f}".format),
         spread("within_limit_share", "{:.2f}".format),
+        spread("limit_right_share", "{:.2f}".format),
+        "-" if math.isnan(evaluation.mean_and_spread("limit_right_share")[0]) else f"{read} of {passed}",
         f"{kept} of {met}",
         str(sum(drive.collisions for drive in evaluation.drives)),
     ]

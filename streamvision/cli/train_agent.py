@@ -18,6 +18,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.install import install_command
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.run_folder import RunFolder, new_run_folder
+from streamvision.training.session import note_command
 
 
 @click.command(name="train-agent")
@@ -86,14 +87,18 @@ def train_agent(
         if not folder.last.is_file() or not folder.recipe.is_file():
             raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
         recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
+        note_command(folder, shlex.join(sys.argv))
         summary = train_agent(recipe, folder, progress, resume=True)
     else:
         recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
         with new_run_folder(project, name, model="agent") as folder:
             write_whole(folder.recipe, yaml.safe_dump(recipe.__dict__, sort_keys=False))
-            write_whole(folder.command, shlex.join(sys.argv) + "\n")
+            note_command(folder, shlex.join(sys.argv))
             summary = train_agent(recipe, folder, progress, resume=False)
     if as_json:
         click.echo(json.dumps(summary, indent=1))
     else:
-        progress.say(f"Everything is in {folder.root}; next: streamvision eval drive {summary.get('onnx')}")
+        progress.say(f"Curves, a drive and all figures: {summary['report']}")
+        progress.say(f"Everything is in {folder.root}; next:")
+        progress.say(f"  streamvision eval drive {summary.get('onnx', summary['best'])}")
+        progress.say(f"  streamvision export {summary['best']} --format tflite")

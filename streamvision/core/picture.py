@@ -7,6 +7,7 @@ BT.601 in full range.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -46,6 +47,10 @@ class Picture(Protocol):
     @property
     def height_px(self) -> int:
         """Height in pixels."""
+
+    @property
+    def known(self) -> Mapping[str, float]:
+        """Numbers by name that are known of the moment, such as a car's own speed, for networks that are given them."""
 
     def scaled(self, width_px: int) -> Picture:
         """Return a copy of that width, in the same shape; the picture itself where it is no wider than that."""
@@ -113,6 +118,8 @@ class BgrPicture:
 
     bgr: U8
     """(H, W, 3) uint8, C-contiguous."""
+    known: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """Numbers by name that are known of the moment."""
 
     def __post_init__(self) -> None:
         if self.bgr.ndim != 3 or self.bgr.shape[2] != 3 or self.bgr.dtype != np.uint8:
@@ -133,7 +140,7 @@ class BgrPicture:
         if width_px >= self.width_px:
             return self
         size = (width_px, max(round(width_px * self.height_px / self.width_px), 1))
-        return BgrPicture(cv2.resize(self.bgr, size, interpolation=cv2.INTER_AREA))
+        return replace(self, bgr=cv2.resize(self.bgr, size, interpolation=cv2.INTER_AREA))
 
     def to_bgr(self) -> U8:
         """Return the picture itself."""
@@ -179,6 +186,8 @@ class YuvPicture(Planes):
     """Which matrix leads back to RGB."""
     owner: object = field(default=None, repr=False)
     """Whatever must stay alive while the planes are in use, such as the decoder's frame."""
+    known: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """Numbers by name that are known of the moment."""
 
     def __post_init__(self) -> None:
         half = ((self.y.shape[0] + 1) // 2, (self.y.shape[1] + 1) // 2)

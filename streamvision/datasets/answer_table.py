@@ -4,6 +4,9 @@ The first line names the columns, in any order: the picture and the part that it
 :mod:`.class_csv`, and the answers under names of their own. In brackets behind a name stands the unit of a number, or
 ``class``: ``distance [m]``, ``gender [class]``; without them a column whose cells are all numbers is one of numbers.
 A cell that is empty is an answer that is not known. Numbers are written with a point.
+
+A column such as ``own_speed [known to 20 m/s]`` is no answer: its number is given to the network beside the picture,
+from 0 to the one in the brackets (:mod:`streamvision.inference.known_numbers`).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from streamvision.datasets.class_csv import CLASS_COLUMNS, HEAD_BYTES, PICTURE_C
 from streamvision.datasets.dataset import AnsweredPicture, PictureSet, Problem, Split
 from streamvision.datasets.files import PictureLookup, class_name, head_of, is_there, split_named, split_of_path
 from streamvision.datasets.tf_csv import is_tf_csv
-from streamvision.inference.model_card import NumberCard
+from streamvision.inference.model_card import KnownCard, NumberCard
 
 MOST_NUMBERS = 32
 """Columns of numbers that are read."""
@@ -32,6 +35,9 @@ LARGEST_NUMBER = 1e30
 NOT_KNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What cells of numbers hold where the number is not known, in small letters."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_KNOWN = re.compile(r"known to (?P<largest>\d+\.?\d*)(\s+(?P<unit>\S.*))?", re.ASCII)
+MOST_KNOWN = 4
+"""Columns of numbers that a network is given."""
 _HEADER = re.compile(r"(?P<name>[^\[\]]*?)\s*(\[(?P<said>[^\[\]]*)\])?")
 
 
@@ -43,6 +49,8 @@ class AnsweredPictures(PictureSet[AnsweredPicture]):
     """What the class is of, such as ``weather``; ``None`` where there are numbers alone."""
     numbers: tuple[NumberCard, ...] = field(default=(), kw_only=True)
     """The numbers of each picture."""
+    known: tuple[KnownCard, ...] = field(default=(), kw_only=True)
+    """Numbers that a network is given beside each picture."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,6 +70,8 @@ class _Column:
     """What numbers are counted in."""
     is_class: bool
     """Whether it names a class."""
+    largest: float | None = None
+    """For a number that the network is given: the largest."""
 
 
 def is_answer_table(path: Path) -> bool:
@@ -124,7 +134,8 @@ def _set_of(
     problems: list[Problem],
 ) -> AnsweredPictures:
     kind = next((column for column in columns if column.is_class), None)
-    numbers = [column for column in columns if not column.is_class]
+    given = [(one.header, _known_card(one, one.largest)) for one in columns if one.largest is not None]
+    numbers = [column for column in columns if not column.is_class and column.largest is None]
     said = {place: class_name(_cell(row, kind.header)) if kind else "" for place, (row, _) in found.items()}
     names = tuple(sorted({*said.values()} - {""}))
     if kind is not None and len(names) < 2:
@@ -139,6 +150,11 @@ def _set_of(
             ids.get(said[place]),
             tuple(_number(_cell(row, one.header), _note(problems, place, one.name)) for one in numbers),
             split,
+            {
+                card.name: number
+                for header, card in given
+                if (number := _number(_cell(row, header), _note(problems, place, card.name))) is not None
+            },
         )
         for place, (row, split) in sorted(found.items())
     )
@@ -149,11 +165,23 @@ def _set_of(
             "learn with --answers"
         )
     cards = tuple(NumberCard(name=one.name, unit=one.unit) for one in numbers)
-    return AnsweredPictures(names, images, tuple(problems), class_column=kind.name if kind else None, numbers=cards)
+    return AnsweredPictures(
+        names,
+        images,
+        tuple(problems),
+        class_column=kind.name if kind else None,
+        numbers=cards,
+        known=tuple(card for _, card in given),
+    )
 
 
 def _columns(table: Path, headers: Sequence[str], rows: Sequence[dict[str, str]], only: Sequence[str]) -> list[_Column]:
-    columns = [_column(header, rows) for header in headers]
+    read = [_column(header, rows) for header in headers]
+    columns, known = ([one for one in read if (one.largest is not None) == is_known] for is_known in (False, True))
+    if len(known) > MOST_KNOWN:
+        raise ConfigError(
+            f"{table} has {len(known)} known numbers, of which at most {MOST_KNOWN} are given; leave some out"
+        )
     if only:
         by_name = {column.name.casefold(): column for column in columns}
         if unknown := [name for name in only if name.casefold() not in by_name]:
@@ -180,7 +208,7 @@ def _columns(table: Path, headers: Sequence[str], rows: Sequence[dict[str, str]]
             f"{table} has {numbers} columns of numbers, of which at most {MOST_NUMBERS} with different names are "
             "learnt; name these with --answers"
         )
-    return columns
+    return [*columns, *known]
 
 
 def _column(header: str, rows: Sequence[dict[str, str]]) -> _Column:
@@ -189,9 +217,19 @@ def _column(header: str, rows: Sequence[dict[str, str]]) -> _Column:
     said = (match["said"] or "").strip() if match else ""
     if said.lower() == "class":
         return _Column(header, name, None, True)
+    if known := _KNOWN.fullmatch(said):
+        return _Column(header, name, known["unit"], False, float(known["largest"]))
     cells = {_cell(row, header) for row in rows}
     are_numbers = all(cell.lower() in NOT_KNOWN or _NUMBER.fullmatch(cell) for cell in cells)
     return _Column(header, name, class_name(said) if said else None, not said and not are_numbers)
+
+
+def _known_card(column: _Column, largest: float) -> KnownCard:
+    if not 0 < largest <= LARGEST_NUMBER:
+        raise ConfigError(
+            f"the column {column.header!r} is known to no number above 0; write such as [known to 20 m/s]"
+        )
+    return KnownCard(name=column.name, unit=column.unit, largest=largest)
 
 
 def _number(cell: str, complain: Callable[[str], None]) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -120,6 +120,8 @@ class AnsweredPicture:
     """The set's numbers in their order; ``None`` for those that are not known."""
     split: Split | None = None
     """The part that it belongs to, where the set says so."""
+    known: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Numbers by name that a network is given beside it; those that are not known are absent."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from streamvision.datasets.dataset import Dataset, DatasetFormat, LabelledBox, L
 from streamvision.datasets.writing import OutputFolder
 from streamvision.synthetic.drive import DriveScene
 from streamvision.synthetic.drive.class_planes import PIXEL_CLASSES
+from streamvision.synthetic.sizes import check_size
 
 F32 = NDArray[np.float32]
 _PICTURES_PER_SCENE = 25
@@ -69,6 +70,7 @@ class DriveSampling:
                 f"{self.images} pictures of {self.width_px}x{self.height_px} with seed {self.seed} cannot be taken: "
                 "give at least 1 picture, sides from 64 pixels and a seed from 0"
             )
+        check_size(self.width_px, self.height_px)
 
     @property
     def total(self) -> int:

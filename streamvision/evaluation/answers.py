@@ -204,7 +204,7 @@ def evaluate_answers(
     images, units = pictures.images, {number.name: number.unit for number in detector.card.numbers}
     for at in range(0, len(images), detector.max_batch):
         group = images[at : at + detector.max_batch]
-        for one in detector.find([BgrPicture(read_bgr(image.path)) for image in group]):
+        for one in detector.find([BgrPicture(read_bgr(image.path), image.known) for image in group]):
             if one.image_result is None or not one.image_result.values:
                 raise ConfigError(
                     f"{detector.describe()} gives no numbers; measure it with streamvision eval {detector.card.task}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from streamvision.core.config.model_input import Color, Layout, Resize
 
@@ -55,6 +55,26 @@ def _shown(text: str) -> str:
 
 Words = Annotated[str, AfterValidator(_shown)]
 """What the author of a file says."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+Label = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+"""Words that stand on pages, in terminals and on pictures as a file gives them."""
+
+
+class KnownCard(BaseModel):
+    """A number that is known beside the picture and given to the network, such as a car's own speed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Label = Field(description="What it is called.")
+    unit: Label | None = Field(None, description="What it is counted in, such as m/s.")
+    largest: float = Field(gt=0, le=1e30, description="What is shown as white; 0 and less are shown as black.")
 
 
 class InputCard(BaseModel):
@@ -104,6 +124,18 @@ class InputCard(BaseModel):
     stride_px: int = Field(32, gt=0, description="Sides of a free size must be multiples of this.")
     dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
+    known: tuple[KnownCard, ...] = Field(
+        (),
+        max_length=4,
+        description="Numbers known beside the picture, each a grey band along the lower edge of the input, the first "
+        "at the bottom; red where it is not known.",
+    )
+
+    @model_validator(mode="after")
+    def _known_in_colours(self) -> InputCard:
+        if self.known and (self.color == "gray" or self.pixel_format is not None):
+            raise ValueError("known numbers are shown in three colours, which whole pictures and gray inputs have not")
+        return self
 
     @property
     def channels(self) -> int:
@@ -134,16 +166,6 @@ class KeypointCard(BaseModel):
     oks_sigma: tuple[float, ...] | None = Field(
         None, description="Spread of each keypoint in object keypoint similarity, as COCO defines it."
     )
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be printed")
-    return text
-
-
-Label = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
-"""Words that stand on pages, in terminals and on pictures as a file gives them."""
 
 
 class NumberCard(BaseModel):

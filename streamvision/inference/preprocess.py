@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import Picture
 from streamvision.core.resampling import Kernel, Window, corner_sampled
+from streamvision.inference.known_numbers import band_rows, shown_rgb
 from streamvision.inference.letterbox import InputArea, Letterbox
 from streamvision.inference.model_card import InputCard
 
@@ -69,7 +70,18 @@ class InputBatch:
             self._write(self._planes(small), self.tensor[index, :, rows, columns])
         else:
             self._write(self._packed(small), self.tensor[index, rows, columns])
+        for at, known in enumerate(self._card.known):
+            self._show(index, band_rows(self._card.height_px, at), shown_rgb(known, picture.known.get(known.name)))
         return letterbox
+
+    def _show(self, index: int, rows: slice, rgb: tuple[int, int, int]) -> None:
+        """Write one colour into rows of the tensor."""
+        channels = rgb if self._card.color == "rgb" else rgb[::-1]
+        values = self._tables[range(len(channels)), channels]
+        if self._card.layout == "nchw":
+            self.tensor[index, :, rows] = values[:, None, None]
+        else:
+            self.tensor[index, rows] = values
 
     def _resized(self, picture: Picture, letterbox: Letterbox, area: InputArea) -> NDArray[np.uint8]:
         """Return the picture's visible part as (h, w, 3) RGB."""

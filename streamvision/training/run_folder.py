@@ -38,6 +38,8 @@ class RunFolder:
         """The same, drawn."""
         self.results_png = root / "results.png"
         """Curves, and what the best epoch says of held-out pictures."""
+        self.report = root / "report.html"
+        """The same with all figures as one page, of agents."""
         self.card = root / "MODEL_CARD.md"
         """The model card, for people."""
         self.summary = root / "summary.json"

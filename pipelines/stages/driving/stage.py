@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from pipelines.stages.base import FrameStage
+from pipelines.stages.driving.limits import LimitWatch
 from streamvision.core.frame import Result
 from streamvision.core.stage_output import Mark, Note, Outline, Rgb, StageEvent
 from streamvision.synthetic.driving.live import SeenFromCar
@@ -16,7 +17,7 @@ from streamvision.synthetic.driving.network import SPEED, STEERING, command_of, 
 
 WHEEL_TURN_DEG = 120.0
 """How far the drawn wheel is turned at full steering."""
-_WHITE, _RED, _GREEN = (240, 244, 248), (255, 60, 40), (70, 200, 110)
+_WHITE, _RED, _GREEN, _AMBER = (240, 244, 248), (255, 60, 40), (70, 200, 110), (255, 190, 60)
 _RADIUS = 0.11
 _CORNERS = 32
 _SPOKES_DEG = (-90.0, 30.0, 150.0)
@@ -24,11 +25,24 @@ _TOLERANCE_M_S = 0.5
 
 
 class DrivingStage(FrameStage):
-    """Draws the wheel, and drives the car that the picture was seen from."""
+    """Draws the wheel, and drives the car that the picture was seen from.
+
+    Args:
+        limits: reads the limit on signs; closed with this. By default it is the true one of the drawn drive.
+    """
 
     name = "driving"
     optional = True
     waits = False
+
+    def __init__(self, limits: LimitWatch | None = None) -> None:
+        self._limits = limits
+        self._drive: int | None = None
+
+    def close(self) -> None:
+        """Stop reading signs."""
+        if self._limits is not None:
+            self._limits.close()
 
     def process(self, result: Result) -> None:
         """Add marks and events, and give the command."""
@@ -39,15 +53,23 @@ class DrivingStage(FrameStage):
         size_px = picture.width_px, picture.height_px
         result.marks += wheel_marks(values[STEERING], size_px)
         seen = getattr(picture, "owner", None)
+        if self._limits is not None:
+            drive = seen.drive if isinstance(seen, SeenFromCar) else 0
+            self._limits.see(picture, begins=drive != self._drive)
+            self._drive = drive
+        read_m_s = None if self._limits is None else self._limits.limit_m_s
         if not isinstance(seen, SeenFromCar):
             result.marks += (_note(f"{3.6 * values[SPEED]:.0f} km/h", 0, size_px, _WHITE),)
+            if read_m_s is not None:
+                result.marks += (_note(f"limit {3.6 * read_m_s:.0f}", 1, size_px, _WHITE),)
             return
-        now, limit_m_s = seen.situation, seen.situation.limit_m_s
+        now = seen.situation
+        limit_m_s = now.limit_m_s if read_m_s is None else read_m_s
         seen.wheel.turn(command_of(values, speed_m_s=now.speed_m_s, limit_m_s=limit_m_s), time_s=seen.time_s)
-        speed_color = _RED if now.speed_m_s > limit_m_s + _TOLERANCE_M_S else _GREEN
+        speed_color = _RED if now.speed_m_s > now.limit_m_s + _TOLERANCE_M_S else _GREEN
         result.marks += (
             _note(f"{3.6 * now.speed_m_s:.0f} km/h", 0, size_px, speed_color),
-            _note(f"limit {3.6 * limit_m_s:.0f}", 1, size_px, _WHITE),
+            _note(f"limit {3.6 * limit_m_s:.0f}", 1, size_px, _WHITE if limit_m_s == now.limit_m_s else _AMBER),
         )
         if seen.ended is not None:
             result.stage_events += (

@@ -12,6 +12,7 @@ from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.cluster import ClusterConfig
 from streamvision.core.config.collect import CollectConfig
+from streamvision.core.config.driving import DrivingConfig
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.fleet import FleetConfig
 from streamvision.core.config.model import ModelConfig
@@ -88,6 +89,7 @@ class AppConfig(Section):
     )
     notify: NotifyConfig = Field(NotifyConfig(), description="Who is told of events.")
     privacy: PrivacyConfig = Field(PrivacyConfig(), description="What is hidden from everybody.")
+    driving: DrivingConfig = Field(DrivingConfig(), description="What networks that drive are told.")
     position: str | None = Field(
         None,
         description="Where the position of live sources comes from while they run: gpsd://HOST[:PORT], or "

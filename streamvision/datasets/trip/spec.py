@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from streamvision.core.errors import ConfigError
+from streamvision.synthetic.sizes import check_size
 
 MAX_FRAMES = 2_000_000
 _LONGEST_SEAM_S = 10.0
@@ -102,6 +103,7 @@ class TripSpec:
             f"a picture of {self.width_px}x{self.height_px}",
             "give even sides from 64 pixels",
         )
+        check_size(self.width_px, self.height_px)
         self._check(self.clip_s >= 1, f"clips of {self.clip_s:g} s", "give at least 1 second")
         self._check(
             abs(self.seam_s) <= min(_LONGEST_SEAM_S, self.clip_s / 2),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from streamvision.core.picture import Picture
+from streamvision.evaluation.driving.limits import LimitOfMap, LimitSource
 from streamvision.inference.model import Model
 from streamvision.synthetic.driving import Command, RuleDriver, Situation
 from streamvision.synthetic.driving.network import command_of
@@ -13,6 +15,10 @@ from streamvision.synthetic.driving.network import command_of
 
 class Driver(Protocol):
     """Drives one car."""
+
+    @property
+    def held_limit_m_s(self) -> float | None:
+        """What it held for the speed limit at its last command; ``None`` where it does not say."""
 
     def begin(self) -> None:
         """Forget the drive before."""
@@ -24,6 +30,8 @@ class Driver(Protocol):
 class NoDriver:
     """Holds wheel and speed still."""
 
+    held_limit_m_s = None
+
     def begin(self) -> None:
         """Nothing is remembered."""
 
@@ -33,38 +41,27 @@ class NoDriver:
 
 
 class TruthDriver:
-    """The rule-based driver, which knows the truth."""
+    """The rule-based driver, which knows the truth, or has the limit from elsewhere.
 
-    def __init__(self) -> None:
-        self._driver = RuleDriver()
+    Args:
+        limit: where the limit comes from; by default the map, which knows the next limit, too.
+    """
+
+    def __init__(self, *, limit: LimitSource | None = None) -> None:
+        self._driver, self._limit = RuleDriver(), limit
+        self.held_limit_m_s: float | None = None
 
     def begin(self) -> None:
-        """Nothing is remembered."""
+        """Forget the limit of the drive before."""
+        if self._limit is not None:
+            self._limit.begin()
 
     def command(self, situation: Situation, picture: Callable[[], Picture]) -> Command:
         """Return what the rules say."""
+        if self._limit is not None:
+            self.held_limit_m_s = limit_m_s = self._limit.limit_m_s(situation, picture)
+            situation = replace(situation, limit_m_s=limit_m_s, next_limit_m_s=limit_m_s)
         return self._driver.command(situation)
-
-
-class LimitSource(Protocol):
-    """Knows the speed limit."""
-
-    def begin(self) -> None:
-        """Forget the drive before."""
-
-    def limit_m_s(self, situation: Situation, picture: Callable[[], Picture]) -> float:
-        """Return the limit here."""
-
-
-class LimitOfMap:
-    """The true limit, as a navigation system would know it."""
-
-    def begin(self) -> None:
-        """Nothing is remembered."""
-
-    def limit_m_s(self, situation: Situation, picture: Callable[[], Picture]) -> float:
-        """Return the true limit."""
-        return situation.limit_m_s
 
 
 class PictureDriver:
@@ -78,6 +75,7 @@ class PictureDriver:
     def __init__(self, model: Model, *, limit: LimitSource | None = None) -> None:
         self._model = model
         self._limit = limit or LimitOfMap()
+        self.held_limit_m_s: float | None = None
 
     def begin(self) -> None:
         """Forget the limit of the drive before."""
@@ -91,4 +89,5 @@ class PictureDriver:
         """
         (found,) = self._model.find([picture()])
         values = found.image_result.values if found.image_result else None
-        return command_of(values, speed_m_s=situation.speed_m_s, limit_m_s=self._limit.limit_m_s(situation, picture))
+        self.held_limit_m_s = limit_m_s = self._limit.limit_m_s(situation, picture)
+        return command_of(values, speed_m_s=situation.speed_m_s, limit_m_s=limit_m_s)

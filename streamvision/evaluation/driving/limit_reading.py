@@ -15,6 +15,8 @@ from streamvision.synthetic.drive.signs import SPEEDS_KM_H
 from streamvision.synthetic.driving import Situation
 
 SIGN = "speedlimit"
+READABLE_PX = (960, 540)
+"""Frames of this size are large enough for signs to be read."""
 BEFORE_THE_FIRST_M_S = 50 / 3.6
 """What holds until a sign was read: the limit in towns."""
 _EVERY_STEPS = 2
@@ -55,11 +57,17 @@ class LimitOfSigns:
     def limit_m_s(self, situation: Situation, picture: Callable[[], Picture]) -> float:
         """Return the number of the last sign that was passed, in metres a second."""
         if self._steps % _EVERY_STEPS == 0:
-            self._look(picture())
+            self.look(picture())
         self._steps += 1
+        return self.read_m_s
+
+    @property
+    def read_m_s(self) -> float:
+        """The number of the last sign that was passed, in metres a second."""
         return self._limit_m_s
 
-    def _look(self, picture: Picture) -> None:
+    def look(self, picture: Picture) -> None:
+        """Find and read signs on a frame, some frames after the last one."""
         (found,) = self._detector.detect([picture])
         signs = found[(found.class_id == self._class_id) & (found.score >= _LOWEST_SCORE)]
         readable = signs[signs.box_xyxy_px[:, 3] - signs.box_xyxy_px[:, 1] >= _READABLE_PX]

@@ -17,6 +17,10 @@ MAX_ROADS = 6
 """Roads of which charts are drawn, those on which the networks came least far."""
 
 
+REFERENCES = ("none", "rules", "rules, signs")
+"""Drivers that networks are measured beside."""
+
+
 def build_drive_report(drivers: Sequence[DrivingEvaluation], path: Path, *, title: str) -> None:
     """Write the report.
 
@@ -28,7 +32,7 @@ def build_drive_report(drivers: Sequence[DrivingEvaluation], path: Path, *, titl
     Raises:
         OutputError: when the file cannot be written.
     """
-    networks = drivers[2:] or drivers
+    networks = [one for one in drivers if one.driver not in REFERENCES] or drivers
     best = max(networks, key=lambda one: one.mean_and_spread("in_lane_s")[0])
     kept = best.rules_kept_share
     write_measured(

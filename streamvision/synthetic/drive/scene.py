@@ -33,6 +33,7 @@ from streamvision.synthetic.drive.view import (
     moment_at,
 )
 from streamvision.synthetic.drive.weather import MOODS
+from streamvision.synthetic.sizes import check_size
 
 _NEAREST_M = 1.2
 _DELINEATOR_PITCH_M = LAP_M / 46
@@ -60,7 +61,11 @@ class DriveScene:
         """``start_s`` is the drive's time at frame 0; another number of ``traffic`` brings other vehicles.
 
         ``sideways_m`` is how far the car may leave the middle of its lane; the film's own never does.
+
+        Raises:
+            ConfigError: when pictures of that size cannot be drawn.
         """
+        check_size(width_px, height_px)
         streams = [np.random.default_rng((seed, part)) for part in range(6)]
         if traffic:
             streams[2] = np.random.default_rng((seed, 2, traffic))

@@ -13,6 +13,9 @@ STANDING_GAP_M = 2.0
 BEFORE_LINE_M = 1.0
 COMFORTABLE_ACCELERATION_M_S2 = 1.5
 COMFORTABLE_BRAKING_M_S2 = 2.0
+SEEN_TIME_GAP_S = 1.6
+SEEN_STANDING_GAP_M = 4.0
+"""Whoever sees the gap alone, and not how fast it closes, keeps more of it."""
 _FIRMEST_BRAKING_M_S2 = 6.0
 _EXPONENT = 4
 _SMALLEST_GAP_M = 0.1
@@ -49,7 +52,7 @@ def _nearness(speed_m_s: float, gap_m: float, lead_m_s: float, standing_gap_m: f
 
 def speed_towards(gap_m: float, stop_m: float | None) -> float:
     """Return the speed that suits what lies ahead: a time gap to the car, gentle braking before the line."""
-    speed_m_s = max(gap_m - STANDING_GAP_M, 0.0) / TIME_GAP_S
+    speed_m_s = max(gap_m - SEEN_STANDING_GAP_M, 0.0) / SEEN_TIME_GAP_S
     if stop_m is not None:
         speed_m_s = min(speed_m_s, math.sqrt(2 * COMFORTABLE_BRAKING_M_S2 * max(stop_m - BEFORE_LINE_M, 0.0)))
     return speed_m_s

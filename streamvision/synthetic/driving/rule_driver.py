@@ -16,6 +16,8 @@ from streamvision.synthetic.driving.world import LOOK_AHEAD_M, Situation
 
 _LOOK_AHEAD_M = 12.0
 """The same at all speeds, so that the steering follows from what is seen alone."""
+MOST_GAP_M = 60.0
+"""A car farther ahead is as good as none."""
 _SIDEWAYS_M_S2 = 2.5
 _BELOW_LIMIT = 0.97
 """Share of the limit that is driven."""
@@ -59,3 +61,13 @@ def bend_speed_m_s(situation: Situation) -> float:
     """Return the speed at which bends here and ahead are comfortable."""
     sharpest = max(abs(curvature) for curvature in situation.curvature_per_m)
     return min(math.sqrt(_SIDEWAYS_M_S2 / max(sharpest, 1e-6)), MOST_SPEED_M_S)
+
+
+def true_values(situation: Situation) -> dict[str, float]:
+    """Return the truth of what a network is to see, by name."""
+    return {
+        "lane_10": float(np.interp(10.0, LOOK_AHEAD_M, situation.lane_x_m)),
+        "lane_20": float(np.interp(20.0, LOOK_AHEAD_M, situation.lane_x_m)),
+        "speed": min(seen_speed_m_s(situation), MOST_SPEED_M_S),
+        "gap": min(situation.gap_m, MOST_GAP_M),
+    }

@@ -14,6 +14,8 @@ RuleKind = Literal["stop_sign", "traffic_light"]
 STOP_WITHIN_M = 6.0
 """Whoever stands nearer than this before the line has stopped at the sign."""
 STANDS_M_S = 0.3
+STAND_BEFORE_M: dict[RuleKind, float] = {"stop_sign": 4.2, "traffic_light": 7.0}
+"""Where to stand: so far before the line that what asks to stop is still in view of a dashcam."""
 _BEFORE_SIGN_M = 0.5
 """The line is this far before the pole."""
 _FIRM_BRAKING_M_S2 = 3.0
@@ -86,6 +88,11 @@ class RuleKeeper:
         """Return how far ahead of a vehicle's front the next line is at which it must stop; ``None`` for none near."""
         line, ahead_m = self._next(front_s_m)
         return ahead_m if self._holds(line, ahead_m, speed_m_s, time_s) else None
+
+    def stand_m(self, front_s_m: float, speed_m_s: float, time_s: float) -> float | None:
+        """Return how far ahead the place is at which to stand before that line; below 0 where it was passed."""
+        line, ahead_m = self._next(front_s_m)
+        return ahead_m - STAND_BEFORE_M[line.kind] if self._holds(line, ahead_m, speed_m_s, time_s) else None
 
     def drive(
         self, front_s_m: float, to_s_m: float, *, speed_m_s: float, time_s: float

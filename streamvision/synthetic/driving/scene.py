@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from streamvision.core.picture import YuvPicture
 from streamvision.synthetic.drive.bodies import body_of
 from streamvision.synthetic.drive.scene import DriveScene
 from streamvision.synthetic.drive.vehicles import Traffic, Vehicle
 from streamvision.synthetic.drive.view import EGO_LANE_X_M, LAP_M, Course, Moment, create_camera
 from streamvision.synthetic.drive.weather import weather_at
+from streamvision.synthetic.driving.network import known_of
 from streamvision.synthetic.driving.world import LEFT_LANE_M, DrivenWorld
 
 _SPAN_M, _BEHIND_M = 330.0, 14.0
@@ -27,6 +30,13 @@ class DrivenScene(DriveScene):
         self.world = world
         """Whose car it is."""
         self._traffic = _TrafficOfWorld(np.random.default_rng((seed, 2)), self.course, world)
+
+    def picture_at(
+        self, index: int, *, without: Sequence[int] = (), without_vehicles: Sequence[int] = ()
+    ) -> YuvPicture:
+        """Paint a frame, which tells what the car knows of itself."""
+        painted = super().picture_at(index, without=without, without_vehicles=without_vehicles)
+        return replace(painted, known=known_of(self.world.situation()))
 
     def _moment(self, index: int) -> Moment:
         world, car = self.world, self.world.car

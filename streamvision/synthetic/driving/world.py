@@ -13,7 +13,7 @@ from streamvision.synthetic.drive.roadside import create_roadside
 from streamvision.synthetic.drive.view import EGO_LANE_X_M, LANE_M, LAP_M, Course
 from streamvision.synthetic.driving.car import FRONT_M, WIDTH_M, CarState, Command
 from streamvision.synthetic.driving.longitudinal import follow
-from streamvision.synthetic.driving.rules import RoadRules, RuleKeeper, RuleKind
+from streamvision.synthetic.driving.rules import STANDS_M_S, RoadRules, RuleKeeper, RuleKind
 
 Ended = Literal["left the lane", "collision"]
 IN_LANE_M = LANE_M / 2 - WIDTH_M / 2
@@ -63,7 +63,10 @@ class Situation:
     lead_m_s: float
     """Speed of the car ahead."""
     stop_m: float | None
-    """From the car's front to the line at which it must stop; ``None`` where it need not."""
+    """From the car's front to where it must stand, some metres before a line; ``None`` where it need not."""
+
+    stood_ago_s: float
+    """Since the car last stood; ``inf`` where it has not."""
 
 
 LOOK_AHEAD_M = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
@@ -106,8 +109,12 @@ class DrivenWorld:
         yaw_rad: float = 0.0,
         speed_m_s: float | None = None,
         gap_m: float = 28.0,
+        lead_m_s: float | None = None,
     ) -> None:
-        """Begin again, at another place, beside the middle of the lane or closer to the car ahead as is asked for."""
+        """Begin again, at another place, beside the middle of the lane or closer to the car ahead as is asked for.
+
+        Both cars are as fast as the world's options say where nothing else is given, and none faster than the limit.
+        """
         options, rng = self.options, np.random.default_rng((self.options.seed, 9))
         places_m = [given for given in (begin_m, options.begin_m) if given is not None]
         chosen_m = float(rng.uniform(0, LAP_M))
@@ -119,7 +126,8 @@ class DrivenWorld:
         """The own car."""
         self.command = Command(0.0, 0.0)
         """The last command."""
-        self.lead_s_m, self.lead_m_s = s_m + FRONT_M + gap_m, speed_m_s
+        self.lead_s_m, self.lead_m_s = s_m + FRONT_M + gap_m, speed_m_s if lead_m_s is None else lead_m_s
+        self._stood_s = 0.0 if speed_m_s < STANDS_M_S else -math.inf
         self.lead_braking = False
         self._lead_phase = float(rng.uniform(0, 2 * np.pi))
         self._keeper, self._lead_keeper = RuleKeeper(self.rules), RuleKeeper(self.rules)
@@ -141,7 +149,8 @@ class DrivenWorld:
             next_limit_m_s=next_limit_m_s,
             gap_m=self.lead_s_m - car.s_m - FRONT_M,
             lead_m_s=self.lead_m_s,
-            stop_m=self._keeper.stop_m(car.s_m + FRONT_M, car.speed_m_s, self.time_s),
+            stop_m=self._keeper.stand_m(car.s_m + FRONT_M, car.speed_m_s, self.time_s),
+            stood_ago_s=self.time_s - self._stood_s,
         )
 
     def step(self, command: Command) -> Step:
@@ -154,13 +163,15 @@ class DrivenWorld:
         met = self._keeper.drive(front_m, to_m, speed_m_s=self.car.speed_m_s, time_s=self.time_s)
         self._drive_lead(step_s)
         self.time_s += step_s
+        if self.car.speed_m_s < STANDS_M_S:
+            self._stood_s = self.time_s
         return Step(met, self._ended())
 
     def _drive_lead(self, step_s: float) -> None:
         """Let the car ahead drive: below the limit, now more and now less so, and by the rules."""
         front_m = self.lead_s_m + LEAD_LENGTH_M
         share = 0.78 + 0.12 * math.sin(2 * math.pi * self.time_s / 31 + self._lead_phase)
-        stop_m = self._lead_keeper.stop_m(front_m, self.lead_m_s, self.time_s)
+        stop_m = self._lead_keeper.stand_m(front_m, self.lead_m_s, self.time_s)
         wanted_m_s = min(share * self.rules.limit_m_s(front_m), 18.0)
         acceleration = follow(self.lead_m_s, wanted_m_s=wanted_m_s, gap_m=math.inf, lead_m_s=0.0, stop_m=stop_m)
         speed_m_s = max(self.lead_m_s + acceleration * step_s, 0.0)

@@ -17,6 +17,9 @@ from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
+WHOLE_PICTURES = "pilotnet"
+"""The classifier that sees whole pictures: what is beside the middle matters to whoever drives."""
+
 
 @dataclass(frozen=True)
 class AnswersData(TrainingData[AnsweredPicture]):
@@ -28,7 +31,13 @@ class AnswersData(TrainingData[AnsweredPicture]):
     def as_set(self, images: tuple[AnsweredPicture, ...]) -> AnsweredPictures:
         """Return pictures as a data set, to be measured."""
         answers = self.answers
-        return AnsweredPictures(answers.names, images, class_column=answers.class_column, numbers=answers.numbers)
+        return AnsweredPictures(
+            answers.names,
+            images,
+            class_column=answers.class_column,
+            numbers=answers.numbers,
+            known=answers.known,
+        )
 
 
 def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
@@ -59,7 +68,7 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
             f"{recipe.data}: no answer differs among {counted(len(parts.val), 'pictures')} held out, so that no figure "
             "could tell the best epoch; label more pictures, or hold out more with --val-share"
         )
-    answers, notes = _answers(pictures, parts)
+    answers, notes = _answers(pictures, parts, stretches=recipe.model == WHOLE_PICTURES)
     kept: dict[str, Any] = {one.name: getattr(parts, one.name) for one in fields(parts)}
     return AnswersData(**kept | {"notes": (*parts.notes, *notes)}, answers=answers)
 
@@ -83,7 +92,9 @@ def _check_learnt(pictures: AnsweredPictures, parts: TrainingData[AnsweredPictur
             )
 
 
-def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -> tuple[Answers, list[str]]:
+def _answers(
+    pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture], *, stretches: bool
+) -> tuple[Answers, list[str]]:
     means, deviations, notes = [], [], []
     for at, card in enumerate(pictures.numbers):
         learnt, held_out = (
@@ -98,5 +109,17 @@ def _answers(pictures: AnsweredPictures, parts: TrainingData[AnsweredPicture]) -
             f"{card.name}: {counted(len(learnt), 'numbers')} to learn from, mean {mean:.4g}{unit}, standard deviation "
             f"{deviation:.4g}{unit}; {len(held_out)} held out."
         )
-    answers = Answers(parts.names, pictures.class_column, pictures.numbers, tuple(means), tuple(deviations))
+    for known in pictures.known:
+        count = sum(known.name in image.known for image in parts.train)
+        unit = f" {known.unit}" if known.unit else ""
+        notes.append(f"{known.name}: given beside {count} of {len(parts.train)} pictures, to {known.largest:g}{unit}.")
+    answers = Answers(
+        parts.names,
+        pictures.class_column,
+        pictures.numbers,
+        tuple(means),
+        tuple(deviations),
+        pictures.known,
+        stretches,
+    )
     return answers, notes

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,21 @@ import torch
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.answers import Answers
+from streamvision.core.picture import BgrPicture
+from streamvision.core.resampling import Window
 from streamvision.datasets.dataset import AnsweredPicture
+from streamvision.evaluation.predictions import read_bgr
+from streamvision.inference.known_numbers import show
 from streamvision.training.augment import Sample
 from streamvision.training.batches import SquareSamples, to_tensor
+from streamvision.training.recipe import Augmentation
 
 NO_CLASS = -1
 """Class of a picture of which it is not known."""
+
+
+CACHED_BYTES = 400_000_000
+"""Of decoded pictures that are kept."""
 
 
 class AnswerSamples(SquareSamples[AnsweredPicture]):
@@ -31,8 +42,27 @@ class AnswerSamples(SquareSamples[AnsweredPicture]):
 
     def __init__(self, images: Sequence[AnsweredPicture], *, side_px: int, answers: Answers) -> None:
         super().__init__(images, side_px=side_px)
+        self._answers = answers
+        if answers.stretches:  # small squares, of which more can be kept
+            self.load = lru_cache(maxsize=max(CACHED_BYTES // (3 * side_px**2), 1))(self._load)
         known = [[math.nan if number is None else number for number in image.numbers] for image in images]
         self._numbers = (np.array(known, np.float64) - np.array(answers.mean)) / np.array(answers.deviation)
+
+    def _load(self, index: int) -> Sample:
+        if not self._answers.stretches:
+            return super()._load(index)
+        side_px = self._side_px
+        window = Window(0, 0, side_px, side_px)
+        picture = BgrPicture(read_bgr(self._images[index].path))
+        return Sample(picture.resize_rgb_smoothly(side_px, side_px, window, "bicubic"))
+
+    def _augmented(self, index: int, settings: Augmentation, mixing: bool, rng: np.random.Generator) -> Sample:
+        sample = super()._augmented(index, settings, mixing, rng)
+        if not self._answers.known:
+            return sample
+        image = sample.image.copy()
+        show(image, self._answers.known, self._images[index].known)
+        return replace(sample, image=image)
 
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         classes = [self._images[int(index)].class_id for index in indices]

@@ -29,8 +29,16 @@ from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
 from streamvision.checkpoints.drive_agent import ARCHITECTURE, PERCEPTION, WIDTH, DriveAgentSource, Policy, seen_at
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
-from streamvision.training.driving.environment import DriveEnv, DriveOptions
-from streamvision.training.progress import TrainingProgress
+from streamvision.synthetic.driving.rule_driver import MOST_GAP_M
+from streamvision.training.driving.agent_report import (
+    FIGURES,
+    DriveTrace,
+    draw_agent_results,
+    write_agent_card,
+    write_agent_report,
+)
+from streamvision.training.driving.environment import SAFE_HEADWAY_S, DriveEnv, DriveOptions
+from streamvision.training.progress import TrainingProgress, clock
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 
@@ -40,6 +48,7 @@ _ENVIRONMENTS = 8
 _ROLLOUT_STEPS = 256
 _HELD_OUT_DRIVES = 6
 _CHECKED_PICTURES = 6
+_TRACED_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -98,21 +107,32 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
         model.learn(per_epoch, reset_num_timesteps=False)
         figures = _held_out(model, recipe)
         spent_s += time.monotonic() - begin_s
-        curves.append(epoch, figures | {"time_s": spent_s})
+        curves.append(epoch, {"steps": model.num_timesteps} | figures | {"lr": recipe.lr, "time_s": spent_s})
         best = int(curves.best(RETURN)["epoch"]) == epoch
         _save_learner(model, folder.last)
         if best:
             _save(folder.best, model, stored)
         progress.say(
             f"{model.num_timesteps:,} of {epochs * per_epoch:,} steps: reward {figures[RETURN]:.1f} a drive, "
-            f"{figures['drive_s']:.1f} s of {options.seconds:.0f} driven, {figures['offset_m']:.2f} m beside the middle"
-            f"{', the best so far' * best}"
+            f"{figures['drive_s']:.1f} s of {options.seconds:.0f} driven, {figures['in_lane_s']:.1f} s in lane, "
+            f"{figures['offset_m']:.2f} m beside the middle{', the best so far' * best}, "
+            f"{clock(spent_s / epoch * (epochs - epoch))} left"
         )
-    curves.draw(folder.curves_png)
-    best_row = curves.best(RETURN)
-    summary = {"task": "drive", "run": str(folder.root), "best": str(folder.best), "best_epoch": int(best_row["epoch"])}
-    summary |= {name: best_row[name] for name in (RETURN, "drive_s", "offset_m")} | {"training_s": round(spent_s, 1)}
+    return _finish(recipe, folder, progress, curves)
+
+
+def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, curves: CurveFile) -> dict[str, Any]:
+    """Export the best policy, and write what people and programs read of the run."""
+    rows, best_row = curves.rows(), curves.best(RETURN)
+    summary: dict[str, Any] = {"task": "drive", "run": str(folder.root), "best": str(folder.best)}
+    summary |= {"last": str(folder.last), "best_epoch": int(best_row["epoch"]), "steps": int(rows[-1]["steps"])}
+    summary |= {name: best_row[name] for name in FIGURES} | {"training_s": round(rows[-1]["time_s"], 1)}
     summary |= {"recipe": asdict(recipe)} | _export(folder, best_row, progress)
+    trace = _trace(folder, recipe)
+    draw_agent_results(folder.results_png, rows, trace)
+    summary |= {"results": str(folder.results_png), "report": str(folder.report)}
+    write_agent_card(folder, recipe, summary, rows[-1])
+    write_agent_report(folder.report, recipe, summary, rows, folder.results_png)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     return summary
 
@@ -169,7 +189,7 @@ def _spent_s(curves: CurveFile) -> float:
 
 def _held_out(model: PPO, recipe: AgentRecipe) -> dict[str, float]:
     env = DriveEnv(recipe.environment(held_out=True))
-    returns, seconds, offsets = [], [], []
+    returns, seconds, offsets, in_lane, close = [], [], [], [], []
     for drive in range(_HELD_OUT_DRIVES):
         seen, _ = env.reset(seed=1000 + drive)
         total, steps, over = 0.0, 0, False
@@ -178,9 +198,41 @@ def _held_out(model: PPO, recipe: AgentRecipe) -> dict[str, float]:
             seen, reward, ended, truncated, info = env.step(np.clip(action, -1, 1))
             total, steps, over = total + reward, steps + 1, ended or truncated
             offsets.append(abs(info["offset_m"]))
+            in_lane.append(info["in_lane"])
+            close.append(info["headway_s"] < SAFE_HEADWAY_S)
         returns.append(total)
         seconds.append(steps * env.options.step_s)
-    return {RETURN: float(np.mean(returns)), "drive_s": float(np.mean(seconds)), "offset_m": float(np.mean(offsets))}
+    return {
+        RETURN: float(np.mean(returns)),
+        "drive_s": float(np.mean(seconds)),
+        "in_lane_s": sum(in_lane) * env.options.step_s / _HELD_OUT_DRIVES,
+        "offset_m": float(np.mean(offsets)),
+        "close_share": float(np.mean(close)),
+    }
+
+
+def _trace(folder: RunFolder, recipe: AgentRecipe) -> DriveTrace:
+    """Let the best policy drive once on a held-out road, and write down how."""
+    stored = read_run(folder.best)
+    assert stored is not None
+    policy = Policy().eval()
+    policy.load_state_dict(stored["model"])
+    env = DriveEnv(recipe.environment(held_out=True))
+    trace, over = DriveTrace(env.options.step_s), False
+    seen, _ = env.reset(seed=1000)
+    every = max(round(env.options.seconds / env.options.step_s) // _TRACED_FRAMES, 1)
+    while not over:
+        if len(trace.speed_m_s) % every == every // 2:
+            trace.frames.append((len(trace.speed_m_s) * env.options.step_s, env.render()))
+        with torch.no_grad():
+            action = policy(torch.from_numpy(seen)[None]).clamp(-1, 1)[0].numpy()
+        seen, _, ended, truncated, info = env.step(action)
+        over = ended or truncated
+        trace.speed_m_s.append(info["speed_m_s"])
+        trace.limit_m_s.append(info["limit_m_s"])
+        trace.gap_m.append(min(info["gap_m"], MOST_GAP_M))
+        trace.offset_m.append(info["offset_m"])
+    return trace
 
 
 def policy_of(model: PPO) -> Policy:
@@ -212,7 +264,7 @@ def _export(folder: RunFolder, best: dict[str, float], progress: TrainingProgres
     except ExportError as error:  # what was learnt is kept
         progress.say(f"No ONNX file was made: {error}")
         return {}
-    measured = {name: best[name] for name in (RETURN, "drive_s", "offset_m")}
+    measured = {name: best[name] for name in FIGURES}
     path = save(onnx, card.model_copy(update={"measured": measured}), folder.best.with_suffix(".onnx"))
     artifact = UnverifiedArtifact("onnx", "fp32", path, card)
     parity = Gate(source, drawn_pictures(count=_CHECKED_PICTURES)).prove(

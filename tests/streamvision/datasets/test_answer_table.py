@@ -10,7 +10,7 @@ import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.answer_table import is_answer_table, read_answers
-from streamvision.inference.model_card import NumberCard
+from streamvision.inference.model_card import KnownCard, NumberCard
 
 PICTURES = ("a.png", "b.png", "c.png")
 
@@ -111,3 +111,25 @@ def test_numbers_that_float32_cannot_compute_with_are_left_out(tmp_path: Path) -
     found = read_answers(table(tmp_path, "filename,far\na.png,1e38\nb.png,-1e29\nc.png,2\n"))
     assert [one.numbers for one in found.images] == [(None,), (-1e29,), (2,)]
     assert "1e38 for far, which is no number up to 1e+30" in found.problems[0].reason
+
+
+def test_known_numbers_are_given_and_no_answers(tmp_path: Path) -> None:
+    rows = "image,steering,own_speed [known to 20 m/s],x [known to 1]\na.png,0.5,3,1\nb.png,-1,,0\nc.png,0,7,n/a\n"
+    found = read_answers(table(tmp_path, rows), only=("steering",))
+    assert found.columns == ("steering",)
+    assert found.known == (KnownCard(name="own_speed", unit="m/s", largest=20.0), KnownCard(name="x", largest=1.0))
+    assert [dict(one.known) for one in found.images] == [{"own_speed": 3, "x": 1}, {"x": 0}, {"own_speed": 7}]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("image,a,b [known to 0 m]", "is known to no number above 0"),
+        ("image,a,b [known to 1],c [known to 1],d [known to 1],e [known to 1],f [known to 1]", "has 5 known numbers"),
+        ("image,b [known to 1]", "has columns of no answers"),
+    ],
+)
+def test_known_columns_that_are_none_are_refused(tmp_path: Path, header: str, words: str) -> None:
+    row = ",".join(["1"] * header.count(","))
+    with pytest.raises(ConfigError, match=words):
+        read_answers(table(tmp_path, f"{header}\na.png,{row}\n"))

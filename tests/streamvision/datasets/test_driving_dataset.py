@@ -27,7 +27,14 @@ def test_the_table_is_one_of_numbers_that_networks_learn(tmp_path: Path) -> None
         ("speed", "m/s"),
         ("lane_10", "m"),
         ("lane_20", "m"),
+        ("gap", "m"),
     ]
+    assert [(card.name, card.unit, card.largest) for card in pictures.known] == [
+        ("own_speed", "m/s", 20.0),
+        ("stood_ago", "s", 8.0),
+    ]
+    assert all(0 <= image.known.get("own_speed", 0.0) <= 20 for image in pictures.images)
+    assert sum("stood_ago" in image.known for image in pictures.images) > 20
     assert [image.split for image in pictures.images].count("val") == 4
     assert len(pictures.images) == 30
     assert cv2.imread(str(pictures.images[0].path)).shape == (64, 96, 3)
@@ -59,6 +66,18 @@ def test_the_parts_are_of_other_roads_and_a_seed_gives_the_same_again() -> None:
 def test_beside_the_lane_the_answer_is_the_way_back(side: int) -> None:
     world = DrivenWorld(WorldOptions(seed=3))
     world.reset(offset_m=side * 1.0)
-    steering, speed_m_s, near_m, _ = answers_of(world.situation())
+    steering, speed_m_s, near_m, *_ = answers_of(world.situation())
     assert np.sign(steering) == np.sign(near_m) == -side
     assert 0 <= speed_m_s <= 20
+
+
+def test_standing_and_something_to_brake_for_are_well_represented() -> None:
+    sampling = DriveSampling(600, seed=7, width_px=64, height_px=64)
+    drawn = [one.answers for one in driven_pictures(sampling)], [one.known for one in driven_pictures(sampling)]
+    answers, known = (np.array(rows, float) for rows in drawn)
+    wanted, gap, own = answers[:, 1], answers[:, 4], known[:, 0]
+    own_is_known = ~np.isnan(own)
+    assert 0.9 < own_is_known.mean() < 1
+    assert (wanted < own - 1)[own_is_known].mean() > 0.1  # to brake
+    assert (own < 0.3)[own_is_known].mean() > 0.05  # standing
+    assert (gap < 10).mean() > 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -12,11 +13,13 @@ from click.testing import CliRunner
 
 from streamvision.cli.eval_drive import drive
 from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.picture import Picture
 from streamvision.evaluation.driving import NoDriver, TruthDriver, evaluate_driver
 from streamvision.evaluation.driving.limit_reading import LimitOfSigns
+from streamvision.evaluation.driving.limits import LimitOfMap
 from streamvision.evaluation.model import open_model
 from streamvision.models import TEXT_MODEL, default_model_path, model_file
-from streamvision.synthetic.driving import DrivenScene, DrivenWorld, RuleDriver, WorldOptions
+from streamvision.synthetic.driving import DrivenScene, DrivenWorld, RuleDriver, Situation, WorldOptions
 from streamvision.synthetic.driving.network import command_of
 from support.constant_driver import constant_driver
 
@@ -34,6 +37,36 @@ def test_the_driver_of_the_truth_is_better_than_none_on_every_road() -> None:
     assert mean == pytest.approx(sum(drives) / 2)
     assert spread == pytest.approx(abs(drives[0] - drives[1]) / 2**0.5)
     assert rules.to_json()["mean_offset_m"]["mean"] < 0.1 < none.to_json()["mean_offset_m"]["mean"]
+    assert [drive.close_share for drive in rules.drives] == [0.0, 0.0]
+    assert 1.2 < rules.mean_and_spread("headway_s")[0] < 3.5
+    assert rules.to_json()["limit_right_share"] is None  # it knows it
+
+
+class _Stubborn:
+    """Holds 50 km/h for the limit, wherever it is."""
+
+    def begin(self) -> None:
+        pass
+
+    def limit_m_s(self, situation: Situation, picture: Callable[[], Picture]) -> float:
+        return 50 / 3.6
+
+
+def test_a_limit_that_is_held_for_right_is_compared_with_the_true_one() -> None:
+    roads, seconds = range(101, 105), 60
+    map_, stubborn = (
+        evaluate_driver("rules", TruthDriver(limit=limit), seeds=roads, seconds=seconds)
+        for limit in (LimitOfMap(), _Stubborn())
+    )
+    assert [drive.limit_right_share for drive in map_.drives] == [1.0] * 4
+    assert all(drive.signs_passed and drive.signs_read == drive.signs_passed for drive in map_.drives)
+    worlds = [DrivenWorld(WorldOptions(seed=road)) for road in roads]
+    limits = {limit.speed_m_s for world in worlds for limit in world.rules.limits}
+    assert limits != {50 / 3.6}
+    share = stubborn.mean_and_spread("limit_right_share")[0]
+    assert share < 0.9
+    read, passed = (sum(getattr(one, name) for one in stubborn.drives) for name in ("signs_read", "signs_passed"))
+    assert read < passed
 
 
 def test_a_network_s_speed_is_held_below_the_limit() -> None:
@@ -57,6 +90,7 @@ def test_the_command_measures_a_network_beside_none_and_the_rules(tmp_path: Path
     assert list(drivers) == ["none", "rules", str(model)]
     assert [one["ended"] for one in drivers[str(model)]["drives"]] == ["left the lane"] * 2
     assert drivers["rules"]["driven_s"] == {"mean": 6.0, "spread": 0.0}
+    assert drivers[str(model)]["limit_right_share"]["mean"] == 1.0  # the map's
     shown = CliRunner().invoke(drive, ["--roads", "1", "--seconds", "2"]).output
     assert [line.split()[0] for line in shown.splitlines()[:3]] == ["driver", "none", "rules"]
 
@@ -82,3 +116,16 @@ def test_a_detector_without_speed_limits_is_refused(tmp_path: Path) -> None:
     path, words = constant_driver(tmp_path / "d.onnx", steering=0.0, speed=1.0), "give one that finds speedlimit"
     with open_model(path) as model, pytest.raises(ConfigError, match=words):
         LimitOfSigns(model, model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--limit", "map", "--detector", "road_signs"], "leave one of them out"),
+        (["--size", "4096x64"], "none over 16 times the other"),
+    ],
+)
+def test_what_the_command_refuses(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(drive, arguments)
+    assert isinstance(result.exception, ConfigError)
+    assert words in str(result.exception)

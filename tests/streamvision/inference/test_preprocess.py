@@ -5,7 +5,7 @@ import pytest
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import BgrPicture, YuvPicture
 from streamvision.inference.letterbox import Letterbox
-from streamvision.inference.model_card import InputCard
+from streamvision.inference.model_card import InputCard, KnownCard
 from streamvision.inference.preprocess import InputBatch
 
 SIZES = [(640, 480), (480, 640), (1920, 1080), (333, 500), (427, 640), (500, 375), (101, 37), (3000, 1), (1, 900)]
@@ -136,3 +136,42 @@ def test_sampling_by_corners_looks_half_a_pixel_up_and_left_of_where_centres_are
         rows[sampling] = batch.tensor[0, 0, :, 0]
     np.testing.assert_array_equal(rows["pixel_corner"], np.arange(0, 240, 20))
     np.testing.assert_array_equal(rows["pixel_center"], np.arange(0, 240, 20) + 5)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_known_numbers_are_bands_at_the_lower_edge_and_red_where_they_are_not_known(layout, color, dtype):
+    known = (KnownCard(name="own_speed", unit="m/s", largest=20.0), KnownCard(name="stood_ago", largest=8.0))
+    levels = {"scale": 1} if dtype == "uint8" else {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3)}
+    card = InputCard(
+        width_px=48, height_px=48, layout=layout, color=color, dtype=dtype, resize="stretch", known=known, **levels
+    )
+    plain = card.model_copy(update={"known": ()})
+    pictures = [
+        BgrPicture(picture_of(96, 54).bgr, given)
+        for given in ({"own_speed": 5.0, "stood_ago": 99.0}, {"own_speed": float("nan")})
+    ]
+    given, alone = (InputBatch(one, 2) for one in (card, plain))
+    for at, picture in enumerate(pictures):
+        given.put(at, picture)
+        alone.put(at, picture)
+    first, second, bare = (
+        tensor if layout == "nhwc" else tensor.transpose(1, 2, 0)
+        for tensor in (given.tensor[0], given.tensor[1], alone.tensor[0])
+    )
+
+    def shown(rgb):
+        values = np.array(rgb if color == "rgb" else rgb[::-1], np.float64)
+        return values if dtype == "uint8" else (values / 255 - levels["mean"]) / levels["std"]
+
+    assert first[46:] == pytest.approx(np.broadcast_to(shown((64, 64, 64)), (2, 48, 3)), abs=1e-5)
+    assert first[44:46] == pytest.approx(np.broadcast_to(shown((255, 255, 255)), (2, 48, 3)), abs=1e-5)
+    assert second[44:] == pytest.approx(np.broadcast_to(shown((255, 0, 0)), (4, 48, 3)), abs=1e-5)
+    assert (first[:44] == bare[:44]).all()
+
+
+@pytest.mark.parametrize("other", [{"color": "gray"}, {"pixel_format": "bgr24"}])
+def test_known_numbers_need_an_input_in_three_colours(other):
+    with pytest.raises(ValueError, match="known numbers are shown in three colours"):
+        InputCard(width_px=32, height_px=32, known=(KnownCard(name="speed", largest=1.0),), **other)

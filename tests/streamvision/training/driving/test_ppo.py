@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,23 +20,25 @@ from streamvision.cli.train_agent import train_agent as command  # noqa: E402
 from streamvision.core.errors import ConfigError, ModelError  # noqa: E402
 from streamvision.core.picture import BgrPicture  # noqa: E402
 from streamvision.evaluation.model import open_model  # noqa: E402
-from streamvision.inference.model_card import NumberCard  # noqa: E402
-from streamvision.synthetic.driving.network import BOUND, SCALES, SEEN  # noqa: E402
+from streamvision.inference.model_card import KnownCard, NumberCard  # noqa: E402
+from streamvision.synthetic.driving.network import BOUND, OBSERVED, OWN_SPEED, SCALES  # noqa: E402
 from streamvision.training.driving import ppo  # noqa: E402
 from streamvision.training.progress import TrainingProgress  # noqa: E402
 from streamvision.training.report import CurveFile  # noqa: E402
 from streamvision.training.run_folder import RunFolder  # noqa: E402
+from streamvision.training.session import note_command  # noqa: E402
 from streamvision.training.torchvision_run import build_classifier  # noqa: E402
 
 pytestmark = pytest.mark.reference
 ENVIRONMENTS, STEPS = 2, 64
+KNOWN = (KnownCard(name=OWN_SPEED, unit="m/s", largest=20.0), KnownCard(name="stood_ago", unit="s", largest=8.0))
 
 
 def perception_of(path: Path, *names: str) -> Path:
     """Write the checkpoint of a network of random weights with these numbers."""
     torch.manual_seed(0)
     cards = tuple(NumberCard(name=name) for name in names)
-    answers = Answers((), None, cards, (0.5,) * len(names), (1.0,) * len(names))
+    answers = Answers((), None, cards, (0.5,) * len(names), (1.0,) * len(names), KNOWN, stretches=True)
     network = build_classifier("pilotnet", classes=len(names), side_px=64)
     about = {"architecture": "pilotnet", "names": [], "imgsz": 64, "size_px": [64, 64], "epoch": 1}
     torch.save(about | {"model": network.state_dict(), "answers": answers.to_checkpoint()}, path)
@@ -44,6 +47,7 @@ def perception_of(path: Path, *names: str) -> Path:
 
 def learn(folder: RunFolder, perception: Path, *, epochs: int, resume: bool) -> dict[str, Any]:
     folder.last.parent.mkdir(parents=True, exist_ok=True)
+    note_command(folder, "streamvision train-agent")
     recipe = ppo.AgentRecipe(str(perception), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
     return ppo.train_agent(recipe, folder, TrainingProgress(), resume=resume)
 
@@ -70,11 +74,11 @@ def test_an_agent_learns_goes_on_and_is_one_file_with_its_perception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     perception, folder = (
-        perception_of(tmp_path / "perception.pt", "steering", "speed", "lane_20", "lane_10"),
+        perception_of(tmp_path / "perception.pt", "steering", "speed", "gap", "lane_20", "lane_10"),
         RunFolder(tmp_path / "run"),
     )
     with monkeypatch.context() as stopped:
-        stopped.setattr(ppo, "_export", lambda *_: {})  # a run that was stopped had come no further
+        stopped.setattr(ppo, "_finish", lambda *_: {})  # a run that was stopped had come no further
         learn(folder, perception, epochs=1, resume=False)
     before = learner(folder)
     summary = learn(folder, perception, epochs=2, resume=True)
@@ -83,16 +87,18 @@ def test_an_agent_learns_goes_on_and_is_one_file_with_its_perception(
     assert [row["epoch"] for row in CurveFile(folder.curves_csv).rows()] == [1, 2]
     assert any((a != b).any() for a, b in zip(before.policy.parameters(), after.policy.parameters(), strict=True))
     assert summary["onnx_checked"].startswith("equal")
-    seen = np.random.default_rng(0).normal(0, 1, (5, len(SEEN))).astype(np.float32)
+    seen = np.random.default_rng(0).normal(0, 1, (5, len(OBSERVED))).astype(np.float32)
     with torch.no_grad():
         ours = ppo.policy_of(after)(torch.from_numpy(seen)).numpy()
     assert ours == pytest.approx(after.predict(seen, deterministic=True)[0], abs=1e-5)  # within the bounds of actions
 
-    picture = BgrPicture(np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8))
+    pixels = np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8)
+    picture = BgrPicture(pixels, {OWN_SPEED: 20 * 102 / 255, "stood_ago": 3.0})
     with open_model(perception) as sees, open_model(Path(summary["onnx"])) as drives:
         said, driven = (model.find([picture])[0].image_result for model in (sees, drives))
     assert said is not None and driven is not None
-    values = np.array([[(said.values or {})[name] for name in SEEN]], np.float32) / np.array(SCALES, np.float32)
+    told = (said.values or {}) | {OWN_SPEED: 8.0}
+    values = np.array([[told[name] for name in OBSERVED]], np.float32) / np.array(SCALES, np.float32)
     stored = torch.load(folder.best, weights_only=True)
     policy = ppo.Policy().eval()
     policy.load_state_dict(stored["model"])
@@ -101,11 +107,29 @@ def test_an_agent_learns_goes_on_and_is_one_file_with_its_perception(
     assert driven.values == pytest.approx(
         {"steering": action[0], "speed": min(max((said.values or {})["speed"] + 4 * action[1], 0.0), 20.0)}, abs=1e-3
     )
-    assert open_source(folder.best).card.source.startswith("PPO, ")
+    source = open_source(folder.best)
+    assert source.card.source.startswith("PPO, ") and source.card.input.known == KNOWN
+    assert cv2.imread(str(folder.results_png)).shape[0] > 400
+    assert "on the held-out roads" in folder.card.read_text(encoding="utf-8").lower()
+    page = folder.report.read_text(encoding="utf-8")
+    assert page.count("<tr") == 3 + len(summary["recipe"]) and "data:image/png;base64," in page
+    assert summary["in_lane_s"] <= summary["drive_s"] <= 30
+
+
+def test_agents_of_earlier_versions_which_know_no_speed_are_opened(tmp_path: Path) -> None:
+    perception = torch.load(perception_of(tmp_path / "p.pt", "speed", "lane_20", "lane_10"), weights_only=True)
+    perception["answers"] = {k: v for k, v in perception["answers"].items() if k not in ("known", "stretches")}
+    stored = {"architecture": "drive_agent", "names": ["picture"], "imgsz": 64, "perception": perception}
+    torch.save(stored | {"model": ppo.Policy(3).state_dict(), "steps": 1}, tmp_path / "old.pt")
+    source = open_source(tmp_path / "old.pt")
+    assert not source.card.input.known and source.card.input.resize == "crop_center"
+    with torch.no_grad():
+        steering, speed = source.module()(torch.zeros(2, 3, 64, 64))
+    assert steering.shape == speed.shape == (2, 1)
 
 
 def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
-    perception = perception_of(tmp_path / "perception.pt", "speed", "lane_10")
+    perception = perception_of(tmp_path / "perception.pt", "speed", "gap", "lane_10")
     with pytest.raises(ModelError, match="does not give lane_20; give one that learnt"):
         learn(RunFolder(tmp_path / "run"), perception, epochs=1, resume=False)
     assert isinstance(open_source(perception), AnswersSource)
