@@ -27,7 +27,7 @@ ENOUGH = {
     "psnr_over_mean_db": 6.0,
     "map50_mask": 0.9,
     "map50_keypoints": 0.9,
-    "map50": 0.9,
+    "map50_95": 0.6,
     "top1": 0.99,
     "mean_iou": 0.8,
     "psnr_gain_db": 1.0,
@@ -36,13 +36,16 @@ ENOUGH = {
     "bleu4": 0.9,
 }
 """From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel, and pictures
-that are made of others only better than these. Of several the first that a network has decides."""
+that are made of others only better than these. Of several the first that a network has decides. Boxes are judged over
+all overlaps: from COCO's weights a YOLOX whose boxes did not learn came to an mAP50 of 0.86, an mAP50-95 of 0.53."""
 EPOCHS = 40
 """Unless the recipe says otherwise."""
 FALLEN = 0.5
 """Share of the first epoch's loss below which the network learns at all."""
 SMALL_PX = 8.0
 """Shorter side, as the network sees it, below which detectors find little."""
+SHOWN_IDLE = 3
+"""Tensors that are named."""
 RISING = 0.05
 """A gain over the last quarter of the epochs from which on it was still getting better."""
 
@@ -89,13 +92,17 @@ def is_learnt(figures: Mapping[str, float]) -> bool:
     return figures[key] >= ENOUGH[key]
 
 
-def judge(rows: Sequence[Mapping[str, float]], recipe: Recipe, data: TrainingData[Any]) -> Verdict:
+def judge(
+    rows: Sequence[Mapping[str, float]], recipe: Recipe, data: TrainingData[Any], *, idle: Sequence[str] = ()
+) -> Verdict:
     """Say whether a run has learnt its pictures by heart, and where not, what to look at.
 
     Args:
         rows: the run's curves, an epoch each.
         recipe: of the run.
         data: the pictures.
+        idle: tensors that took no part, though the recipe freezes none of them. What else learns may make up for them
+            with so few pictures.
     """
     key = figure_of(rows[-1])
     best = max(row[key] for row in rows)
@@ -104,6 +111,16 @@ def judge(rows: Sequence[Mapping[str, float]], recipe: Recipe, data: TrainingDat
         f"{title(key)} {best:.3f} on {counted(len(data.train), 'pictures')} that it was trained on for "
         f"{counted(len(rows), 'epochs')} (loss {first:.3g} in the first, {last:.3g} in the last)"
     )
+    if idle:
+        named = ", ".join(idle[:SHOWN_IDLE]) + (" ..." if len(idle) > SHOWN_IDLE else "")
+        return Verdict(
+            False,
+            f"Failed: {counted(len(idle), 'tensors')} of the network did not learn ({named}), {about}.",
+            (
+                "The recipe freezes none of them: look at requires_grad, at what the optimizer is given, and at what "
+                "the loss is computed of.",
+            ),
+        )
     if best >= ENOUGH[key]:
         return Verdict(
             True,

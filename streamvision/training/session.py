@@ -119,7 +119,7 @@ def _train(
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)
     if recipe.overfit:
-        return _judge_overfit(recipe, folder, data, progress, task=run.task, trusted=trusted)
+        return _judge_overfit(recipe, folder, run, progress, trusted=trusted)
     rows = curves.rows()
     best = curves.best(run.figure)
     # Neither JSON nor a card knows what is no number, such as the skill where all held-out answers are the same.
@@ -162,16 +162,21 @@ def _train(
 
 
 def _judge_overfit(
-    recipe: Recipe, folder: RunFolder, data: TrainingData[Any], progress: TrainingProgress, *, task: str, trusted: bool
+    recipe: Recipe,
+    folder: RunFolder,
+    run: TorchRun | UltralyticsRun,
+    progress: TrainingProgress,
+    *,
+    trusted: bool,
 ) -> dict[str, Any]:
     """Say whether a few pictures were learnt by heart; the weights, which are of no other use, are removed."""
-    curves = CurveFile(folder.curves_csv)
+    data, curves = run.data(), CurveFile(folder.curves_csv)
     rows = curves.rows()
-    verdict = judge(rows, recipe, data)
+    verdict = judge(rows, recipe, data, idle=run.idle())
     _draw(folder, curves, data, progress, trusted=trusted)
     shutil.rmtree(folder.last.parent)
     figures = {key: best_of(key, (row[key] for row in rows)) for key in shown(rows[-1]) if math.isfinite(rows[-1][key])}
-    summary: dict[str, Any] = {"task": task, "run": str(folder.root), "epochs": len(rows), **figures}
+    summary: dict[str, Any] = {"task": run.task, "run": str(folder.root), "epochs": len(rows), **figures}
     summary |= {"pictures": len(data.train), "training_s": round(rows[-1].get("time_s", 0.0), 1)}
     summary["overfit"] = verdict.to_json()
     write_notice(recipe, folder, data, verdict)

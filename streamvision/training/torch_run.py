@@ -94,6 +94,14 @@ class TorchRun(ABC):
         """Return what is learnt from."""
         return self._data
 
+    def idle(self) -> tuple[str, ...]:
+        """Return the names of tensors that took no part in the last step, though the recipe does not freeze them."""
+        blocks = self._blocks()
+        frozen = blocks[: frozen_layers(self._recipe, self._epochs_done, blocks=len(blocks))]
+        meant = {id(parameter) for block in frozen for parameter in block.parameters()}
+        named = self._model.named_parameters()
+        return tuple(name for name, parameter in named if parameter.grad is None and id(parameter) not in meant)
+
     @abstractmethod
     def _read_samples(self) -> Samples[Any]:
         """Return what batches are made of."""

@@ -129,6 +129,10 @@ class UltralyticsRun:
         """Return what is learnt from."""
         return self._data
 
+    def idle(self) -> tuple[str, ...]:
+        """Return no tensor: before each epoch ultralytics' loop lets learn what the recipe does not freeze."""
+        return ()
+
     def find_lr(self) -> LrSweep:
         """Raise the learning rate step by step and watch the loss."""
         with contextlib.redirect_stdout(sys.stderr), self._refusals():

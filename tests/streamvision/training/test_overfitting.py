@@ -22,6 +22,7 @@ from streamvision.training.data import TrainingData
 from streamvision.training.overfitting import judge, overfit_recipe
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import resume_training, start_training
+from streamvision.training.torchvision_run import ClassifierRun
 from support.hues import draw_hues
 
 FEW = {"model": "lenet", "imgsz": 32, "overfit": 4, "threads": 1, "lr": 0.001, "seed": 3}
@@ -38,7 +39,7 @@ def objects(sides_px: list[float]) -> TrainingData[LabelledImage]:
     return TrainingData(("sign",), images, (1,), images, "none", (), "objects", Counter({0: len(boxes)}))
 
 
-def curve(losses: list[float], figures: list[float], key: str = "map50") -> list[dict[str, float]]:
+def curve(losses: list[float], figures: list[float], key: str = "map50_95") -> list[dict[str, float]]:
     pairs = enumerate(zip(losses, figures, strict=True), 1)
     return [{"epoch": epoch, "train_loss": loss, key: value} for epoch, (loss, value) in pairs]
 
@@ -83,6 +84,22 @@ def test_labels_that_go_with_other_pictures_each_time_are_caught(
     assert "whether pictures and labels belong together" in " ".join(verdict["look_at"])
 
 
+def test_a_layer_that_does_not_learn_is_caught_even_where_the_others_make_up_for_it(
+    hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ClassifierRun._build
+
+    def with_frozen_classes(self: ClassifierRun, weights: Path | None) -> Any:
+        network, beginning = right(self, weights)
+        network.classes.requires_grad_(False)
+        return network, beginning
+
+    monkeypatch.setattr(ClassifierRun, "_build", with_frozen_classes)
+    done = start_training(load_recipe(None, {"data": hues, **FEW}), project=tmp_path, name=None, command="")
+    assert done["top1"] == 1.0 and not done["overfit"]["passed"]
+    assert "2 tensors of the network did not learn (classes.weight, classes.bias)" in done["overfit"]["sentence"]
+
+
 def test_what_to_look_at_follows_the_curves() -> None:
     still = judged(curve([3.0, 2.9, 2.9, 2.8], [0.0, 0.0, 0.0, 0.01]), freeze=5, lr=1e-6)
     assert (
@@ -90,7 +107,7 @@ def test_what_to_look_at_follows_the_curves() -> None:
     )
     apart = judged(curve([3.0, 1.0, 0.3, 0.1], [0.0, 0.1, 0.1, 0.1]))
     assert "are not of the same labels" in apart.look_at[0]
-    rising = judged(curve([3.0, 1.0, 0.5, 0.2], [0.1, 0.3, 0.5, 0.8]))
+    rising = judged(curve([3.0, 1.0, 0.5, 0.2], [0.1, 0.2, 0.3, 0.5]))
     assert "give more than --epochs" in rising.look_at[0]
     small = judged(curve([3.0, 0.1], [0.2, 0.2]), objects([10, 12, 400]), imgsz=416)
     assert "2 of 3 objects are narrower or lower than 8 px" in small.look_at[-1]
