@@ -26,8 +26,10 @@ from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets.measured_part import choose_split
 from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
+from streamvision.evaluation.colours import ColourMaps
 from streamvision.evaluation.images import DISTANCES, Distance, evaluate_images
 from streamvision.evaluation.model import open_model
+from streamvision.evaluation.picture_pairs import read_pair
 
 
 @click.command("image", short_help="PSNR and SSIM of a network that makes pictures of pictures.")
@@ -65,6 +67,12 @@ from streamvision.evaluation.model import open_model
     "torchvision's weights of a VGG, or road_signs_yolox, the one that ships.",
 )
 @click.option(
+    "--nearest-colour",
+    is_flag=True,
+    help="What MODEL makes are maps of classes, each of one colour: count pixels by the nearest of the true maps' "
+    "colours, too (share that is right, mean IoU, beside the commonest colour's).",
+)
+@click.option(
     "--style",
     type=Path,
     metavar="PICTURE",
@@ -83,6 +91,7 @@ def image(
     reverse: bool,
     lpips: str | None,
     features: str | None,
+    nearest_colour: bool,
     style: Path | None,
     report: Path | None,
     as_json: bool,
@@ -99,25 +108,41 @@ def image(
       streamvision eval image denoiser.onnx --data photos --noise 25 --report report.html
       streamvision eval image edsr_x2.onnx --data photos --shrink 2 --json
       streamvision eval image pix2pix.onnx --data pairs --split val
+      streamvision eval image map.onnx --data pairs --reverse --nearest-colour
       streamvision eval image style.onnx --data photos --style style.png
       streamvision eval image edsr_x4.onnx --data photos --shrink 4 --lpips alexnet-owt-7be5be79.pth
     """
     if style is not None:
-        others = {"--noise": noise, "--shrink": shrink, "--reverse": reverse, "--lpips": lpips, "--report": report}
+        others = {
+            "--nearest-colour": nearest_colour,
+            "--noise": noise,
+            "--shrink": shrink,
+            "--reverse": reverse,
+            "--lpips": lpips,
+            "--report": report,
+        }
         if useless := [option for option, value in others.items() if value]:
             raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
         _measure_style(model, data, split, style, features, as_json=as_json, **given)
         return
     distances = _distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
     pictures, notes = choose_split(read_measured_pairs(data, noise=noise, shrink=shrink, reverse=reverse), split)
+    maps = ColourMaps(read_pair(image)[1] for image in pictures.images) if nearest_colour else None
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
-        result = evaluate_images(detector, pictures, notes=notes, distances=distances, on_progress=progress.show)
+        result = evaluate_images(
+            detector,
+            pictures,
+            notes=notes,
+            distances=distances,
+            watch=None if maps is None else maps.add,
+            on_progress=progress.show,
+        )
     if report:
         from streamvision.evaluation.report import build_image_report
 
         write_report(build_image_report, result, report, model=model, data=data)
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        click.echo(json.dumps(result.to_json() | ({} if maps is None else {"maps": maps.to_json()})))
         return
     figures = ("psnr_db", "ssim", *result.distances)
     rows = [
@@ -128,6 +153,16 @@ def image(
     measured = counted(len(result.pictures), "pictures")
     lines = [f"{result.model} on {measured}, {result.seconds:.1f} s", *table(rows)]
     lines.append(f"{result.better} of {measured} have a higher PSNR than the plain input.")
+    if maps is not None:
+        found = maps.to_json()
+        keys = ("pixel_accuracy", "mean_iou")
+        lines += table(
+            [
+                (f"by the nearest of {found['colours']} colours", "right pixels", "mean IoU"),
+                ("made", *cells(*(found[key] for key in keys))),
+                ("commonest colour", *cells(*(found[f"commonest_{key}"] for key in keys))),
+            ]
+        )
     click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
 
 

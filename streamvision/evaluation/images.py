@@ -133,6 +133,7 @@ def evaluate_images(
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     distances: Mapping[str, Distance] | None = None,
+    watch: Callable[[U8, U8], None] | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> ImageEvaluation:
     """Run a network over pictures and compare what it makes of them with what it should make.
@@ -145,6 +146,7 @@ def evaluate_images(
         classes: none, as such pictures have none.
         notes: sentences to hand on.
         distances: further figures by name, such as :class:`~.perceptual.Lpips`.
+        watch: called with what was made of each picture and its truth, (H, W, 3) BGR of one size.
         on_progress: told of each picture.
 
     Raises:
@@ -177,6 +179,8 @@ def evaluate_images(
         }
         figures = PictureFigures(image, psnr, like, plain_psnr, plain_like, further)
         found.append(figures)
+        if watch is not None:
+            watch(made, truth)
         if len(worst) < MAX_WORST or figures.gain_db < worst[-1].figures.gain_db:
             worst.append(_worst_part(figures, given, made, truth))
             worst = sorted(worst, key=lambda one: one.figures.gain_db)[:MAX_WORST]

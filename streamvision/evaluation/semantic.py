@@ -32,6 +32,18 @@ WORST_PX = 480
 """Longer side of these maps."""
 
 
+def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (C,) the intersection over union of each class; NaN where it is neither marked nor found.
+
+    Args:
+        confusion: (C, C) or more columns, how many pixels of a marked class (row) were given which (column).
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    union = confusion.sum(axis=1) + confusion[:, : len(confusion)].sum(axis=0) - hits
+    iou: NDArray[np.float64] = np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+    return iou
+
+
 @dataclass(frozen=True, eq=False)
 class WorstScene:
     """A picture on which many pixels are named wrongly."""
@@ -88,10 +100,7 @@ class SemanticEvaluation(Measurement):
 
     def iou(self) -> NDArray[np.float64]:
         """Return (C,) the intersection over union of each class; NaN where it is neither marked nor found."""
-        hits = np.diag(self.confusion).astype(np.float64)
-        union = self.confusion.sum(axis=1) + self.confusion[:, :-1].sum(axis=0) - hits
-        iou: NDArray[np.float64] = np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
-        return iou
+        return intersection_over_union(self.confusion)
 
     def boundary_iou(self) -> NDArray[np.float64]:
         """Return (C,) the boundary IoU of each class; NaN where it is neither marked nor found."""
