@@ -138,7 +138,7 @@ def test_resizing_is_pillows() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ((), "give --noise LEVELS or --shrink N"),
+        ((), "(--noise LEVELS) or shrink (--shrink N)"),
         (("--reverse", "--noise", "5"), "inputs/ and targets/"),
     ],
 )
