@@ -40,6 +40,7 @@ from streamvision.datasets.files import find_pictures
 from streamvision.datasets.labelling import FolderLabelling
 from streamvision.inference.model import Model
 from streamvision.models import DEFAULT_MODEL, with_default_model
+from streamvision.service.labelling import end_labelling
 from streamvision.service.page_access import page_access
 from streamvision.web import listening, web_server
 from streamvision.web.open_files import raise_limit
@@ -230,4 +231,5 @@ def _serve(
                 time.sleep(POLL_S)
         finally:
             server.stop()
+            end_labelling(labelling)
     return exit_code(signals.stop)

@@ -32,7 +32,7 @@ from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
 from streamvision.core.words import counted
-from streamvision.service.labelling import offer_labelling
+from streamvision.service.labelling import end_labelling, offer_labelling
 from streamvision.service.page_access import page_access
 from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
@@ -127,6 +127,8 @@ def run_session(
                 publisher.stop()
             if server:
                 server.stop()
+            if pipeline.view.labelling is not None:
+                end_labelling(pipeline.view.labelling)
     report = _report(pipeline, time.monotonic() - begin_s, interrupted=signals.stop is not None)
     if as_json:
         click.echo(json.dumps(report))

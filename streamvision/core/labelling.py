@@ -159,6 +159,9 @@ class Labelling(Protocol):
             PictureChangedError: when somebody else has decided on it since that version.
         """
 
+    def close(self) -> None:
+        """Write what is written at intervals only, as at the end; decisions are saved before they are answered."""
+
     def put_back(self, name: str) -> OpenedPicture:
         """Let a picture wait again that was thrown away since the start.
 

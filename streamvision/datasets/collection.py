@@ -6,7 +6,8 @@
       data.yaml             YOLO, whose pictures are those that somebody has labelled
       images/NAME.jpg       labelled pictures
       labels/NAME.txt       their boxes; an empty file is a picture on which nothing is
-      annotations.json      the same in COCO
+      annotations.json      the same in COCO, at intervals where it is large
+      annotations.pending   what has changed since; see collection_annotations.py
       waiting/NAME.jpg      collected pictures that nobody has looked at
       waiting/NAME.json     what is proposed to be marked on each, and why it was kept
       accepted/NAME.json    the same of labelled pictures
@@ -23,13 +24,13 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import remove_scratch, write_whole, writing
 from streamvision.core.labelling import PictureChangedError
 from streamvision.core.reading import MAX_TEXT_BYTES, MIB, UnreadableError, read_bytes
-from streamvision.datasets.collection_coco import file_names, put_images, remove_image
+from streamvision.datasets.collection_annotations import Annotations
 from streamvision.datasets.collection_files import (
     FOLDERS,
     MAX_REFUSED,
@@ -40,10 +41,8 @@ from streamvision.datasets.collection_files import (
     new_name,
     read_jpeg,
     read_refused,
-    read_table,
     write_data_yaml,
     write_refused,
-    write_table,
 )
 from streamvision.datasets.collection_places import Places
 from streamvision.datasets.collection_records import (
@@ -59,7 +58,7 @@ from streamvision.datasets.collection_records import (
 )
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.datasets.files import is_there, leads_out
-from streamvision.datasets.yolo_txt import label_line, read_labels
+from streamvision.datasets.yolo_txt import label_line
 from streamvision.datasets.yolo_yaml import read_data_yaml
 
 MAX_WAITING = 20_000
@@ -89,6 +88,7 @@ class Collection:
         self.folder = folder
         """Where it is."""
         self._places = Places(folder)
+        self._annotations = Annotations(self._places, self.names)
         self._undo: list[Decision] = []
         check_folders(folder)
         self.names()
@@ -221,12 +221,13 @@ class Collection:
             image = LabelledImage(target, proposal.width_px, proposal.height_px, boxes)
             is_new = source != target
             decision = self._decision(name, "accepted") if is_new else None
-            write_whole(self._places.file("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
-            write_table(self.folder, put_images(self._table(names), [image], names))
-            if is_new:
-                with writing(target, instead=_FULL):
-                    source.replace(target)
-                    self._places.file("waiting", name, ".json").replace(self._places.file("accepted", name, ".json"))
+            with self._annotations.following(name):
+                write_whole(self._places.file("labels", name, ".txt"), "".join(label_line(box, image) for box in boxes))
+                if is_new:
+                    with writing(target, instead=_FULL):
+                        source.replace(target)
+                        known = self._places.file("waiting", name, ".json")
+                        known.replace(self._places.file("accepted", name, ".json"))
         if decision is not None:
             self._remember(decision)
 
@@ -308,6 +309,16 @@ class Collection:
         """Return what the labelled pictures are called, in order."""
         return sorted(self._places.names("images", ".jpg"))
 
+    def write_annotations(self) -> None:
+        """Bring the COCO document up to date, which follows the labels at intervals where it is large.
+
+        Raises:
+            ConfigError: when it cannot be read.
+            OutputError: when it cannot be written, or others keep the folder locked.
+        """
+        with self._locked():
+            self._annotations.write()
+
     def counts(self) -> Counts:
         """Return how many pictures there are."""
         return Counts(len(self.waiting_names()), len(self.labelled_names()), len(read_refused(self.folder)))
@@ -333,34 +344,17 @@ class Collection:
             check_folders(self.folder)
             yield
 
-    def _table(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the COCO document of the labelled pictures; those that it lacks are put in from their labels.
-
-        It lacks all where it was moved away, and one where a process was killed between the two.
-        """
-        document = read_table(self.folder)
-        missing = set(self.labelled_names()) - {name.removesuffix(".jpg") for name in file_names(document)}
-        return put_images(document, self._labelled(sorted(missing), names), names) if missing else document
-
-    def _labelled(self, pictures: Iterable[str], names: Sequence[str]) -> Iterator[LabelledImage]:
-        for name in pictures:
-            with contextlib.suppress(ConfigError):  # nothing is known of it: it was not labelled here
-                known, labels = self.proposal(name), self._places.file("labels", name, ".txt")
-                boxes = tuple(read_labels(labels, names, known.width_px, known.height_px))
-                yield LabelledImage(self._places.file("images", name, ".jpg"), known.width_px, known.height_px, boxes)
-
     def _check(self, name: str, version: str | None) -> None:
         if version is not None and self.version(name) != version:
             raise PictureChangedError(f"somebody else has decided on {name!r} meanwhile; look at it again")
 
     def _take_out(self, name: str) -> None:
         """Take a picture out of the data set; one that is not in it is no fault."""
-        if is_there(self._places.file("images", name, ".jpg")):
-            names = self.names()
-            write_table(self.folder, remove_image(self._table(names), f"{name}.jpg", names))
-        for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
-            with writing(self.folder / folder, instead="see who may write there"):
-                self._places.file(folder, name, suffix).unlink(missing_ok=True)
+        is_in_it = is_there(self._places.file("images", name, ".jpg"))
+        with self._annotations.following(name) if is_in_it else contextlib.nullcontext():
+            for folder, suffix in (("images", ".jpg"), ("labels", ".txt"), ("accepted", ".json")):
+                with writing(self.folder / folder, instead="see who may write there"):
+                    self._places.file(folder, name, suffix).unlink(missing_ok=True)
 
     def _decision(self, name: str, kind: Literal["accepted", "refused"]) -> Decision:
         waiting, accepted = (self._places.file(folder, name, ".json") for folder in ("waiting", "accepted"))
@@ -396,4 +390,5 @@ def create_collection(folder: Path, names: Sequence[str]) -> Collection:
             write_data_yaml(folder, ())
         collection = Collection(folder)
         collection.with_classes(names)
+    collection.write_annotations()
     return collection

@@ -6,7 +6,7 @@ COCO.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from streamvision.datasets.coco_json import box_entry
@@ -48,13 +48,13 @@ def put_images(document: dict[str, Any], given: Iterable[LabelledImage], names: 
     return _document(document, images, annotations, names)
 
 
-def remove_image(document: dict[str, Any], name: str, names: Sequence[str]) -> dict[str, Any]:
-    """Return the document without the picture of this file name and without its boxes."""
+def remove_images(document: dict[str, Any], gone: Set[str], names: Sequence[str]) -> dict[str, Any]:
+    """Return the document without the pictures of these file names and without their boxes."""
     images, annotations = _lists(document)
-    ids = {entry["id"] for entry in images if entry["file_name"] == name}
+    ids = {entry["id"] for entry in images if entry["file_name"] in gone}
     return _document(
         document,
-        [entry for entry in images if entry["file_name"] != name],
+        [entry for entry in images if entry["file_name"] not in gone],
         [entry for entry in annotations if entry["image_id"] not in ids],
         names,
     )

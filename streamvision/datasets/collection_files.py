@@ -17,9 +17,10 @@ import yaml
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
-from streamvision.core.reading import MAX_YAML_BYTES, MIB, UnreadableError, read_bytes, read_json
+from streamvision.core.reading import MAX_YAML_BYTES, MIB, UnreadableError, read_bytes, read_json, read_text
 from streamvision.datasets.collection_records import Proposal
 from streamvision.datasets.files import leads_out
+from streamvision.datasets.yaml_names import with_names
 
 MAX_REFUSED = 5000
 """Pictures that were thrown away and are remembered; older ones are forgotten, and may be collected again."""
@@ -28,6 +29,8 @@ FOLDERS = ("waiting", "images", "labels", "accepted")
 """In a collection."""
 SHARED = frozenset({"data.yaml", "annotations.json", "refused.json"})
 """Files of all pictures together."""
+PENDING = "annotations.pending"
+"""The pictures whose labels have changed since the COCO document was written, a line each."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What a collected picture is called, without its ending."""
 
@@ -89,20 +92,23 @@ def _take(descriptor: int) -> bool:
 def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
     """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split.
 
-    There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started.
+    There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started. In a file that
+    is there names are added, and all else stays as somebody wrote it.
 
     Raises:
         ConfigError: when the names are too long to be read again.
         OutputError: when it cannot be written.
     """
+    path = folder / "data.yaml"
+    given = with_names(read_text(path, limit=MAX_YAML_BYTES), names) if path.is_file() else None
     document = {"train": "images", "val": "images", "names": dict(enumerate(names))}
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+    text = (given or yaml.safe_dump(document, sort_keys=False, allow_unicode=True)).encode()
     if len(text) > MAX_YAML_BYTES:
         raise ConfigError(
             f"the names of {len(names):,} classes have {len(text):,} bytes, of which {MAX_YAML_BYTES:,} can be read "
             "again; use a class that is there, or a shorter name"
         )
-    write_whole(folder / "data.yaml", text)
+    write_whole(path, text)
 
 
 def new_name(proposal: Proposal) -> str:
@@ -133,18 +139,23 @@ def read_jpeg(path: Path, folder: Path) -> bytes:
     return content
 
 
+def table_file(folder: Path) -> Path:
+    """Return the COCO document of the labelled pictures, which need not be there."""
+    return folder / "annotations.json"
+
+
 def read_table(folder: Path) -> dict[str, Any]:
     """Return the COCO document of the labelled pictures, empty where there is none yet.
 
     Raises:
         ConfigError: when it cannot be read.
     """
-    return _document(folder, "annotations.json", _TABLE_LIMIT)
+    return _document(folder, table_file(folder).name, _TABLE_LIMIT)
 
 
 def write_table(folder: Path, document: dict[str, Any]) -> None:
     """Write the COCO document of the labelled pictures."""
-    write_whole(folder / "annotations.json", json.dumps(document, ensure_ascii=False))
+    write_whole(table_file(folder), json.dumps(document, ensure_ascii=False))
 
 
 def read_refused(folder: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ on the same all the same, the second is told. What is known of a picture is read
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -104,6 +105,9 @@ class FolderLabelling:
         """Let others have the picture that somebody has before them."""
         with self._lock:
             self._held = {name: held for name, held in self._held.items() if held[0] != by}
+            if not self._held:
+                with contextlib.suppress(StreamVisionError):  # it is tried again with the next decision
+                    self._collection.write_annotations()
 
     def jpeg(self, name: str) -> bytes:
         """Return a picture as a JPEG file."""
@@ -129,6 +133,11 @@ class FolderLabelling:
         with self._lock:
             self._collection.refuse(name, version=version)
             self._held.pop(name, None)
+
+    def close(self) -> None:
+        """Write what is written at intervals only."""
+        with self._lock:
+            self._collection.write_annotations()
 
     def put_back(self, name: str) -> OpenedPicture:
         """Let a picture wait again that was thrown away since the start."""

@@ -6,6 +6,7 @@ import logging
 
 from streamvision.core.config.collect import CollectConfig
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.labelling import Labelling
 from streamvision.core.live import LiveView
 
 _log = logging.getLogger(__name__)
@@ -27,3 +28,11 @@ def offer_labelling(view: LiveView, config: CollectConfig | None) -> None:
         view.labelling = FolderLabelling(create_collection(config.folder, ()).folder)
     except StreamVisionError as error:
         _log.warning("collected frames cannot be labelled on the page: %s", error)
+
+
+def end_labelling(labelling: Labelling) -> None:
+    """Let what is written at intervals be written; where that fails, the next who uses the folder does it."""
+    try:
+        labelling.close()
+    except StreamVisionError as error:
+        _log.warning("what was labelled is saved, but not yet in COCO: %s", error)

@@ -217,3 +217,47 @@ def test_ultralytics_finds_its_pictures_from_wherever_it_is_started(
     found = utils.check_det_dataset(str(collection.folder / "data.yaml"), autodownload=False)
     assert found["train"] == str(collection.folder / "images")
     assert found["names"] == {0: "stop", 1: "no"}
+
+
+_ACCEPT_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from streamvision.datasets import collection_annotations
+from streamvision.datasets.collection import Collection
+from streamvision.datasets.collection_records import MarkedObject
+collection_annotations.AT_ONCE_BYTES = 0
+collection = Collection(Path(sys.argv[1]))
+collection.accept(sys.argv[2], [MarkedObject("stop", (1, 2, 13, 14)), MarkedObject("new", (1, 2, 9, 14))])
+collection.refuse(sys.argv[3])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_large_coco_document_follows_later_and_loses_nothing_with_a_killed_process(collection: Collection) -> None:
+    first, second, third = (collection.add(picture()[0], proposal()) for _ in range(3))
+    for name in (first, second):
+        collection.accept(name, [MarkedObject("stop", (4, 5, 20, 25))])
+    table = collection.folder / "annotations.json"
+    before = table.read_text()
+    command = [sys.executable, "-c", _ACCEPT_AND_DIE, str(collection.folder), first, second]
+    assert subprocess.run(command, timeout=300, check=False).returncode == -9
+    assert table.read_text() == before  # it is written at intervals
+    assert len((collection.folder / "labels" / f"{first}.txt").read_text().splitlines()) == 2  # and labels at once
+    create_collection(collection.folder, [])
+    document = json.loads(table.read_text())
+    assert [entry["file_name"] for entry in document["images"]] == [f"{first}.jpg"]
+    assert [entry["category_id"] for entry in document["annotations"]] == [1, 3]
+    assert not (collection.folder / "annotations.pending").exists()
+    assert collection.waiting_names() == [third]
+    (collection.folder / "annotations.pending").write_bytes(b"\xff")  # not to be read: all are looked at
+    (collection.folder / "labels" / f"{first}.txt").write_text("")
+    collection.write_annotations()
+    assert json.loads(table.read_text())["annotations"] == []
+
+
+def test_comments_of_somebody_stay_where_a_class_is_added(collection: Collection) -> None:
+    path = collection.folder / "data.yaml"
+    path.write_text("# by Ann\ntrain: images\nval: images\nnames:\n  0: stop  # the octagon\n  1: no\n")
+    collection.accept(collection.add(picture()[0], proposal()), [MarkedObject("new: class", (4, 5, 20, 25))])
+    assert path.read_text().splitlines()[-3:] == ["  0: stop  # the octagon", "  1: no", '  2: "new: class"']
+    assert collection.names() == ("stop", "no", "new: class")
