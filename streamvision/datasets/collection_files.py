@@ -92,8 +92,8 @@ def _take(descriptor: int) -> bool:
 def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
     """Write the classes by their ids; ``train`` and ``val`` are the same pictures: the set is not split.
 
-    There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started. In a file that
-    is there names are added, and all else stays as somebody wrote it.
+    There is no ``path``: trainers count one that is relative, such as ``.``, from where they are started. In a file
+    that is there names are added, and all else stays as somebody wrote it.
 
     Raises:
         ConfigError: when the names are too long to be read again.
