@@ -12,7 +12,7 @@ from pipelines.engine import Pipeline
 from streamvision.core.config.app import AppConfig, parse_config
 from streamvision.core.errors import ConfigError
 from support.capturing import wait_until, write_video
-from support.message_servers import free_port
+from support.free_ports import free_port
 from support.satellites import Receiver, from_begin_m, gpsd, needs_gpsd, udp_port
 from support.tiny_detector import tiny_detector
 

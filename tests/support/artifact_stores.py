@@ -22,7 +22,7 @@ from streamvision.artifacts.publishing import NewModel, files_of, push_models
 from streamvision.artifacts.pulling import Source
 from streamvision.artifacts.signing import PublicKeys, Signer, new_keys
 from streamvision.artifacts.store import Store, open_store
-from support.message_servers import free_port
+from support.free_ports import free_port
 
 STARTED_WITHIN_S = 120.0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.free_ports import free_port
 
 PACKAGES = (
     "homeassistant==2024.3.3", "home-assistant-frontend==20240307.0", "paho-mqtt==1.6.1", "SQLAlchemy==2.0.27",
@@ -61,9 +62,7 @@ class HomeAssistant:
     """
 
     def __init__(self, folder: Path, broker_port: int) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self._folder = folder
         self._broker_port = broker_port
         self._token: str | None = None

@@ -6,7 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from support.message_servers import free_port
+from support.free_ports import free_port
 
 
 class HookServer:

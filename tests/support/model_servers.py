@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
+
+from support.free_ports import free_port
 
 STARTED_WITHIN_S = 180.0
 ENVIRONMENT = Path(sys.prefix) / "servers"
@@ -32,7 +33,7 @@ class ModelServer:
     def __init__(self, repository: Path, scratch: Path) -> None:
         self.repository = repository
         self.scratch = scratch
-        self.http_port, self.grpc_port, self.metrics_port = _free_ports(3)
+        self.http_port, self.grpc_port, self.metrics_port = (free_port() for _ in range(3))
         self._process: subprocess.Popen[bytes] | None = None
         scratch.mkdir(parents=True, exist_ok=True)
         self._log = scratch / "log.txt"
@@ -150,13 +151,3 @@ def _packages(package: str) -> Path:
     if not (packages / package).is_dir():
         pytest.skip(f"no {package} in {ENVIRONMENT}: run tools/setup.sh test")
     return packages
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from paho.mqtt import client as paho
 
+from support.free_ports import free_port
+
 STARTED_WITHIN_S = 30.0
 
 
@@ -46,9 +48,7 @@ class Mosquitto:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
         if program is None:
             pytest.skip("mosquitto is not installed: apt-get install mosquitto")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         lines = [f"listener {self.port} 127.0.0.1", *more, "persistence true", f"persistence_location {folder}/"]
         lines += ["autosave_interval 1", "autosave_on_changes true", "log_type error", "max_queued_messages 0"]

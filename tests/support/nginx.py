@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from support.free_ports import free_port
+
 STARTED_WITHIN_S = 15.0
 _CONFIGURATION = """
 daemon off;
@@ -52,9 +54,7 @@ def proxied(behind: int, folder: Path, *, path: str = "/cams/", more: str = "") 
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         pytest.skip("nginx is not installed: apt-get install nginx")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     values = {
         "folder": folder,

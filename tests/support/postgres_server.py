@@ -7,12 +7,13 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from support.free_ports import free_port
 
 USER = "postgres"
 START_S = 60
@@ -41,9 +42,7 @@ class PostgresServer:
             for path in (folder, secret):
                 os.chown(path, user.pw_uid, user.pw_gid)
         self._run("initdb", "-D", self._data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={secret}", "-N")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._settings = f"-h 127.0.0.1 -p {self.port} -k {folder}"
         if not durable:
             self._settings += " -c fsync=off -c full_page_writes=off"

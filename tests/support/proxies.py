@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from streamvision.web.self_signed import self_signed
+from support.free_ports import free_port
 from support.serving import until
 
 NAME = "cams.example.org"
@@ -58,14 +59,6 @@ class Proxy:
     """Takes its certificate, and no other."""
     path: str = "/"
     """Where the page is."""
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from types import TracebackType
 
 import psutil
 
+from support.free_ports import free_port
+
 STARTS_WITHIN_S = 180.0
 IDLE_S = 0.2
 
@@ -25,13 +26,6 @@ IDLE_S = 0.2
 def unavailable() -> str | None:
     """Say why no cluster can be run here, or ``None`` where one can; for ``pytest.skip``."""
     return None if importlib.util.find_spec("ray") else "Ray is not installed: pip install 'streamvision-edge[cluster]'"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class RayMachine:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 import pytest
 
 from streamvision.gps.earth import offset_m
+from support.free_ports import free_port
 from support.gps_files import Place, digits, sentence
 
 GPSD = shutil.which("gpsd") or shutil.which("gpsd", path="/usr/sbin")
@@ -29,9 +30,7 @@ MINUTES_EAST_S = SPEED_M_S / 1855.3 / 0.58148
 
 def udp_port() -> int:
     """Return a port that nobody listens at."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port(socket.SOCK_DGRAM)
 
 
 def moment(since_s: float, unix_s: float, *, status: bytes = b"A") -> str:

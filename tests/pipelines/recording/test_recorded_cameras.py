@@ -22,6 +22,7 @@ from streamvision.core.status import OutputStatus
 from support.bar_codes import bar_code_video, number_on
 from support.changes import LIVE, status_of, until, until_frames
 from support.clock_camera import ClockCamera
+from support.free_ports import free_port
 from support.odd_http_camera import OddHttpCamera, picture
 from support.recording import FolderStore, boxes_of, hashes_of, packets_of, pictures_of, recorded, sent
 from support.rtsp_server import RtspServer, unavailable
@@ -113,13 +114,6 @@ def test_a_camera_that_comes_back_with_another_size_is_recorded_in_another_file(
     assert last.start_unix_s > first.end_unix_s - 1.0
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 KILLED = """
 import sys, time
 sys.path[:0] = sys.argv[3:]
@@ -191,7 +185,7 @@ def test_a_camera_that_sets_its_clock_is_recorded_in_real_time(store: FolderStor
 
 def test_mpeg_ts_over_udp_is_recorded_with_its_sound(video: Path, store: FolderStore) -> None:
     """Pictures that refer to later ones, and sound whose form stands in each packet."""
-    url = f"udp://127.0.0.1:{free_port()}"
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     command = ["ffmpeg", "-v", "error", "-re", "-i", video, "-f", "lavfi", "-i", "sine=sample_rate=16000"]
     command += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "20", "-c:a", "aac"]
     with subprocess.Popen([*map(str, command), "-f", "mpegts", f"{url}?pkt_size=1316"]) as sender:

@@ -9,7 +9,6 @@ import pty
 import re
 import select
 import signal
-import socket
 import ssl
 import subprocess
 import termios
@@ -26,6 +25,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.service.page_access import page_access
 from support.accounts import PASSWORD, people
 from support.command_line import called, command, running
+from support.free_ports import free_port
 
 BOXES = ("--source", "synthetic:boxes?fps=30&size=320x180", "--model", "road_signs")
 
@@ -139,7 +139,7 @@ def test_a_run_serves_its_users_over_https(state: Path) -> None:
     pytest.importorskip("cryptography", reason="cryptography is not installed")
     with people(state) as known:
         token = known.tokens["bob"]
-    port = _free_port()
+    port = free_port()
     arguments = ("run", *BOXES, "--realtime", "--serve", f"0.0.0.0:{port}", "--tls", "self-signed")
     with running(*arguments, stderr=subprocess.PIPE) as process:
         said = _said(process, "fingerprint")
@@ -156,7 +156,7 @@ def test_a_run_serves_its_users_over_https(state: Path) -> None:
 
 
 def test_a_service_without_users_or_terminal_says_a_link_that_makes_the_admin(state: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with running("serve", "--serve", f"0.0.0.0:{port}", stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         said = _said(process, "/setup/")
         link = re.search(rf"http://127\.0\.0\.1:{port}(/setup/\S+)", said)
@@ -181,7 +181,7 @@ def test_a_service_without_users_or_terminal_says_a_link_that_makes_the_admin(st
 
 def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> None:
     ours, theirs = pty.openpty()
-    arguments = command("run", *BOXES, "--max-frames", "3", "--serve", f"0.0.0.0:{_free_port()}")
+    arguments = command("run", *BOXES, "--max-frames", "3", "--serve", f"0.0.0.0:{free_port()}")
     process = subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
@@ -223,12 +223,6 @@ def _read(terminal: int, wait_s: float = 60) -> bytes:
         return os.read(terminal, 1000)
     except OSError:  # the other end has gone
         return b""
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _said(process: subprocess.Popen[str], until: str) -> str:

@@ -18,7 +18,8 @@ import pytest
 
 from support import ray_machines
 from support.command_line import running, streamvision
-from support.ray_machines import RayMachine, free_port
+from support.free_ports import free_port
+from support.ray_machines import RayMachine
 from support.red_box_film import red_box_film
 from support.serving import BOXES, until
 from support.tiny_detector import tiny_detector

@@ -16,11 +16,9 @@ from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import read_weights
-from streamvision.core.errors import MissingDependencyError
 from streamvision.datasets.collection_records import MarkedObject
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.models import model_file
-from streamvision.training import onnx_export
 from streamvision.training.class_rows import carry_classes
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import start_training
@@ -76,9 +74,9 @@ def test_as_many_classes_in_another_order_change_places() -> None:
     assert carry_classes(line, before, head=before.keys(), names=("c", "x"), stored_names=("c", "x")) == 0
 
 
-def test_an_earlier_run_goes_on_with_a_class_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("without_onnx")
+def test_an_earlier_run_goes_on_with_a_class_more(tmp_path: Path) -> None:
     pytest.importorskip("ultralytics")
-    monkeypatch.setattr(onnx_export, "require_onnx", without_onnx)  # nothing of it is looked at here
     model = str(tiny_architecture(tmp_path, "detect"))
     data = draw_signs(tmp_path / "signs", count=10)
     # So slow that nothing moves: what the second begins with is what the first ended with.
@@ -99,10 +97,6 @@ def test_an_earlier_run_goes_on_with_a_class_more(tmp_path: Path, monkeypatch: p
     assert "The last epoch is the best, as no held-out picture shows triangle." in card
 
 
-def without_onnx() -> None:
-    raise MissingDependencyError("making ONNX files needs onnx: pip install onnx")
-
-
 def _class_rows(path: Path) -> dict[str, torch.Tensor]:
     """Return what the last layer knows of each class."""
     network = torch.load(path, weights_only=False)
@@ -110,8 +104,8 @@ def _class_rows(path: Path) -> dict[str, torch.Tensor]:
     return {network.names[at]: row.float() for at, row in enumerate(network.model[-1].cv3[0][-1].weight)}
 
 
-def test_classes_of_an_onnx_file_go_by_the_names_on_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "require_onnx", without_onnx)
+@pytest.mark.usefixtures("without_onnx")
+def test_classes_of_an_onnx_file_go_by_the_names_on_its_card(tmp_path: Path) -> None:
     weights = model_file(Path("road_signs_yolox"))
     write_drive_dataset(tmp_path / "drive", DriveSampling(4, seed=3, width_px=320, height_px=180, val_images=2))
     still = {"imgsz": 64, "batch": 2, "threads": 1, "preset": "plain", "epochs": 1, "lr": 1e-12, "weight_decay": 0}

@@ -42,6 +42,7 @@ def parts(path: Path, *keys: str) -> list[set[str]]:
     return [set(record[key]) for key in keys]
 
 
+@pytest.mark.usefixtures("without_onnx")
 def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
     hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

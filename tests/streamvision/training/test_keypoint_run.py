@@ -16,11 +16,10 @@ import torch
 from torchvision.models.detection import keypoint_rcnn
 
 from streamvision.checkpoints import open_source
-from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset
 from streamvision.evaluation.evaluate import evaluate_shapes
 from streamvision.evaluation.model import open_model
-from streamvision.training import onnx_export
 from streamvision.training.augment import Sample, augment, fit
 from streamvision.training.recipe import Augmentation, load_recipe
 from streamvision.training.report import CurveFile
@@ -74,20 +73,16 @@ def test_left_and_right_change_places_in_a_mirror_and_what_leaves_is_not_marked(
     assert rotated.keypoint_xyv[0, :, 2].tolist() == [1, 0, 0]
 
 
-def without_onnx() -> None:
-    raise MissingDependencyError("making ONNX files needs onnx: pip install onnx")
-
-
 def slim(in_channels: int, layers: Any, *, real: Any) -> Any:
     """Return the layers of the keypoints' head, 16 channels wide but for the last, which its predictor takes."""
     return real(in_channels, (*(16,) * (len(layers) - 1), layers[-1]))
 
 
+@pytest.mark.usefixtures("without_onnx")  # the way there is tried with random weights
 def test_keypoint_rcnn_learns_faces_and_its_checkpoint_names_their_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = face_set(tmp_path / "faces", images=4, val_images=2, sampling=SMALL)
-    monkeypatch.setattr(onnx_export, "require_onnx", without_onnx)  # the way there is tried with random weights
     monkeypatch.setattr(keypoint_rcnn, "KeypointRCNNHeads", partial(slim, real=keypoint_rcnn.KeypointRCNNHeads))
     given = {"data": data, "model": "keypointrcnn_resnet50_fpn", "imgsz": 64, "batch": 2, "epochs": 1, "threads": 1}
     done = start_training(load_recipe(None, given), project=tmp_path, name="run", command="train")

@@ -79,6 +79,7 @@ def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_p
     assert "yolo_v8, 2 classes, 96 px (dynamic)" in ran.report["model"]
 
 
+@pytest.mark.usefixtures("without_onnx")
 def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     arguments = ["train", "--data", signs, "--model", yolo, "--epochs", "7", "--imgsz", "64", "--batch", "4"]

@@ -18,11 +18,10 @@ pytest.importorskip("ultralytics")
 import torch
 from PIL import Image
 
-from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_maps
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
-from streamvision.training import onnx_export
 from streamvision.training.recipe import load_recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.session import start_training
@@ -53,10 +52,6 @@ def draw_shapes(folder: Path, task: str, **keys: Any) -> Path:
     document = {"path": ".", "train": "images/train", "val": "images/val", "names": ["square"]} | keys
     (folder / "data.yaml").write_text(json.dumps(document), encoding="utf-8")
     return folder / "data.yaml"
-
-
-def without_onnx() -> None:
-    raise MissingDependencyError("making ONNX files needs onnx: pip install onnx")
 
 
 def recipe(data: Path, model: str, **more: Any) -> Any:
@@ -140,6 +135,7 @@ def test_what_is_for_boxes_or_classes_is_refused_for_keypoints(setting: dict[str
         start_training(given, project=tmp_path / "runs", name="run", command="train")
 
 
+@pytest.mark.usefixtures("without_onnx")
 def test_rtdetr_learns_where_most_pictures_show_nothing(tmp_path: Path) -> None:
     data = draw_signs(tmp_path / "signs", count=8)
     for path in sorted((data / "annotations").glob("*.xml"))[2:]:
@@ -174,7 +170,12 @@ def test_what_rtdetr_would_pass_over_is_refused(given: dict[str, Any], said: str
     ],
 )
 def test_the_published_epoch_is_the_one_whose_weights_are_kept(
-    task: str, figure: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str,
+    figure: str,
+    other: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The task's own figure is best in epoch 2, equal in 3; the boxes' is best in epoch 3."""
     data = draw_shapes(tmp_path / "data", task, **({"kpt_shape": [4, 3]} if task == "pose" else {}))
@@ -198,7 +199,7 @@ def test_the_published_epoch_is_the_one_whose_weights_are_kept(
 
     monkeypatch.setattr(TrainerMixin, "get_validator", get_validator, raising=False)
     if task == "pose":
-        monkeypatch.setattr(onnx_export, "require_onnx", without_onnx)
+        request.getfixturevalue("without_onnx")
     model = str(tiny_architecture(tmp_path, task))
     given = recipe(data, model, epochs=3, onnx_megabytes=0.02)
     done = start_training(given, project=tmp_path, name="run", command="train")

@@ -30,6 +30,7 @@ from streamvision.web.proxy import PROXY_USER, TrustedProxy
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
 from support.accounts import PASSWORD, People, people
+from support.free_ports import free_port
 from support.live_feed import LiveFeed, published_after
 from support.web_client import read_event, read_part
 
@@ -240,9 +241,7 @@ class TestBehindNginx:
         config = ServeConfig(proxy=proxy)
         upstream = serve(feed, login=Login(known.accounts, config), proxy=proxy, host_names=["cams.example"])
         certificate: CertificateFiles = self_signed(tmp_path / "state", ["cams.example"])
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         written = tmp_path / "nginx.conf"
         written.write_text(
             NGINX_CONFIG.format(folder=tmp_path, port=port, upstream=upstream.port, certificate=certificate.certificate)

@@ -26,6 +26,7 @@ from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import DropCounter
 from support.capturing import capturing, take, wait_until
+from support.free_ports import free_port
 from support.http_folder import served
 from support.odd_http_camera import MULTIPART, OddHttpCamera, Request
 
@@ -272,9 +273,7 @@ def _send(data: bytes, address: tuple[str, int], stop: threading.Event, *, lose_
 def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: Path, codec: str, options: str) -> None:
     film = encode(tmp_path / "film.ts", codec, options=f"{options} -b:v 1M -maxrate 1M -bufsize 1M", seconds=4)
     truth = {frame.picture.y.tobytes() for frame in read(film)[0]}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     stop = threading.Event()
     arguments = (film.read_bytes(), ("127.0.0.1", port), stop)
     sender = threading.Thread(target=_send, args=arguments, kwargs={"lose_every": 60}, daemon=True)

@@ -17,12 +17,7 @@ from pipelines.capture.registry import parse_source
 from streamvision.core.errors import SourceError
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from support.free_ports import free_port
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from streamvision.gps.live import nmea_udp, receiver
 from streamvision.gps.live.gpsd import fix_of
 from streamvision.gps.live.receiver import DELAY_S, LivePosition, ReceiverClock
 from support.capturing import wait_until
-from support.message_servers import free_port
+from support.free_ports import free_port
 from support.satellites import BEGIN_DEG, SPEED_M_S, Receiver, from_begin_m, gpsd, moment, needs_gpsd, send, udp_port
 
 NOW_S = 1_790_488_023.0

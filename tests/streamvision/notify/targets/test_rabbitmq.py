@@ -15,7 +15,8 @@ import pytest
 from streamvision.core.errors import ConfigError
 from streamvision.notify.target import DeliveryError
 from streamvision.notify.targets import rabbitmq
-from support.message_servers import RabbitMqServer, free_port, rabbitmq_server
+from support.free_ports import free_port
+from support.message_servers import RabbitMqServer, rabbitmq_server
 from support.telling import JPEG, deliver, message, target, without_repeats
 
 pika = pytest.importorskip("pika")
