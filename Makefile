@@ -1,8 +1,11 @@
 # Two commands do all the set-up: `make demo` runs the main job, `make test` runs every test.
 VENV ?= .venv
 PYTHON ?= python3
-# Test processes at a time; each takes up to 4 GB. A file's tests stay together, in the order of their names.
-JOBS ?= 2
+# Test processes at a time: one more than there are cores, as tests wait for servers and browsers, and each has its 4 GB
+# (two where the system does not say). A file's tests stay together, in the order of their names.
+JOBS ?= $(or $(shell awk -v cores="$$(getconf _NPROCESSORS_ONLN)" \
+  '/^MemTotal/ { most = int($$2 / 4e6); jobs = cores + 1; if (jobs > most) jobs = most; print jobs < 1 ? 1 : jobs }' \
+  /proc/meminfo 2>/dev/null),2)
 # The ONNX Runtime of `make demo`: cpu, cuda (NVIDIA), jetson or openvino.
 RUNTIME ?= cpu
 # What `make sbom` installs.
