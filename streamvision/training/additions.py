@@ -7,7 +7,7 @@ a share is held out where there is much of it, measured by itself, and stays hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +64,11 @@ def read_addition(folder: Path, *, shapes: bool = False) -> Addition:
         raise ConfigError(
             f"nothing that was collected in {folder} is labelled yet; label some with streamvision label {folder}"
         ) from error
+
+
+def read_sets(data: Path, add: Sequence[Path], read: Callable[[Path], Dataset]) -> tuple[Dataset, list[Addition]]:
+    """Return the data set of a run and what is added to it, each read by the same function."""
+    return read(data), [Addition(path, read(path)) for path in add]
 
 
 def renamed_into(names: tuple[str, ...], additions: Sequence[Addition]) -> tuple[tuple[str, ...], list[Dataset]]:

@@ -21,7 +21,6 @@ from streamvision.datasets.dataset import (
     LabelledImage,
     MappedPicture,
     NamedPicture,
-    NamedPictures,
     PairedPicture,
     Picture,
     PictureSet,
@@ -32,8 +31,8 @@ from streamvision.datasets.keypoints import KeypointLayout, read_keypoint_layout
 from streamvision.datasets.picture_files import BrokenPictureError, read_picture
 from streamvision.evaluation.coco_shapes import Likeness, is_marked
 from streamvision.evaluation.evaluate import check_marked
-from streamvision.training.additions import Addition, problems_of, read_addition, sentences
-from streamvision.training.parts import deal_parts
+from streamvision.training.additions import Addition, problems_of, read_addition, read_sets, sentences
+from streamvision.training.parts import Parts, deal_parts
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -141,31 +140,21 @@ def prepare_objects(folder: RunFolder, recipe: Recipe, *, by: Likeness = "box") 
         _check_keypoints(layout, additions)
         if layout.mirrored is None and recipe.augmentation().flip:
             lacking = (*lacking, NOT_MIRRORED)
-    parts = deal_parts(dataset, additions, folder, recipe)
-    train, val, repeats = parts.train, parts.val, parts.repeats
-    if not any(image.boxes for image in train):
+    data = prepared(dataset, additions, folder, recipe, lambda one: one, counted="objects", notes=lacking)
+    if not any(image.boxes for image in data.train):
         raise ConfigError(
-            f"{recipe.data}: none of {len(train)} pictures to learn from has an object marked on it; mark some, or see "
-            f"what is wrong with streamvision data inspect {recipe.data}"
+            f"{recipe.data}: none of {len(data.train)} pictures to learn from has an object marked on it; mark some, "
+            f"or see what is wrong with streamvision data inspect {recipe.data}"
         )
     if recipe.generated:
-        drawn = _draw(folder.root / "generated", parts.names, images=recipe.generated, seed=recipe.seed)
-        train, repeats = (*train, *drawn), (*repeats, *(1,) * len(drawn))
-    counts = [Counter(box.class_id for i in part for box in i.boxes if not box.ignore) for part in (train, val)]
-    return TrainingData(
-        parts.names,
-        train,
-        repeats,
-        val,
-        parts.origin,
-        (*dataset.problems, *problems_of(additions)),
-        "objects",
-        *counts,
-        held_out_added=parts.added.val,
-        unproven=parts.unproven(counts[1]),
-        notes=(*sentences(additions, parts.added, dataset.names, parts.names), *lacking),
-        keypoints=layout,
-    )
+        drawn = _draw(folder.root / "generated", data.names, images=recipe.generated, seed=recipe.seed)
+        data = replace(
+            data,
+            train=(*data.train, *drawn),
+            repeats=(*data.repeats, *(1,) * len(drawn)),
+            learnt=data.learnt + _counted_boxes(drawn),
+        )
+    return replace(data, keypoints=layout)
 
 
 def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPicture]:
@@ -181,11 +170,10 @@ def prepare_classes(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPict
             "folder of pictures for each of two classes or more"
         )
 
-    def boxed(pictures: NamedPictures) -> Dataset:
-        return as_boxed(pictures, lambda image: [image.class_id])
+    def boxed(path: Path) -> Dataset:
+        return as_boxed(pictures if path == recipe.data else read_classes(path), lambda image: [image.class_id])
 
-    additions = [Addition(path, boxed(read_classes(path))) for path in recipe.add]
-    dataset = boxed(pictures)
+    dataset, additions = read_sets(recipe.data, recipe.add, boxed)
     return prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
 
 
@@ -198,8 +186,8 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
         SourceError: when a map cannot be read.
     """
     data = recipe.data
-    sets = [read_class_maps(path) for path in (data, *recipe.add)]
-    names = sets[0].names
+    sets = {path: read_class_maps(path) for path in (data, *recipe.add)}
+    names = sets[data].names
     if not names:
         raise ConfigError(
             f"{data} does not name its classes; write their names into {data / 'classes.txt'}, a line each"
@@ -209,15 +197,16 @@ def prepare_regions(folder: RunFolder, recipe: Recipe) -> TrainingData[MappedPic
             f"{data / 'classes.txt'} names one class only ({names[0]}), which leaves nothing to tell apart; what is "
             "not of it needs a name too, such as background"
         )
-    for path, added in zip(recipe.add, sets[1:], strict=True):
+    for path, added in sets.items():
         if added.names != names:  # the levels of a map are numbers alone
             raise ConfigError(
                 f"{path} has the classes {', '.join(added.names) or 'of no name'}, and {data} {', '.join(names)}; "
                 "write its maps and classes.txt with the same in the same order"
             )
-    by_path = {image.path: image for one in sets for image in one.images}
-    dataset, *added_sets = (as_boxed(one, lambda image: _classes_on(image, names)) for one in sets)
-    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
+    by_path = {image.path: image for one in sets.values() for image in one.images}
+    dataset, additions = read_sets(
+        data, recipe.add, lambda path: as_boxed(sets[path], lambda image: _classes_on(image, names))
+    )
     regions = prepared(dataset, additions, folder, recipe, lambda one: by_path[one.path])
     if len(regions.learnt) < 2:
         shown = ", ".join(names[class_id] for class_id in regions.learnt) or "none"
@@ -248,17 +237,21 @@ def _only_outlined(dataset: Dataset, by: Likeness) -> Dataset:
 
 
 def as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list[int]]) -> Dataset:
-    """Return the pictures that can be read, each with a box over all of it for every class: what splits see."""
+    """Return the pictures that can be read, each with a box over all of it for every class: what splits see.
+
+    Those of which ``classes_on`` says that a file is broken are left out, too.
+    """
     labelled: list[LabelledImage] = []
     broken: list[Problem] = []
     for image in pictures.images:
         try:
             file = read_picture(image.path)
+            classes = classes_on(image)
         except BrokenPictureError as error:
             broken.append(Problem(image.path, str(error), "broken_picture"))
             continue
         box = (0.0, 0.0, float(file.width_px), float(file.height_px))
-        boxes = tuple(LabelledBox(class_id, box) for class_id in classes_on(image))
+        boxes = tuple(LabelledBox(class_id, box) for class_id in classes)
         labelled.append(LabelledImage(image.path, file.width_px, file.height_px, boxes, image.split))
     return Dataset(pictures.names, tuple(labelled), (*pictures.problems, *broken))
 
@@ -269,10 +262,17 @@ def prepared(
     folder: RunFolder,
     recipe: Recipe,
     unboxed: Callable[[LabelledImage], Picture],
+    *,
+    counted: str = "pictures",
+    notes: Sequence[str] = (),
 ) -> TrainingData[Picture]:
-    """Split pictures that :func:`as_boxed` returned; ``unboxed`` turns each back."""
-    parts = deal_parts(dataset, additions, folder, recipe)
-    counts = [Counter(box.class_id for image in part for box in image.boxes) for part in (parts.train, parts.val)]
+    """Split pictures with marked objects, or such as :func:`as_boxed` returned; ``unboxed`` turns each back.
+
+    ``counted`` is what the boxes are, and ``notes`` are told behind what became of the additions.
+    """
+    parts: Parts = deal_parts(dataset, additions, folder, recipe)
+    counts = [_counted_boxes(part) for part in (parts.train, parts.val)]
+    told = [*sentences(additions, parts.added, dataset.names, parts.names), *notes]
     train, val, added = (tuple(map(unboxed, part)) for part in (parts.train, parts.val, parts.added.val))
     return TrainingData(
         parts.names,
@@ -281,12 +281,16 @@ def prepared(
         val,
         parts.origin,
         (*dataset.problems, *problems_of(additions)),
-        "pictures",
+        counted,
         *counts,
         held_out_added=added,
         unproven=parts.unproven(counts[1]),
-        notes=tuple(sentences(additions, parts.added, dataset.names, parts.names)),
+        notes=tuple(told),
     )
+
+
+def _counted_boxes(images: Sequence[LabelledImage]) -> Counter[int]:
+    return Counter(box.class_id for image in images for box in image.boxes if not box.ignore)
 
 
 def _draw(folder: Path, names: Sequence[str], *, images: int, seed: int) -> tuple[LabelledImage, ...]:

@@ -12,7 +12,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 from streamvision.datasets.answer_table import AnsweredPictures, read_answers
 from streamvision.datasets.dataset import AnsweredPicture, Dataset, LabelledImage
-from streamvision.training.additions import Addition
+from streamvision.training.additions import read_sets
 from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -48,20 +48,19 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
             differs on the pictures held out.
     """
     pictures = read_answers(recipe.data, only=recipe.answers)
-    sets = [pictures, *(read_answers(path, only=pictures.columns) for path in recipe.add)]
-    for path, added in zip(recipe.add, sets[1:], strict=True):
+    sets = {recipe.data: pictures} | {path: read_answers(path, only=pictures.columns) for path in recipe.add}
+    for path, added in sets.items():
         if (added.class_column, added.numbers) != (pictures.class_column, pictures.numbers):
             raise ConfigError(
                 f"{path} has other answers or units than {recipe.data}; give a table whose first line names the same"
             )
-    by_path = {image.path: image for one in sets for image in one.images}
+    by_path = {image.path: image for one in sets.values() for image in one.images}
 
     def answered(one: LabelledImage) -> AnsweredPicture:
         return replace(by_path[one.path], class_id=next((box.class_id for box in one.boxes), None))
 
-    boxed, *added_sets = map(_as_boxed, sets)
-    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
-    parts = prepared(boxed, additions, folder, recipe, answered)
+    dataset, additions = read_sets(recipe.data, recipe.add, lambda path: _as_boxed(sets[path]))
+    parts = prepared(dataset, additions, folder, recipe, answered)
     _check_learnt(pictures, parts, recipe)
     if not _differ(parts.val):
         raise ConfigError(

@@ -8,7 +8,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.dataset import NamedPicture, NamedPictures
 from streamvision.datasets.files import find_pictures
-from streamvision.training.additions import Addition
+from streamvision.training.additions import read_sets
 from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -22,8 +22,9 @@ def prepare_squares(folder: RunFolder, recipe: Recipe) -> TrainingData[NamedPict
     Raises:
         ConfigError: when there is nothing to learn from.
     """
-    dataset, *added = (as_boxed(_read(path), lambda image: [image.class_id]) for path in (recipe.data, *recipe.add))
-    additions = [Addition(path, one) for path, one in zip(recipe.add, added, strict=True)]
+    dataset, additions = read_sets(
+        recipe.data, recipe.add, lambda path: as_boxed(_read(path), lambda image: [image.class_id])
+    )
     return prepared(dataset, additions, folder, recipe, lambda one: NamedPicture(one.path, one.boxes[0].class_id))
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from streamvision.checkpoints.picture_names import PIX2PIX, STYLE, enlarges
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, PairedPicture, PairedPictures, Problem
-from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
-from streamvision.datasets.picture_pairs import NAMES, has_pairs, read_made_worse, read_pairs
-from streamvision.training.additions import Addition, problems_of, sentences
-from streamvision.training.data import TrainingData
-from streamvision.training.parts import deal_parts
+from streamvision.datasets.dataset import PairedPicture, PairedPictures
+from streamvision.datasets.picture_files import PictureFile, read_picture
+from streamvision.datasets.picture_pairs import has_pairs, read_made_worse, read_pairs
+from streamvision.training.additions import read_sets
+from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.pictures.choices import noise_levels
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -30,46 +29,19 @@ def prepare_pictures(folder: RunFolder, recipe: Recipe) -> TrainingData[PairedPi
     Raises:
         ConfigError: when there is nothing to learn from, or a pair has sizes that the model does not make.
     """
-    by_path: dict[str, tuple[PairedPicture, PictureFile]] = {}
-    dataset, *added_sets = (_as_boxed(_read(recipe, path), recipe, by_path) for path in (recipe.data, *recipe.add))
-    additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
-    parts = deal_parts(dataset, additions, folder, recipe)
-    train, val, added = (
-        tuple(by_path[str(one.path)][0] for one in part) for part in (parts.train, parts.val, parts.added.val)
-    )
-    crops = [_crops(by_path[str(image.path)][1], image, recipe) for image in train]
-    return TrainingData(
-        NAMES,
-        train,
-        tuple(times * many for times, many in zip(parts.repeats, crops, strict=True)),
-        val,
-        parts.origin,
-        (*dataset.problems, *problems_of(additions)),
-        "pictures",
-        Counter({0: len(train)}),
-        Counter({0: len(val)}),
-        held_out_added=added,
-        notes=tuple(sentences(additions, parts.added, NAMES, NAMES)),
-    )
+    pictures: dict[Path, PairedPicture] = {}
+    files: dict[Path, PictureFile] = {}
 
+    def checked(image: PairedPicture) -> list[int]:
+        own = [read_picture(path) for path in (image.path, image.target_path) if path is not None]
+        _check_sizes(image, own, enlarges(recipe.model), recipe.model)
+        pictures[image.path], files[image.path] = image, own[0]
+        return [0]
 
-def _as_boxed(
-    pictures: PairedPictures, recipe: Recipe, by_path: dict[str, tuple[PairedPicture, PictureFile]]
-) -> Dataset:
-    """Return the pictures that can be read as splits see them, and note each with its file by its path."""
-    readable, broken = [], []
-    for image in pictures.images:
-        try:
-            files = [read_picture(path) for path in (image.path, image.target_path) if path is not None]
-        except BrokenPictureError as error:
-            broken.append(Problem(image.path, str(error), "broken_picture"))
-            continue
-        _check_sizes(image, files, enlarges(recipe.model), recipe.model)
-        size = files[0].width_px, files[0].height_px
-        box = LabelledBox(0, (0.0, 0.0, float(size[0]), float(size[1])))
-        readable.append(LabelledImage(image.path, *size, (box,), image.split))
-        by_path[str(image.path)] = image, files[0]
-    return Dataset(NAMES, tuple(readable), (*pictures.problems, *broken))
+    dataset, additions = read_sets(recipe.data, recipe.add, lambda path: as_boxed(_read(recipe, path), checked))
+    data = prepared(dataset, additions, folder, recipe, lambda one: pictures[one.path])
+    shown = zip(data.repeats, data.train, strict=True)
+    return replace(data, repeats=tuple(times * _crops(files[one.path], one, recipe) for times, one in shown))
 
 
 def _read(recipe: Recipe, data: Path) -> PairedPictures:
