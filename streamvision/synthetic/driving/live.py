@@ -1,4 +1,7 @@
-"""The drive as a live scene whose car goes where the newest command says; each picture leads back to its car."""
+"""The drive as a live scene whose car goes where the newest command says; each picture leads back to its car.
+
+The world waits for who drives it: a machine on which pictures are slowly seen drives as well as a fast one, only later.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,41 @@ from streamvision.synthetic.driving.world import DrivenWorld, Ended, Situation, 
 
 SILENCE_S = 1.0
 """Where no command came for so long, the rule-based driver drives."""
+MOST_AHEAD_S = 0.2
+"""The world is no farther ahead of the picture that the newest command is for, or of two frames where that is more."""
+PATIENCE_S = 3.0
+"""Longest wait for a command, by the clock; who is slower is silent, and not waited for before the next command."""
 
 
 class Wheel:
     """The newest command; any thread may give or read one."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._given: tuple[Command, float] | None = None
+        self._is_awaited = False
 
     def turn(self, command: Command, *, time_s: float) -> None:
         """Take a command for what was seen at a time of the drive; one for an earlier picture is too late."""
-        with self._lock:
+        with self._changed:
             if self._given is None or self._given[1] <= time_s:
                 self._given = command, time_s
+            self._is_awaited = True
+            self._changed.notify_all()
+
+    def wait(self, *, time_s: float) -> None:
+        """Wait for a command for what was seen at a time or later; not where the last such wait was in vain."""
+        with self._changed:
+            if self._is_awaited:
+                self._is_awaited = self._changed.wait_for(lambda: self._is_for(time_s), PATIENCE_S)
 
     def newest(self, *, time_s: float) -> Command | None:
         """Return the newest command; ``None`` where it is for a picture of long ago."""
-        with self._lock:
-            return self._given[0] if self._given and time_s - self._given[1] <= SILENCE_S else None
+        with self._changed:
+            return self._given[0] if self._given and self._is_for(time_s - SILENCE_S) else None
+
+    def _is_for(self, time_s: float) -> bool:
+        return self._given is not None and self._given[1] >= time_s
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +117,7 @@ class SteeredScene:
         return self._scene.objects_at(index)
 
     def _step(self) -> Ended | None:
+        self._wheel.wait(time_s=self._elapsed_s - max(MOST_AHEAD_S, 2 * self._world.options.step_s))
         command = self._commanded() or self._driver.command(self._world.situation())
         step = self._world.step(command)
         self._elapsed_s += self._world.options.step_s

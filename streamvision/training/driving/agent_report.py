@@ -19,7 +19,7 @@ FIGURES = {
     "drive_s": "length of a drive (s)",
     "in_lane_s": "seconds in lane",
     "offset_m": "m beside the middle",
-    "close_share": "share of the time below a safe headway",
+    "close_share": "share of time too close",
 }
 """What is measured on held-out roads, by the names in ``curves.csv``."""
 _DRAWN = ("reward", "drive_s", "in_lane_s", "close_share")

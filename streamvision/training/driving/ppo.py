@@ -118,7 +118,17 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
             f"{figures['offset_m']:.2f} m beside the middle{', the best so far' * best}, "
             f"{clock(spent_s / epoch * (epochs - epoch))} left"
         )
+    _join(folder.best, stored)
     return _finish(recipe, folder, progress, curves)
+
+
+def _join(path: Path, perception: dict[str, Any]) -> None:
+    """Give the best policy the network that sees as it is now, which may have learnt more since the run began."""
+    best = read_run(path)
+    assert best is not None
+    buffer = io.BytesIO()
+    torch.save(best | {PERCEPTION: _kept(perception)}, buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, curves: CurveFile) -> dict[str, Any]:
@@ -246,10 +256,14 @@ def policy_of(model: PPO) -> Policy:
     return policy.eval()
 
 
+def _kept(perception: dict[str, Any]) -> dict[str, Any]:
+    return {key: perception[key] for key in ("architecture", "names", "imgsz", "size_px", "epoch", "model", "answers")}
+
+
 def _save(path: Path, model: PPO, perception: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    kept = {key: perception[key] for key in ("architecture", "names", "imgsz", "size_px", "epoch", "model", "answers")}
-    state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": perception["imgsz"], PERCEPTION: kept}
+    state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": perception["imgsz"]}
+    state[PERCEPTION] = _kept(perception)
     torch.save(state | {"model": policy_of(model).state_dict(), "steps": model.num_timesteps}, buffer)
     write_whole(path, buffer.getvalue())
 

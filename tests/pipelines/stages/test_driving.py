@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import streamvision
 from pipelines.stages.driving.stage import WHEEL_TURN_DEG, wheel_marks
 from streamvision.core.errors import ModelError
 from streamvision.core.stage_output import Outline
-from streamvision.synthetic.driving import Command
+from streamvision.synthetic.driving import Command, live
 from streamvision.synthetic.driving.live import SILENCE_S, SeenFromCar, SteeredScene, Wheel
 from streamvision.synthetic.driving.network import command_of
 from support.constant_driver import constant_driver
@@ -64,6 +65,37 @@ def test_a_late_command_does_not_take_the_place_of_a_newer_one_and_an_old_one_is
     wheel.turn(Command(-0.5, 0.0), time_s=1.0)
     assert wheel.newest(time_s=2.1) == Command(0.5, 0.0)
     assert wheel.newest(time_s=2.1 + SILENCE_S) is None
+
+
+def test_the_world_waits_for_who_drives_it_and_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = SteeredScene(64, 48, 10, 3)
+    scene.picture_at(50)  # nobody drives: it does not wait
+    seen = scene.picture_at(51).owner
+    assert isinstance(seen, SeenFromCar) and not seen.is_commanded
+    seen.wheel.turn(Command(0.0, 0.0), time_s=seen.time_s)
+    late = threading.Thread(target=lambda: scene.picture_at(58), daemon=True)
+    late.start()
+    late.join(0.3)
+    assert late.is_alive()  # the command is for a picture of long ago
+    for _ in range(20):
+        seen.wheel.turn(Command(0.0, 0.0), time_s=seen.time_s + 0.7)
+        late.join(LONGEST_S)
+    assert not late.is_alive()
+    monkeypatch.setattr(live, "PATIENCE_S", 0.05)
+    scene.picture_at(90)  # who has fallen silent is waited for once
+    assert not seen.wheel._is_awaited
+
+
+@pytest.mark.parametrize("pace", ["", "&realtime=0"])
+def test_a_network_that_takes_its_time_still_drives(tmp_path: Path, pace: str) -> None:
+    model = constant_driver(tmp_path / "d.onnx", steering=0.0, speed=2.0)
+    commanded = []
+    for result in streamvision.stream(f"{SOURCE}&frames=40{pace}", model=model):
+        time.sleep(0.05)  # as slow as the frames of the drive are
+        seen = result.frame.picture.owner
+        assert isinstance(seen, SeenFromCar)
+        commanded.append(seen.is_commanded)
+    assert commanded[-1] and sum(commanded) > len(commanded) / 2
 
 
 @pytest.mark.parametrize("steering", [-1.0, 0.0, 0.5])
