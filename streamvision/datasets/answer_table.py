@@ -11,8 +11,6 @@ from 0 to the one in the brackets (:mod:`streamvision.inference.known_numbers`).
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -20,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
+from streamvision.core.reading import UnreadableError
 from streamvision.core.redaction import short
-from streamvision.datasets.class_csv import CLASS_COLUMNS, HEAD_BYTES, PICTURE_COLUMNS, SPLIT_COLUMNS
+from streamvision.datasets.class_csv import CLASS_COLUMNS, PICTURE_COLUMNS, SPLIT_COLUMNS
+from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import AnsweredPicture, PictureSet, Problem, Split
-from streamvision.datasets.files import PictureLookup, class_name, head_of, is_there, split_named, split_of_path
+from streamvision.datasets.files import PictureLookup, class_name, is_there, split_named, split_of_path
 from streamvision.datasets.tf_csv import is_tf_csv
 from streamvision.inference.model_card import KnownCard, NumberCard
 
@@ -78,8 +77,7 @@ def is_answer_table(path: Path) -> bool:
     """Whether the first line of a file names a column for pictures, none for classes or boxes, and others."""
     if path.suffix.lower() != ".csv" or is_tf_csv(path):
         return False
-    first = head_of(path, HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
-    columns = {cell.strip().strip('"').lower() for cell in first.split(",")} - {""}
+    columns = column_names(path)
     others = columns - {*PICTURE_COLUMNS, *SPLIT_COLUMNS}
     return bool(columns & {*PICTURE_COLUMNS}) and bool(others) and not others & {*CLASS_COLUMNS}
 
@@ -95,14 +93,10 @@ def read_answers(path: Path, *, only: Sequence[str] = ()) -> AnsweredPictures:
         ConfigError: when it is no such table, its columns are not what one network can learn, or no picture is there.
     """
     try:
-        reader = csv.DictReader(io.StringIO(read_text(path, limit=MAX_TABLE_BYTES)))
-        headers = [header.strip() for header in reader.fieldnames or ()]
-        reader.fieldnames = headers
-        rows = list(reader)
+        headers, numbered = table_rows(path)
+        rows = [row for _, row in numbered]
     except UnreadableError as error:
         raise ConfigError(f"{path} {error}; give a CSV table with a row for each picture") from error
-    except csv.Error as error:
-        raise ConfigError(f"{path} is not valid CSV ({error}); write it again") from error
     picture = _own_column(headers, PICTURE_COLUMNS)
     if picture is None:
         raise ConfigError(f"{path} has no column for pictures; its first line names them, such as filename,age,gender")
@@ -191,6 +185,13 @@ def _columns(table: Path, headers: Sequence[str], rows: Sequence[dict[str, str]]
         columns = list({name.casefold(): by_name[name.casefold()] for name in only}.values())
     classes = [column for column in columns if column.is_class]
     numbers = len(columns) - len(classes)
+    odd = [found for one in classes if (found := _odd_cell(one, rows))]
+    if odd and (len(classes) > 1 or not numbers):
+        column, cell = odd[0]
+        raise ConfigError(
+            f"{table} has {short(cell)} among the numbers of the column {column.name}; write numbers with a point and "
+            f"nothing else, leave unknown ones empty, or call it '{column.name} [class]'"
+        )
     if len(classes) > 1:
         chosen = [classes[0].name, *(column.name for column in columns if not column.is_class)]
         raise ConfigError(
@@ -230,6 +231,15 @@ def _known_card(column: _Column, largest: float) -> KnownCard:
             f"the column {column.header!r} is known to no number above 0; write such as [known to 20 m/s]"
         )
     return KnownCard(name=column.name, unit=column.unit, largest=largest)
+
+
+def _odd_cell(column: _Column, rows: Sequence[dict[str, str]]) -> tuple[_Column, str] | None:
+    """Return what is no number in a column of which most is, unless it is said to be one of classes."""
+    if "[" in column.header:
+        return None
+    cells = [cell for row in rows if (cell := _cell(row, column.header)).lower() not in NOT_KNOWN]
+    odd = [cell for cell in cells if not _NUMBER.fullmatch(cell)]
+    return (column, odd[0]) if odd and 2 * len(odd) <= len(cells) else None
 
 
 def _number(cell: str, complain: Callable[[str], None]) -> float | None:

@@ -12,7 +12,6 @@ Pictures are looked for in the folder of the table and below.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, parse_json, read_json, read_text
 from streamvision.core.redaction import short
 from streamvision.datasets.class_csv import PICTURE_COLUMNS, SPLIT_COLUMNS
+from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import CaptionedPicture, CaptionedPictures, Problem, ProblemKind, Split
 from streamvision.datasets.files import (
     PictureLookup,
@@ -105,7 +105,7 @@ def is_caption_table(path: Path) -> bool:
     head = head_of(path, _HEAD_BYTES).decode("utf-8-sig", "replace")
     first = head.partition("\n")[0]
     if suffix == ".csv":
-        columns = {cell.strip().strip('"').lower() for cell in first.split(",")}
+        columns = column_names(path)
         return bool(columns & {*PICTURE_COLUMNS}) and bool(columns & {*CAPTION_COLUMNS})
     if suffix == ".jsonl":
         return any(f'"{name}"' in first for name in CAPTION_COLUMNS) and any(
@@ -122,8 +122,7 @@ def _rows(table: Path, folder: Path, problems: list[Problem]) -> Iterator[_Row]:
         if table.suffix.lower() == ".json":
             rows = _coco_rows(read_json(table), split_in(table.stem) or split_of_path(table, folder))
         else:
-            text = read_text(table, limit=MAX_TABLE_BYTES)
-            rows = _table_rows(_csv_lines(text) if table.suffix.lower() == ".csv" else _json_lines(text))
+            rows = _table_rows(_csv_lines(table) if table.suffix.lower() == ".csv" else _json_lines(table))
         for row in rows:
             if row.name and row.captions:
                 yield row
@@ -132,22 +131,22 @@ def _rows(table: Path, folder: Path, problems: list[Problem]) -> Iterator[_Row]:
                 note("broken_labels" if row.name else "missing_picture", f"{row.place} names no {missing}; left out")
     except UnreadableError as error:
         note("broken_labels", f"{error}; the rows after that were left out")
-    except csv.Error as error:
-        note("broken_labels", f"is not valid CSV ({error}); the rows after that were left out")
 
 
-def _csv_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text))
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-    for row in reader:
-        yield f"row {reader.line_num}", row
+def _csv_lines(table: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for line, row in table_rows(table, str.lower)[1]:
+        yield f"row {line}", row
 
 
-def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(io.StringIO(text), 1):
+def _json_lines(table: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, line in enumerate(io.StringIO(read_text(table, limit=MAX_TABLE_BYTES)), 1):
         if not line.strip():
             continue
-        document = parse_json(line)
+        try:
+            document = parse_json(line.strip())
+        except UnreadableError as error:
+            why = str(error).replace("(line 1, ", "(")
+            raise UnreadableError(f"has a line {number} that {why}; mend or remove that line") from None
         yield f"line {number}", document if isinstance(document, dict) else {}
 
 

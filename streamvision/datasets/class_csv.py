@@ -7,24 +7,21 @@ looked for in the folder of the table and below. Classes are called as folders c
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
+from streamvision.core.reading import UnreadableError
 from streamvision.core.redaction import short
 from streamvision.datasets.class_labels import read_class_folders
+from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import NamedPicture, NamedPictures, Problem, Split
-from streamvision.datasets.files import PictureLookup, folder_name, head_of, is_there, split_named, split_of_path
+from streamvision.datasets.files import PictureLookup, folder_name, is_there, split_named, split_of_path
 from streamvision.datasets.tf_csv import is_tf_csv
 
 PICTURE_COLUMNS = ("filename", "file", "image", "path", "image_path", "image_id")
 CLASS_COLUMNS = ("class", "label", "category", "class_name")
 SPLIT_COLUMNS = ("split", "set", "subset")
-HEAD_BYTES = 4096
-"""Of a table, in which its first line ends."""
 
 
 def read_classes(path: Path) -> NamedPictures:
@@ -54,8 +51,7 @@ def is_class_table(path: Path) -> bool:
     """Whether the first line of a file names a column for pictures and one for classes, and none for boxes."""
     if path.suffix.lower() != ".csv" or is_tf_csv(path):
         return False
-    first = head_of(path, HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
-    columns = {cell.strip().strip('"').lower() for cell in first.split(",")}
+    columns = column_names(path)
     return bool(columns & {*PICTURE_COLUMNS}) and bool(columns & {*CLASS_COLUMNS})
 
 
@@ -65,22 +61,20 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[st
     classes: dict[Path, str] = {}
     spelled: dict[str, str] = {}
     try:
-        reader = csv.DictReader(io.StringIO(read_text(table, limit=MAX_TABLE_BYTES)))
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-        for row in reader:
+        for line, row in table_rows(table, str.lower)[1]:
             name, written = _cell(row, PICTURE_COLUMNS), _cell(row, CLASS_COLUMNS)
             said = folder_name(written)
             if not name or not said:
-                reason = f"row {reader.line_num} names no {'class' if name else 'picture'}; left out"
+                reason = f"row {line} names no {'class' if name else 'picture'}; left out"
                 problems.append(Problem(table, reason, "bad_class" if name else "missing_picture"))
                 continue
             if spelled.setdefault(said, written) != written:
                 reason = f"has the classes {short(spelled[said])} and {short(written)}, both read as {short(said)}"
-                problems.append(Problem(table, f"{reason} (row {reader.line_num})", "bad_class"))
+                problems.append(Problem(table, f"{reason} (row {line})", "bad_class"))
             part = split_named(_cell(row, SPLIT_COLUMNS))
             place = lookup.find(name, labels=table, split=part)
             if not is_there(place):
-                reason = f"row {reader.line_num} names {short(name)}, which is not there; left out"
+                reason = f"row {line} names {short(name)}, which is not there; left out"
                 problems.append(Problem(table, reason, "missing_picture"))
             elif place not in classes:
                 classes[place] = said
@@ -89,11 +83,7 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[st
                 reason = f"is {short(classes[place])} and {short(said)} in {table.name}; read as the first"
                 problems.append(Problem(place, reason, "contradiction"))
     except UnreadableError as error:
-        problems.append(Problem(table, f"{error}; left out", "broken_labels"))
-    except csv.Error as error:
-        problems.append(
-            Problem(table, f"is not valid CSV ({error}); the rows after that were left out", "broken_labels")
-        )
+        problems.append(Problem(table, f"{error}; the rows after that were left out", "broken_labels"))
 
 
 def _cell(row: dict[str, str], columns: Iterable[str]) -> str:

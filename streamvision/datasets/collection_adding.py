@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.reading import UnreadableError, read_bytes
+from streamvision.core.upright import decode_upright
 from streamvision.datasets.collection import Collection
 from streamvision.datasets.collection_files import MAX_PICTURE_BYTES
 from streamvision.datasets.collection_records import Look, Looks, Proposal, ProposedBox, Reason, text_of
@@ -132,13 +133,10 @@ def add_pictures(
 
 def _decoded(content: bytes) -> NDArray[np.uint8] | None:
     """Return a picture as it is shown, its EXIF orientation applied; ``None`` where it is none."""
-    if not content:
-        return None
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return decode_upright(content)
     except cv2.error:  # more pixels than OpenCV takes
         return None
-    return None if decoded is None else np.asarray(decoded, np.uint8)
 
 
 def _as_jpeg(bgr: NDArray[np.uint8]) -> bytes:

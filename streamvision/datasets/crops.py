@@ -12,6 +12,7 @@ import numpy as np
 
 from streamvision.core.crops import crop_edges
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.upright import read_upright
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture, NamedPictures, Problem
 from streamvision.datasets.files import folder_name, split_named
@@ -88,8 +89,8 @@ def _folders(names: Sequence[str]) -> list[str]:
 
 def _decoded(path: Path) -> Any:
     try:
-        return cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error:  # more pixels than OpenCV reads
+        return read_upright(path)
+    except (OSError, cv2.error):  # more pixels than OpenCV reads
         return None
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _EXIF_ORIENTATION = 0x0112
+_TIFF_SIZE = (0x0100, 0x0101)
 _JPEG_END = b"\xff\xd9"
 
 
@@ -71,17 +72,27 @@ def read_picture(path: Path) -> PictureFile:
     """Read a picture's size and orientation from its header, and see that its end is there.
 
     Raises:
-        BrokenPictureError: when the file is empty, no picture or cut short.
+        BrokenPictureError: when the file is empty, no picture, cut short, or a WebP that is to be turned.
     """
     if not path.stat().st_size:
         raise BrokenPictureError("is empty")
     with open_image(path) as image:
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-        width, height = image.size
+        width, height = _stored_size_px(image)
+        if image.format == "WEBP" and orientation != 1:
+            raise BrokenPictureError("is a WebP that its EXIF data turn, which libraries do or do not; save it upright")
         if image.format == "JPEG" and not _ends_like_jpeg(path):
             decode(image)
     return PictureFile(path, *((width, height) if orientation < 5 else (height, width)), orientation)
+
+
+def _stored_size_px(image: Image) -> tuple[int, int]:
+    """Return width and height of the pixels in the file; Pillow has turned those of TIFF already."""
+    if image.format != "TIFF":
+        return image.size
+    width, height = (int(image.tag_v2.get(tag, side)) for tag, side in zip(_TIFF_SIZE, image.size, strict=True))  # type: ignore[attr-defined]
+    return width, height
 
 
 def decode(image: Image) -> None:

@@ -19,6 +19,7 @@ from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
 from streamvision.core.notebook import figures_html
 from streamvision.core.picture import BgrPicture
+from streamvision.core.upright import read_upright
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 from streamvision.evaluation.class_names import ClassMatch, translate
 from streamvision.inference.model import Model
@@ -223,22 +224,20 @@ def predict(
 
 
 def read_bgr(path: Path) -> NDArray[np.uint8]:
-    """Return a picture as (H, W, 3) BGR.
+    """Return a picture as (H, W, 3) BGR, as viewers show it.
 
     Raises:
         SourceError: when it cannot be read.
     """
     try:
-        content = np.fromfile(path, np.uint8)
+        bgr = read_upright(path)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); give an existing picture") from error
-    try:
-        bgr: Any = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     except (cv2.error, MemoryError) as error:
         raise SourceError(f"{path} has more pixels than are read, or is damaged; give a smaller one") from error
     if bgr is None:
         raise SourceError(f"{path} is not a picture that can be read, or is damaged; give another")
-    return bgr  # type: ignore[no-any-return]
+    return bgr
 
 
 def _translated(found: Detections, match: ClassMatch) -> Detections:

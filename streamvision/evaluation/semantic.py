@@ -191,8 +191,13 @@ def evaluate_semantic(
     scenes = _Scenes(len(names))
     begin_s = time.monotonic()
     for done, image in enumerate(pictures.images, 1):
-        class_map, confidence = reader.read(read_bgr(image.path))
-        marked = read_class_map(image.map_path)
+        bgr, marked = read_bgr(image.path), read_class_map(image.map_path)
+        if marked.shape == bgr.shape[1::-1] != marked.shape[::-1]:
+            raise SourceError(
+                f"{image.map_path} is {marked.shape[1]}x{marked.shape[0]} px and lies on its side: as shown, its "
+                f"picture is {bgr.shape[1]}x{bgr.shape[0]} px; turn the map as the picture's EXIF data turn that"
+            )
+        class_map, confidence = reader.read(bgr)
         if (wrong := marked[(marked != UNKNOWN) & (marked >= len(names))]).size:
             raise SourceError(f"{image.map_path} marks class {wrong[0]}, but there are {len(names)} classes")
         scenes.add(image, marked, table[class_map], confidence)

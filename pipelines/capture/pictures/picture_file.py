@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.pictures.picture_header import PictureHeader, read_header
+from streamvision.core.upright import read_upright
 
 MAX_PICTURE_PX = 200_000_000
 """The largest sensors of phones have as many; more would take gigabytes for one picture."""
@@ -45,10 +46,13 @@ def read_pictures(path: Path) -> Iterator[tuple[NDArray[np.uint8], float | None]
 
 
 def _still(path: Path) -> NDArray[np.uint8]:
-    image: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        image = read_upright(path)
+    except OSError as error:
+        raise UnreadablePictureError(f"cannot be read ({error.strerror})") from None
     if image is None:
         raise UnreadablePictureError("is not a readable image")
-    return image  # type: ignore[no-any-return]
+    return image
 
 
 def _animation(path: Path, header: PictureHeader) -> Iterator[tuple[NDArray[np.uint8], float]]:

@@ -133,3 +133,10 @@ def test_known_columns_that_are_none_are_refused(tmp_path: Path, header: str, wo
     row = ",".join(["1"] * header.count(","))
     with pytest.raises(ConfigError, match=words):
         read_answers(table(tmp_path, f"{header}\na.png,{row}\n"))
+
+
+@pytest.mark.parametrize("cell", ["inf", "1,000", "3 m", "-"])
+def test_a_cell_that_is_no_number_among_numbers_is_named(cell: str, tmp_path: Path) -> None:
+    rows = f'filename,weather,distance\na.png,day,3\nb.png,rain,"{cell}"\nc.png,rain,4\n'
+    with pytest.raises(ConfigError, match=f"has {cell} among the numbers of the column distance; write numbers"):
+        read_answers(table(tmp_path, rows))

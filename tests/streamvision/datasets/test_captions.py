@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from streamvision.core.errors import ConfigError
+from streamvision.datasets.answer_table import read_answers
 from streamvision.datasets.captions import MAX_CAPTION_CHARACTERS, MAX_CAPTIONS, read_captions
+from streamvision.datasets.class_csv import read_classes
 from streamvision.datasets.drive import DriveSampling
 from streamvision.datasets.drive_captions import write_drive_captions
+
+FIRST = b'{"filename": "a.png", "caption": "a"}\n'
 
 
 def pictures(folder: Path, *names: str) -> None:
@@ -117,3 +122,62 @@ def test_only_line_ends_end_lines_and_nothing_steers_a_terminal(tmp_path: Path) 
     (tmp_path / "all.csv").write_text("filename,caption\na.png,a\u2028road\nb.png,c\x85d\n", encoding="utf-8")
     found = read_captions(tmp_path / "all.csv")
     assert [one.captions for one in found.images] == [("a road",), ("c d",)]
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "said"),
+    [
+        (
+            "a.jsonl",
+            b'{"filename": "a.png", "caption": "a"}\n\n{"filename": "a.png", "caption":\n',
+            "has a line 3 that is",
+        ),
+        (
+            "a.jsonl",
+            b'{"filename": "a.png", "caption": "a"}\n' + b"[" * 9999,
+            "has a line 2 that is nested too deeply; m",
+        ),
+        (
+            "a.csv",
+            b'filename,caption\na.png,a\na.png,"b\na.png,c\n',
+            "is not valid CSV from line 3 on (unexpected",
+        ),
+        ("a.csv", b'filename,caption\na.png,a\na.png,b" c" d\na.png,"e"f"\n', "is not valid CSV from line 4 on"),
+    ],
+)
+def test_a_broken_line_is_named_and_what_stands_before_it_is_kept(
+    table: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / table).write_bytes(content)
+    found = read_captions(tmp_path)
+    assert found.images[0].captions[0] == "a"
+    (problem,) = found.problems
+    assert said in problem.reason
+    assert problem.reason.endswith("the rows after that were left out")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("read", [read_captions, read_answers, read_classes])
+def test_tables_without_commas_are_told_so(read: Any, separator: str, tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    column = {read_captions: "caption", read_answers: "weather", read_classes: "class"}[read]
+    rows = [["filename", column, "distance [m]"], ["a.png", "day", "3,5"]]
+    (tmp_path / "t.csv").write_text("".join(f"{separator.join(row)}\n" for row in rows), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"separates its columns by .*write it with commas, and numbers with points"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("read", [read_captions, read_answers, read_classes])
+def test_line_ends_marks_of_order_and_quoted_commas_are_as_spreadsheets_write_them(read: Any, tmp_path: Path) -> None:
+    column = {read_captions: "caption", read_answers: "weather", read_classes: "class"}[read]
+    names = ["a.png", 'b, "c".png']
+    pictures(tmp_path, *names)
+    rows = f'"FileName",{column},"distance [m]"\na.png,day,3\n"b, ""c"".png","rain",4.5\n'
+    for content in (rows, rows.replace("\n", "\r\n"), rows.replace("\n", "\r"), f"\ufeff{rows}"):
+        (tmp_path / "t.csv").write_bytes(content.encode("utf-8"))
+        assert [image.path.name for image in read(tmp_path / "t.csv").images] == names
+    for encoding in ("latin-1", "utf-16"):
+        (tmp_path / "t.csv").write_bytes(rows.replace("rain", "größe").encode(encoding))
+        with pytest.raises(ConfigError):
+            read(tmp_path / "t.csv")

@@ -205,6 +205,19 @@ def test_scenes(scenes):
     assert one["mean_iou"] == pytest.approx(expected["sky"], abs=1e-4)
 
 
+def test_a_map_of_the_pixels_as_stored_is_not_stretched_over_the_turned_picture(scenes, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (48, 32)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    Image.new("L", (48, 32)).save(tmp_path / "masks" / "a.png")
+    (tmp_path / "classes.txt").write_text("road\nBus Lane\nsky\n")
+    done = called("eval", "semantic", scenes[0], "--data", tmp_path)
+    assert done.code == 1
+    assert "48x32 px and lies on its side: as shown, its picture is 32x48 px" in done.stderr
+
+
 def test_scenes_of_whole_pictures_in_planes(scenes, tmp_path):
     model, folder, *_ = scenes
     plain = measured("semantic", model, folder)

@@ -1,0 +1,33 @@
+"""Photographs as viewers show them: turned as their EXIF orientation says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def decode_upright(content: bytes | NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return a picture as (H, W, 3) BGR, its EXIF orientation applied; ``None`` where it is none or is damaged.
+
+    Raises:
+        cv2.error: when it has more pixels than OpenCV reads.
+        MemoryError: when it does not fit into memory.
+    """
+    coded = np.frombuffer(content, np.uint8)
+    decoded: Any = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    return decoded  # type: ignore[no-any-return]
+
+
+def read_upright(path: Path) -> NDArray[np.uint8] | None:
+    """Return the picture of a file likewise, by way of its bytes: ``cv2.imread`` reads no TIFF that lies on its side.
+
+    Raises:
+        OSError: when the file cannot be read.
+        cv2.error: as :func:`decode_upright`.
+        MemoryError: as there.
+    """
+    return decode_upright(np.fromfile(path, np.uint8))
