@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.made_once import made_once
 from support.npm_packages import npm_modules
 
 COMPILE_TIMEOUT_S = 500.0
@@ -27,19 +28,19 @@ class KotlinCompiler:
     def compile(self, sources: Mapping[str, str], scratch: Path) -> str:
         """Return the class path of sources by file name; a warning fails the test."""
         digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()[:16]
-        compiled = self.kept / digest
-        if not compiled.is_dir():
-            for name, text in sources.items():
-                (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-                (scratch / name).write_text(text)
-            command = [*_JAVA, "-Xmx1g", "-cp", str(self.library / "kotlin-compiler.jar")]
-            command += ["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-Werror", "-no-reflect"]
-            command += ["-kotlin-home", str(self.library.parent), "-d", str(scratch / "classes")]
-            command += [str(scratch / name) for name in sources]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False)
-            assert done.returncode == 0, done.stderr[-3000:]
-            shutil.copytree(scratch / "classes", compiled)
+        compiled = made_once(self.kept / digest, lambda made: self._compile(sources, scratch, made))
         return f"{compiled}:{self.library / 'kotlin-stdlib.jar'}"
+
+    def _compile(self, sources: Mapping[str, str], scratch: Path, classes: Path) -> None:
+        for name, text in sources.items():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / name).write_text(text)
+        command = [*_JAVA, "-Xmx1g", "-cp", str(self.library / "kotlin-compiler.jar")]
+        command += ["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-Werror", "-no-reflect"]
+        command += ["-kotlin-home", str(self.library.parent), "-d", str(classes)]
+        command += [str(scratch / name) for name in sources]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
 
     def run(self, class_path: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a class of what was compiled."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
+
+from support.made_once import made_once
 
 INSTALL_TIMEOUT_S = 500.0
 _FILES = ("package.json", "package-lock.json", ".npmrc")
@@ -19,21 +20,17 @@ def npm_modules(project: Path, cache_dir: Path) -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js and npm are not installed: apt-get install nodejs npm")
     digest = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()[:16]
-    target = cache_dir / "npm" / digest
-    if not (target / "node_modules").is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            made = Path(scratch) / "made"
-            made.mkdir()
-            for name in _FILES:
-                shutil.copyfile(project / name, made / name)
-            command = ["npm", "ci", "--no-update-notifier", "--fetch-retries=1"]
-            try:
-                subprocess.run(command, cwd=made, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                pytest.skip(f"npm could not install {project.name} within {INSTALL_TIMEOUT_S:.0f} s")
-            except subprocess.CalledProcessError as error:
-                pytest.skip(f"npm could not install {project.name}: {error.stderr.strip()[-300:]}")
-            if not target.exists():  # another test process may have been faster
-                made.rename(target)
-    return target / "node_modules"
+    return made_once(cache_dir / "npm" / digest, lambda made: _install(project, made)) / "node_modules"
+
+
+def _install(project: Path, folder: Path) -> None:
+    folder.mkdir()
+    for name in _FILES:
+        shutil.copyfile(project / name, folder / name)
+    command = ["npm", "ci", "--no-update-notifier", "--fetch-retries=1"]
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm could not install {project.name} within {INSTALL_TIMEOUT_S:.0f} s")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not install {project.name}: {error.stderr.strip()[-300:]}")

@@ -59,13 +59,16 @@ class RayMachine:
         self.address = address or f"{ip}:{port}"
         """Of the cluster."""
         ray = str(Path(sys.executable).with_name("ray"))
-        where = [f"--address={address}"] if address else ["--head", f"--port={port}", "--include-dashboard=false"]
+        # Without what our clusters do not use, each of which is an interpreter more.
+        head = ["--head", f"--port={port}", "--include-dashboard=false", "--no-monitor"]
+        where = [f"--address={address}"] if address else head
         self._command = [
             *within,
             ray,
             "start",
             "--block",
             "--disable-usage-stats",
+            "--include-log-monitor=false",
             *where,
             f"--node-ip-address={ip}",
             f"--num-cpus={cores}",

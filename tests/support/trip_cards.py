@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import streamvision
 from streamvision.datasets.trip import TripSpec, write_trip
+from support.made_once import made_once
 
 MAKERS = ("viofo", "blackvue", "mivue", "gopro")
 SPEC = TripSpec(duration_s=24, clip_s=8, width_px=320, height_px=180, fps=10.0, zone_s=7200.0)
@@ -27,14 +27,7 @@ def trip_cards(kept: Path, spec: TripSpec = SPEC) -> dict[str, Path]:
         spec: the drive.
     """
     folder = kept / f"trip-{_version(spec)}"
-    if not folder.is_dir():
-        made = Path(tempfile.mkdtemp(dir=kept))
-        write_trip(made / "cards", spec, makers=MAKERS, workers=1)
-        try:
-            (made / "cards").rename(folder)
-        except OSError:  # another worker was faster
-            assert folder.is_dir()
-        shutil.rmtree(made)
+    made_once(folder, lambda made: write_trip(made, spec, makers=MAKERS, workers=1))
     return {maker: folder / maker for maker in MAKERS}
 
 

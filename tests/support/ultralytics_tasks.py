@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from support.made_once import made_once
+
 TIMEOUT_S = 500.0
 SIDE_PX = 256
 IOU = 0.5
@@ -135,9 +137,7 @@ def ultralytics_tasks(data_dir: Path, cache_dir: Path) -> dict[str, list[TaskCas
     pictures = [cv2.resize(cv2.imread(str(path)), (333, 250)) for path in photographs]
     # One picture that fits the input without resizing: maps can be compared cell by cell.
     pictures.append(cv2.resize(pictures[0], (SIDE_PX, SIDE_PX * 5 // 8)))
-    if not cached.exists():
-        _run(cached, pictures)
-    stored = np.load(cached)
+    stored = np.load(made_once(cached, lambda made: _run(made, pictures)))
     cases: dict[str, list[TaskCase]] = {}
     for name in ARCHITECTURES:
         cases[name] = [_case(stored, f"{name}/{number}/", picture) for number, picture in enumerate(pictures)]
@@ -157,16 +157,14 @@ def _run(target: Path, pictures: list[NDArray[np.uint8]]) -> None:
     for package in ("ultralytics", "torch"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"the reference needs {package}, which is not installed")
-    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         files = [Path(scratch) / f"{number}.png" for number in range(len(pictures))]
         for file, picture in zip(files, pictures, strict=True):
             cv2.imwrite(str(file), picture)
-        made = Path(scratch) / "made.npz"
         numbers = str(SIDE_PX), str(IOU), str(CANDIDATES), ",".join(ARCHITECTURES)
         environment = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": scratch}
         result = subprocess.run(
-            [sys.executable, "-c", _SCRIPT, str(made), *numbers, *map(str, files)],
+            [sys.executable, "-c", _SCRIPT, str(target), *numbers, *map(str, files)],
             cwd=scratch,
             env={**os.environ, **environment},
             capture_output=True,
@@ -176,4 +174,3 @@ def _run(target: Path, pictures: list[NDArray[np.uint8]]) -> None:
         )
         if result.returncode != 0:
             pytest.fail(f"ultralytics could not run its tasks:\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}")
-        made.rename(target)

@@ -53,6 +53,15 @@ class Page:
         return {name for name, one in self.streams().items() if one["state"] == "live" and one["frames_done"]}
 
 
+@pytest.fixture(scope="module")
+def north() -> Iterator[RayMachine]:
+    """The machine that all clusters of this module begin with, and that none of its tests ends."""
+    if (reason := ray_machines.unavailable()) is not None:
+        pytest.skip(reason)
+    with RayMachine("north", labels="site=north") as machine:
+        yield machine
+
+
 @contextmanager
 def serving(folder: Path, address: str, *ids: str) -> Iterator[Page]:
     port, config, log = free_port(), folder / "cameras.json", folder / "log.txt"
@@ -76,11 +85,8 @@ def serving(folder: Path, address: str, *ids: str) -> Iterator[Page]:
 
 
 @pytest.mark.slow
-def test_streams_of_a_machine_that_is_killed_go_on_elsewhere(tmp_path: Path) -> None:
-    if (reason := ray_machines.unavailable()) is not None:
-        pytest.skip(reason)
+def test_streams_of_a_machine_that_is_killed_go_on_elsewhere(north: RayMachine, tmp_path: Path) -> None:
     with (
-        RayMachine("north", labels="site=north") as north,
         RayMachine("south", north.address, labels="site=south") as south,
         serving(tmp_path, north.address, "a", "b") as page,
     ):
@@ -119,21 +125,18 @@ def test_streams_of_a_machine_that_is_killed_go_on_elsewhere(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_files_are_worked_on_by_a_cluster_once(tmp_path: Path) -> None:
-    if (reason := ray_machines.unavailable()) is not None:
-        pytest.skip(reason)
+def test_files_are_worked_on_by_a_cluster_once(north: RayMachine, tmp_path: Path) -> None:
     from ray._raylet import GcsClient
 
     films = [red_box_film(tmp_path / f"{name}.mp4", frames=6) for name in "ab"]
     model, output = tiny_detector(tmp_path / "tiny.onnx"), tmp_path / "found"
     (tmp_path / "c.mp4").write_text("no film")
-    with RayMachine("north") as north:
-        inputs = [word for film in (*films, tmp_path / "c.mp4") for word in ("--input", str(film))]
-        command = ("run", "{input}", "--model", model, "--detections", "{output}/found.jsonl", "--json")
-        words = ("batch", "--cluster", north.address, *inputs, "--output", output, "--json", *command)
-        first = streamvision(*words)
-        again = streamvision(*words)
-        jobs = str(GcsClient(address=north.address).get_all_job_info())
+    inputs = [word for film in (*films, tmp_path / "c.mp4") for word in ("--input", str(film))]
+    command = ("run", "{input}", "--model", model, "--detections", "{output}/found.jsonl", "--json")
+    words = ("batch", "--cluster", north.address, *inputs, "--output", output, "--json", *command)
+    first = streamvision(*words)
+    again = streamvision(*words)
+    jobs = str(GcsClient(address=north.address).get_all_job_info())
     assert (first.code, first.report["done"], first.report["done_before"]) == (1, 2, 0), first.stderr
     assert list(first.report["failures"]) == [str(tmp_path / "c.mp4")]
     assert (again.code, again.report["done"], again.report["done_before"]) == (1, 2, 2), again.stderr

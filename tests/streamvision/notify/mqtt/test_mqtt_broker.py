@@ -139,7 +139,7 @@ def test_the_recording_switch_records_a_real_camera(
             until(lambda: witness.newest(switch) == b"OFF" and recorder() == "off", "nothing is recorded unasked")
             witness.send(f"{switch}/set", "ON")
             until(lambda: served.get(f"/api/recordings?{ever}")["recordings"], "a file comes")
-            assert (witness.newest(switch), recorder()) == (b"ON", "writing")
+            until(lambda: (witness.newest(switch), recorder()) == (b"ON", "writing"), "it is said to be recorded")
             assert served.ask("PATCH", "/api/streams/gate", {"recording": None})[0] == 200
             until(lambda: witness.newest(switch) == b"OFF", "a change on the page is told")
             assert served.ask("PATCH", "/api/settings", {"recording": {"mode": "events"}})[0] == 200
@@ -210,7 +210,7 @@ def test_an_outage_loses_nothing_keeps_the_order_and_ends_with_what_holds(broker
         by_id = {event["id"]: event["frame"] for event in map(json.loads, witness.of("streamvision/gate/events"))}
         assert list(by_id.values()) == list(range(1001))
         assert publisher.status().lost == {}
-        assert witness.newest("streamvision/status") == b"offline"
+        until(lambda: witness.newest("streamvision/status") == b"offline", "it says that it has gone")
 
 
 @pytest.mark.parametrize("kind", ["stop", "kill"])
