@@ -14,6 +14,7 @@ from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.config.section import Section
 from streamvision.core.model_control import DEFAULT_MODEL, ModelChange, ModelControl, RunningModel
 from streamvision.core.redaction import short
+from streamvision.models import shipped_models
 from streamvision.web.access import access
 from streamvision.web.asked import asked, asked_body
 from streamvision.web.audited import audit_details
@@ -55,6 +56,8 @@ class OfferedModels(Schema):
 
     models: list[OfferedModel]
     """Each of them."""
+    shipped: list[str]
+    """Names of the models that ship with this program."""
 
 
 class ExampleQuery(Section):
@@ -83,7 +86,8 @@ def add_models(app: Flask, models: ModelControl) -> None:
     def offered_models() -> Response:
         """Give the models that a stream can choose, and how their replacement goes."""
         with refusing():
-            return jsonify({"models": [_offered(one, models.change(one.name)) for one in models.running()]})
+            offered = [_offered(one, models.change(one.name)) for one in models.running()]
+        return jsonify({"models": offered, "shipped": list(shipped_models())})
 
     @app.put("/api/models/<name>")
     @access("admin")

@@ -71,7 +71,10 @@ class ModelRequest(ModelProofConfig):
     """The new model, what it has to show, and who lets it take over. Scores and classes stay those that are set."""
 
     path: str = Field(
-        min_length=1, max_length=4096, description="The new model, as `model.path`: a file, or a shipped model."
+        min_length=1,
+        max_length=4096,
+        description="The new model, as `model.path`: a file, an address or a shipped model; or the name of one of "
+        "`models`, whose settings it has then.",
     )
     backend: str = Field(
         "auto",

@@ -24,7 +24,7 @@ class ContoursOptions(Section):
         pattern=SHOWN_NAME,
         description="Class of what is found; default: moving where a step before compares pictures, else object.",
     )
-    min_area: float = Field(0.0005, ge=0, le=1, description="Least area of a box, as a share of the picture.")
+    min_area: float = Field(0.002, ge=0, le=1, description="Least area of a box, as a share of the picture.")
     max_area: float = Field(0.5, gt=0, le=1, description="Largest; more is a lamp that was switched on.")
     min_aspect: float = Field(0.1, gt=0, le=1000, description="Least width of a box over its height.")
     max_aspect: float = Field(10.0, gt=0, le=1000, description="Largest.")

@@ -24,6 +24,8 @@ GRID_PX = 16
 """Distance of the points of a dense flow by which the camera's motion is told."""
 AGREEMENT_PX = 1.0
 """How far a point may miss the camera's motion and still agree with it."""
+CHANGE_PX = 5
+"""Side of the square over which brightness is averaged before it is compared, and how far around a change counts."""
 LEAST_SIDE_PX = 12
 """Sides of a picture below which OpenCV's inverse search does not work."""
 MIN_POINTS = 12
@@ -39,6 +41,13 @@ class FlowOptions(Section):
         le=1000,
         description="Motion between two frames from which on a pixel is an object's, in pixels of "
         "the picture that the steps see.",
+    )
+    min_change: int = Field(
+        10,
+        ge=0,
+        le=254,
+        description="Least change of brightness, in levels and behind the camera's own motion, near a pixel that is an "
+        "object's: where nothing changes, as on a road without texture, flow is a guess; 0: whatever moves.",
     )
     camera: Literal["still", "moving"] = Field(
         "still", description="moving: the motion of the whole scene is told first, and what remains is that of objects."
@@ -108,11 +117,13 @@ class _Comparing(Step):
 
 class _DenseFlow(_Comparing):
     def _mask(self, before: U8, now: U8) -> Any:
+        options: FlowOptions = self._options
         flow = self.flow(before, now)
-        if self._options.camera == "moving":
-            flow = flow - scene_flow(flow)
+        scene = scene_flow(flow) if options.camera == "moving" else None
+        if scene is not None:
+            flow = flow - scene
         size = cv2.magnitude(flow[..., 0], flow[..., 1])
-        return cv2.inRange(size, self._options.min_motion_px, np.inf)
+        return cv2.inRange(size, options.min_motion_px, np.inf) & changed(before, now, scene, options.min_change)
 
     @abstractmethod
     def flow(self, before: U8, now: U8) -> F32:
@@ -166,12 +177,13 @@ class LucasKanade(_Comparing):
         moved, status, _ = cv2.calcOpticalFlowPyrLK(before, now, corners, None, winSize=window, maxLevel=o.levels)
         known = status[:, 0] == 1
         begin, end = corners[known, 0], moved[known, 0]
-        motion = end - begin
+        motion, scene = end - begin, None
         if o.camera == "moving":
             motion = motion - _scene_motion(begin, end, begin)
+            scene = _everywhere(begin, end, now.shape)
         for x, y in end[np.linalg.norm(motion, axis=1) >= o.min_motion_px].tolist():
             cv2.circle(mask, (round(x), round(y)), o.radius_px, FOREGROUND, cv2.FILLED)
-        return mask
+        return mask & changed(before, now, scene, o.min_change)
 
 
 class AbsDiff(_Comparing):
@@ -190,9 +202,40 @@ def scene_flow(flow: F32) -> F32:
     rows, columns = flow.shape[:2]
     y, x = np.mgrid[GRID_PX // 2 : rows : GRID_PX, GRID_PX // 2 : columns : GRID_PX]
     begin = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
-    everywhere = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).astype(np.float32)
-    moved = _scene_motion(begin, begin + flow[y.ravel(), x.ravel()], everywhere.reshape(-1, 2))
-    return moved.reshape(rows, columns, 2)
+    return _everywhere(begin, begin + flow[y.ravel(), x.ravel()], (rows, columns))
+
+
+def changed(before: U8, now: U8, scene: F32 | None, least: int) -> U8:
+    """Return (H, W) uint8, 255 around pixels whose brightness is another than the camera's own motion explains.
+
+    Args:
+        before: (H, W) the brightness of the frame before.
+        now: that of this one.
+        scene: (H, W, 2) how far the camera's motion has moved each pixel of the frame before; ``None`` where it stands.
+        least: smallest change that counts, in levels; what all pixels have in common, such as of a camera that opens
+            its iris, is none. 0: everything counts.
+    """
+    if not least:
+        return np.full_like(now, FOREGROUND)
+    if scene is not None:
+        at = scene + _positions(now.shape)
+        now = cv2.remap(now, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    smooth = (CHANGE_PX, CHANGE_PX)
+    difference = cv2.subtract(cv2.blur(now, smooth), cv2.blur(before, smooth), dtype=cv2.CV_16S)
+    size = np.abs(difference - np.int16(np.median(difference[::4, ::4])))
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * CHANGE_PX + 1, 2 * CHANGE_PX + 1))
+    return cv2.dilate((size >= least).astype(np.uint8) * np.uint8(FOREGROUND), around)  # type: ignore[no-any-return]
+
+
+def _everywhere(begin: F32, end: F32, shape: tuple[int, ...]) -> F32:
+    """Return (H, W, 2) how far each pixel has moved by the motion that most of the pairs agree on."""
+    return _scene_motion(begin, end, _positions(shape).reshape(-1, 2)).reshape(*shape[:2], 2)
+
+
+def _positions(shape: tuple[int, ...]) -> F32:
+    """Return (H, W, 2) column and row of each pixel."""
+    rows, columns = shape[:2]
+    return np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).astype(np.float32)
 
 
 def _scene_motion(begin: F32, end: F32, at: F32) -> F32:

@@ -24,7 +24,7 @@ from streamvision.core.model_control import (
     RunningModel,
     UnknownModelError,
 )
-from streamvision.core.model_location import ModelAddress, ModelLocation, is_without_network, model_location
+from streamvision.core.model_location import ModelAddress, ModelLocation, is_without_network, model_location, written
 from streamvision.core.redaction import short
 from streamvision.evaluation.gate import gate_file
 from streamvision.inference.backends.registry import check_model
@@ -78,6 +78,7 @@ class ServiceModels:
     def replace(self, name: str, request: ModelRequest) -> ModelChange:
         """Begin to replace a model, and return at once."""
         before = self._config_of(name)
+        request = self._as_named(request)
         if any(is_without_network(path) for path in (before.path, model_location(request.path))):
             raise ModelChangeError(
                 f"{before.path} cannot give way to {short(request.path)} while it runs, since one of them is no "
@@ -168,6 +169,14 @@ class ServiceModels:
             self._audit.add(who=OURSELVES, address="", action=action, target=order.name, details=details)
         except StateError as error:
             log.error("what the model %s did is not written down: %s", order.name, error)
+
+    def _as_named(self, request: ModelRequest) -> ModelRequest:
+        """Return a request for a model of the run by its name as one for that model, fed and executed as that is."""
+        named = self._groups.config.models.get(request.path)
+        if named is None or Path(request.path).exists():
+            return request
+        set_for_it = {key: getattr(named, key) for key in CHOICE_KEYS if key not in request.model_fields_set}
+        return request.model_copy(update={**set_for_it, "path": written(named.path)})
 
     def _with_secret(self, path: ModelLocation) -> ModelLocation:
         """Return an address with the secret that a ``***`` in it stands for, as addresses are shown.

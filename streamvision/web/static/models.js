@@ -44,8 +44,8 @@ async function list() {
   clearTimeout(timer);
   let isBusy = false;
   try {
-    const { models } = await ask("api/models");
-    show(models);
+    const { models, shipped } = await ask("api/models");
+    show(models, shipped);
     isBusy = models.some(({ change }) => change && !ENDED.includes(change.state));
   } catch (error) {
     say(find("models-said"), error.message, true);
@@ -54,7 +54,7 @@ async function list() {
   if (!document.hidden) timer = setTimeout(list, isBusy ? BUSY_MS : IDLE_MS);
 }
 
-function show(models) {
+function show(models, shipped) {
   for (const model of models) {
     if (!entries.has(model.id)) {
       const entry = new ModelEntry(model.id, { open: () => open(model.id), act, tell });
@@ -64,7 +64,9 @@ function show(models) {
     entries.get(model.id).show(model);
   }
   const files = new Set(models.flatMap(({ path, previous_path, change }) => [path, previous_path, change?.path]).filter(Boolean));
-  find("model-paths").replaceChildren(...[...files].map((file) => new Option(file, file)));
+  const named = models.filter(({ name }) => name !== null).map(({ name, path }) => new Option(path, name));
+  const ships = shipped.map((name) => new Option("ships with this program", name));
+  find("model-paths").replaceChildren(...named, ...ships, ...[...files].map((file) => new Option(file, file)));
 }
 
 function open(id) {

@@ -56,7 +56,8 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("models")
     other = tiny_detector(folder / "other.onnx", seed=1)
-    config = write_config(folder / "cameras.yaml", model, {"id": "gate", "source": BOXES})
+    spare = {"spare": {"path": str(other), "threads": 1}, "still": {"path": "none"}}
+    config = write_config(folder / "cameras.yaml", model, {"id": "gate", "source": BOXES}, models=spare)
     state = folder / "state"
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -85,7 +86,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(place: Place) -> None:
         given = place.ask(method, path, body)
         assert (given[0], list(given[1])) == (status, ["error"]), (method, path, body, given)
         assert words in given[1]["error"]
-    (only,) = place.ask("GET")[1]["models"]
+    only = place.ask("GET")[1]["models"][0]
     assert (only["id"], only["name"], only["default"], only["change"]) == ("default", None, True, None)
 
 
@@ -108,7 +109,7 @@ def test_a_model_is_replaced_and_put_back(place: Place, model: Path) -> None:
     assert place.ask("POST", "/default/take-over")[0] == 202
     place.reaches("done")
     until(lambda: place.change()["may_roll_back"], "the former is closed and may be put back")
-    (now,) = place.ask("GET")[1]["models"]
+    now = place.ask("GET")[1]["models"][0]
     assert (now["path"], now["previous_path"], now["change"]["state"]) == (str(place.other), str(model), "done")
     assert place.ask("POST", "/default/rollback")[0] == 202
     place.reaches("rolled_back", "done")
@@ -141,3 +142,20 @@ def test_viewers_may_neither_see_nor_replace(place: Place) -> None:
         ("POST", "/default/take-over"), ("POST", "/default/rollback"), ("GET", "/default/change/examples/0/picture"),
     ):  # fmt: skip
         assert place.ask(method, path, {"path": "x"} if method == "PUT" else None, who="bob")[0] == 403
+
+
+def test_a_name_means_the_model_of_the_run_or_one_that_ships(place: Place) -> None:
+    listed = place.ask("GET")[1]
+    assert "road_signs" in listed["shipped"] and [one["id"] for one in listed["models"]] == [
+        "default",
+        "spare",
+        "still",
+    ]
+    for name, path in (("spare", str(place.other)), ("road_signs", "road_signs")):
+        status, change = place.ask("PUT", "/default", {"path": name, **COMPARED})
+        assert (status, change["path"]) == (202, path), change
+        place.reaches("shadowing", "refused", "done")
+        place.ask("DELETE", "/default/change")
+        place.reaches("cancelled", "refused", "done")
+    status, answer = place.ask("PUT", "/default", {"path": "still"})
+    assert status == 409 and "cannot give way to none" in answer["error"]

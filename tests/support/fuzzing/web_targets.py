@@ -6,19 +6,26 @@ import json
 import logging
 import random
 import socket
+import tempfile
 import time
 from functools import cache
 from pathlib import Path
 
+from streamvision.datasets.labelling import FolderLabelling
 from streamvision.web.app import create_app
 from streamvision.web.live_service import LiveService
 from streamvision.web.server import WebServer
 from streamvision.web.wire import CONTENT_TYPES
+from support.collection_folders import collection_with
 from support.fuzzing.config_targets import ANALYTICS
 from support.fuzzing.mutation import NAMES, Files, mutate_bytes, mutate_document
 from support.fuzzing.target import Target
 from support.live_feed import LiveFeed, published_after
 
+PICTURE = "gate-1"
+"""A picture that waits to be labelled."""
+LABELS = {"version": "waiting", "by": "gate", "boxes": [{"class_name": "stop", "box_xyxy_px": [1, 2, 30.5, 40]}]}
+"""What the labelling page sends."""
 PATHS = (
     "/",
     "/streams/gate",
@@ -33,6 +40,14 @@ PATHS = (
     "/api/streams/gate/analytics?form=yaml",
     "/api/live?streams=gate,yard",
     "/api/events?streams=gate&detections=1",
+    "/api/label?by=gate",
+    f"/api/label/pictures/{PICTURE}?by=gate",
+    f"/api/label/pictures/{PICTURE}/picture.jpg",
+    f"/api/label/pictures/{PICTURE}/accept",
+    f"/api/label/pictures/{PICTURE}/refuse",
+    f"/api/label/pictures/{PICTURE}/put-back",
+    "/api/label/let-go",
+    "/label",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -113,8 +128,20 @@ class _Errors(logging.Handler):
 
 
 @cache
+def _labelled() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder whose pictures are labelled."""
+    folder = tempfile.TemporaryDirectory()
+    collection = collection_with(Path(folder.name) / "hard", hardness=[0.5, 0.4])
+    for number, name in enumerate(sorted(collection.glob("waiting/*.jpg")), 1):
+        for file in (name, name.with_suffix(".json")):
+            file.rename(file.with_stem(f"gate-{number}"))
+    return folder
+
+
+@cache
 def _served() -> tuple[LiveFeed, WebServer, _Errors]:
     feed = LiveFeed("gate", "yard", fps=5)
+    feed.view.labelling = FolderLabelling(Path(_labelled().name) / "hard")
     feed.__enter__()
     server = WebServer(feed.view, host="127.0.0.1", port=0)
     server.start()
@@ -131,6 +158,8 @@ def _close() -> None:
         logging.getLogger().removeHandler(errors)
         server.stop()
         feed.__exit__(None, None, None)
+        _labelled().cleanup()
+        _labelled.cache_clear()
 
 
 def _path(rng: random.Random) -> str:
@@ -150,7 +179,7 @@ def _body(rng: random.Random) -> bytes:
     kind = rng.randrange(4)
     if kind == 0:
         return rng.choice((b"", b"null", b"{}", b"[" * 60_000, b"\xff", b" " * 65_537, b'{"lines":[],"lines":[]}'))
-    document = json.loads(json.dumps(ANALYTICS))
+    document = json.loads(json.dumps(rng.choice((ANALYTICS, LABELS))))
     for _ in range(rng.choice((1, 1, 2, 4))):
         document = mutate_document(rng, document)
     try:

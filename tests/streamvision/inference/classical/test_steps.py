@@ -14,7 +14,7 @@ from streamvision.core.config.classical import StepConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
-from streamvision.inference.classical.flow import scene_flow
+from streamvision.inference.classical.flow import changed, scene_flow
 from streamvision.inference.classical.registry import STEPS, create_steps
 from streamvision.inference.classical.step import Step, Work
 from streamvision.synthetic.boxes import BoxesScene
@@ -59,11 +59,35 @@ def test_background_models_are_opencvs(shadows: bool) -> None:
     assert ours[-1].any()
 
 
+def test_flow_is_believed_where_something_changes() -> None:
+    """On a road without texture flow is a guess, and a camera's iris is no motion; what moves is found on both."""
+    rng = np.random.default_rng(2)
+    patch = rng.integers(60, 255, (40, 60), np.uint8)
+
+    def frame(left: int, light: int) -> Any:
+        road = np.full((180, 320), 70 + light, np.uint8)
+        road[70:110, left : left + 60] = cv2.blur(patch, (5, 5))
+        return road
+
+    before, now = frame(100, 0), frame(104, 9)
+    for scene in (None, np.zeros((180, 320, 2), np.float32)):
+        mask = changed(before, now, scene, 6)
+        assert mask[75:105, 105:155].mean() > 200
+        assert not mask[:55].any() and not mask[:, 190:].any()
+    assert (changed(before, now, None, 0) == 255).all()
+    panned = np.full((180, 320, 2), (4.0, 0.0), np.float32)  # what the camera's motion explains is no change
+    assert not changed(frame(100, 0), frame(104, 0), panned, 6).any()
+
+
 def test_flows_are_opencvs() -> None:
     before, now = GRAYS[-2:]
     dense = {
-        "farneback:min_motion_px=0.5": cv2.calcOpticalFlowFarneback(before, now, None, 0.5, 3, 15, 3, 5, 1.2, 0),
-        "dis:min_motion_px=0.5": cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(before, now, None),
+        "farneback:min_motion_px=0.5,min_change=0": cv2.calcOpticalFlowFarneback(
+            before, now, None, 0.5, 3, 15, 3, 5, 1.2, 0
+        ),
+        "dis:min_motion_px=0.5,min_change=0": cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
+            before, now, None
+        ),
     }
     for text, flow in dense.items():
         expected = np.hypot(*np.moveaxis(flow, -1, 0)) >= 0.5
