@@ -1,13 +1,14 @@
 """Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
 ``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]
-[--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE]
+[--crops FILE] [--captions FILE] [--answers FILE] [--generator FILE] [--style FILE]
 [--faces FILE] [--driver FILE] [--cuboids FILE]``. The drive and the model that ships give
 ``detect``, ``text`` and ``image``, a traffic camera ``motion``, without a network; the others need a model each: a
 detector of COCO's classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for
 ``segment`` and ``obb``, a classifier of their crops (``streamvision data crops``) for ``crops``, a captioner
 (``configs/train-captions.yaml``) for ``caption``, a network with several answers for ``several``
-(``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), one of
+(``configs/train-answers.yaml``), a generator for ``generator`` (``configs/train-vae.yaml``), one
+that paints in a style for ``style`` (``configs/train-style.yaml``), one of
 drawn faces for ``faces`` (``configs/train-faces.yaml``), a network that drives (docs/driving.md) for ``drive``, and one
 that places vehicles in space (``configs/train-cuboid.yaml``) for ``cuboid``, which needs the detector, too.
 """
@@ -62,6 +63,7 @@ def main() -> None:
         "captions",
         "answers",
         "generator",
+        "style",
         "faces",
         "driver",
         "cuboids",
@@ -101,6 +103,9 @@ def main() -> None:
     if given.generator:
         walk = f"synthetic:generator?model={given.generator}&realtime=0&size=960x320&frames=40"
         _save("generator", streamvision.stream(walk, model="none", overlay=PLAIN), lambda result: result.frame.index)
+    if given.style:
+        small = drive.replace("size=1280x720", "size=640x360").replace("fps=30", "fps=2")
+        _save("style", streamvision.stream(small, model=given.style, overlay=PLAIN), _fourth)
     if given.driver:
         _save("drive", streamvision.stream(STEERED, model=given.driver, tracker=ALONE, overlay=PLAIN), _steered)
     with tempfile.TemporaryDirectory() as scratch:
@@ -144,6 +149,10 @@ def main() -> None:
             PEOPLE, model=given.people, classes=["person"], secondary_models=[pose], overlay=PLAIN
         )
         _save("pose", found, _whole_skeletons)
+
+
+def _fourth(result: Any) -> bool:
+    return bool(result.frame.index == 3)
 
 
 def _save(task: str, results: Iterator[Any], value: Callable[[Any], float]) -> None:
