@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 
 from exporters.converters import converting, import_converter
-from streamvision.inference.model_card import InputCard
 
 DEPLOYMENT_TARGET = "iOS16"
 """Oldest system that the files run on; macOS 13 is its equal. It brought top-k and resizing as torch means them."""
@@ -23,7 +22,7 @@ class Conversion:
     """What an ML Program is to be."""
 
     input_name: str
-    """Name of the picture input."""
+    """Name of the input."""
     image: bool
     """Whether the input is an image (RGB, 8 bits) to Core ML; otherwise it is a float32 array."""
     output_names: Sequence[str]
@@ -37,13 +36,13 @@ class Conversion:
     """Makes the model a classifier, whose output is a probability by class name."""
 
 
-def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
+def to_ml_program(network: Any, shape: tuple[int, ...], conversion: Conversion) -> Any:
     """Return coremltools' model, not yet saved.
 
     Args:
-        network: a ``torch.nn.Module`` in evaluation mode, from (1, 3, H, W) float32 to a tuple of tensors; it may be
+        network: a ``torch.nn.Module`` in evaluation mode, from float32 to a tuple of tensors; it may be
             changed. It gets levels of 0..255 where the input is an image.
-        card: its size.
+        shape: of its input, such as (1, 3, H, W).
         conversion: what to make.
 
     Raises:
@@ -53,7 +52,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
     ct = import_converter("coremltools")
     import torch
 
-    sample = torch.zeros((1, 3, card.height_px, card.width_px))
+    sample = torch.zeros(shape)
     passes = ct.PassPipeline.DEFAULT
     passes.remove_passes([_EXACT_DIVISION])
     precision = ct.precision.FLOAT32
@@ -69,7 +68,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
             exported = _without_aliases(torch.export.export(network, (sample,)).run_decompositions({}))
         return ct.convert(
             exported,
-            inputs=[_input(ct, conversion, tuple(sample.shape))],
+            inputs=[_input(ct, conversion, shape)],
             # Objects of their own: the converter writes into what it is given.
             outputs=[ct.TensorType(name=name, dtype=np.float32) for name in conversion.output_names],
             convert_to="mlprogram",

@@ -56,7 +56,7 @@ class CoreMlTarget:
         check_size(card)
         card = card.with_input(batch=1, dynamic_batch=False, dynamic_size=False)
         network, card, conversion = self._plan(source, card, options)
-        model = to_ml_program(network, card.input, conversion)
+        model = to_ml_program(network, (1, 3, card.input.height_px, card.input.width_px), conversion)
         if options.nms:
             from exporters.coreml.vision import vision_pipeline
 

@@ -43,7 +43,8 @@ class TfliteTarget:
         import_converter("litert_torch")
         network, card = _network(source, card, options)
         pictures = calibration_tensors(options.calibration, card.input) if options.precision == "int8" else None
-        model = convert(network, card.input)
+        shape = (card.input.batch, card.input.height_px, card.input.width_px, 3)
+        model = convert(network, shape, dtype=card.input.dtype)
         model = quantise(model, options.precision, calibration=pictures or (), threads=network_threads(None))
         notes = _notes(options) + (pictures.notes() if pictures else ())
         files = card_file(card)

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from exporters.converters import converting, import_converter
-from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.generator_card import GeneratorCard
+from streamvision.inference.model_card import ModelCard
 
 
-def convert(network: Any, card: InputCard) -> bytes:
-    """Return the TFLite model in float32 of a module that takes one NHWC batch of what the card says.
+def convert(network: Any, shape: tuple[int, ...], *, dtype: str = "float32") -> bytes:
+    """Return the TFLite model in float32 of a module that takes one tensor.
 
     Args:
         network: a ``torch.nn.Module`` in evaluation mode; it may be changed.
-        card: of its input.
+        shape: of its input, such as (1, H, W, 3).
+        dtype: of its input.
 
     Raises:
         ExportError: when the network does something that TFLite has no operation for.
@@ -32,7 +34,7 @@ def convert(network: Any, card: InputCard) -> bytes:
     litert_torch = import_converter("litert_torch")
     import torch
 
-    sample = torch.zeros((card.batch, card.height_px, card.width_px, 3), dtype=getattr(torch, card.dtype))
+    sample = torch.zeros(shape, dtype=getattr(torch, dtype))
     litert_torch.config.show_progress = False
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.tflite"
@@ -58,8 +60,8 @@ def with_files(model: bytes, files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def card_file(card: ModelCard) -> dict[str, bytes]:
-    """Return the model card as a file for :func:`with_files`."""
+def card_file(card: ModelCard | GeneratorCard) -> dict[str, bytes]:
+    """Return the card as a file for :func:`with_files`."""
     return {CARD_FILE: json.dumps(card.to_metadata(), ensure_ascii=False).encode()}
 
 

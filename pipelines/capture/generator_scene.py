@@ -112,7 +112,7 @@ def _on_the_sphere(first: F32, second: F32, share: float) -> F32:
 
 
 def _opened(path: Path) -> tuple[Any, GeneratorCard]:
-    advice = "give the generator.onnx that streamvision train --model vae leaves"
+    advice = "give the generator.onnx that streamvision train --model vae or dcgan leaves"
     if not path.is_file():
         raise SourceError(f"there is no generator at {path}; {advice}", permanent=True)
     if path.stat().st_size > MOST_BYTES:

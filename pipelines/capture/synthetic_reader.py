@@ -111,7 +111,7 @@ def parse_options(text: str) -> SyntheticOptions:
     if unknown := given.keys() - {*options_of}:
         raise _refused(text, f"{min(unknown)!r} is no option; the options are {', '.join(options_of)}")
     if name == GENERATOR and not given.get("model"):
-        raise _refused(text, "give model=FILE, the generator.onnx that streamvision train --model vae leaves")
+        raise _refused(text, "give model=FILE, the generator.onnx that streamvision train --model vae or dcgan leaves")
     try:
         width_px, height_px = (int(part) for part in given.get("size", "640x360").split("x"))
         options = SyntheticOptions(

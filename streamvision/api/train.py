@@ -49,6 +49,15 @@ class TrainingRun:
         return self._kept("onnx", "an ONNX file")
 
     @property
+    def generator(self) -> Path:
+        """The file that makes pictures of latent numbers, for ``synthetic:generator?model=FILE``.
+
+        Raises:
+            ConfigError: when none was kept.
+        """
+        return self._kept("generator", "a generator")
+
+    @property
     def figures(self) -> dict[str, float]:
         """Those of the best epoch on the held-out pictures, by name; none where nothing was held out."""
         found = {key: self.summary[key] for key in shown(self.summary)}

@@ -1,5 +1,5 @@
 """Trained models before their export, one file per library that they come from."""
 
-from streamvision.checkpoints.opening import open_source
+from streamvision.checkpoints.opening import open_generator, open_source
 
-__all__ = ["open_source"]
+__all__ = ["open_generator", "open_source"]

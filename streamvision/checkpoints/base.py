@@ -48,11 +48,19 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class GeneratingSource(Source, Protocol):
-    """A trained model that makes pictures of latent vectors, too."""
+class GeneratingSource(Protocol):
+    """A trained model that makes pictures of latent vectors; some are a :class:`Source`, too."""
 
     latents: int
     """Numbers of a latent vector."""
+
+    @property
+    def path(self) -> Path:
+        """The weights, for names and messages."""
+
+    @property
+    def side_px(self) -> int:
+        """Of the squares that it makes."""
 
     def generator(self) -> Any:
         """Return a fresh ``torch.nn.Module`` in evaluation mode from (N, latents) to (N, 3, H, W) RGB of 0..1."""

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.base import Source
+from streamvision.checkpoints.base import GeneratingSource, Source
 from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.generator_names import DCGAN, VAE
 from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import TORCHVISION, is_scene_network
 from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.checkpoints.yolox_scales import SCALES
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.models import model_file
 
 ACCEPTED = (
@@ -105,6 +106,26 @@ def open_source(
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 
+def open_generator(path: Path, *, trust_checkpoint: bool = False) -> GeneratingSource | None:
+    """Open what a run left that makes pictures of latent vectors; ``None`` for any other file.
+
+    Raises:
+        ModelError: when the tensors are not those of the network that the checkpoint names, or it is not trusted.
+        MissingDependencyError: when torch is not installed.
+    """
+    if path.suffix.lower() != ".pt" or (stored := read_run(path, trusted=trust_checkpoint)) is None:
+        return None
+    if stored["architecture"] == DCGAN:
+        from streamvision.checkpoints.dcgan import DcganSource
+
+        return DcganSource.of_run(stored, path=path)
+    if stored["architecture"] == VAE:
+        from streamvision.checkpoints.vae import VaeSource
+
+        return VaeSource.of_run(stored, path=path)
+    return None
+
+
 def _of_run(
     stored: dict[str, Any],
     path: Path,
@@ -128,7 +149,12 @@ def _of_run(
         from streamvision.checkpoints.deep3dbox import Deep3dBoxSource
 
         return Deep3dBoxSource.of_run(stored, path=path, names=names, size_px=size_px)
-    if stored["architecture"] == "vae":
+    if stored["architecture"] == DCGAN:
+        raise ModelError(
+            f"{path} is a generator, which makes pictures of latent numbers and takes none; give its generator.onnx to "
+            "synthetic:generator?model=FILE, or export it with streamvision export"
+        )
+    if stored["architecture"] == VAE:
         from streamvision.checkpoints.vae import VaeSource
 
         return VaeSource.of_run(stored, path=path, size_px=size_px)

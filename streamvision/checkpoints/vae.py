@@ -12,81 +12,49 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.base import TorchSource
+from streamvision.checkpoints.generator_names import VAE
+from streamvision.checkpoints.latent_decoder import STRIDE_PX, LatentDecoder, side_of_run
 from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
-from streamvision.core.errors import ExportError, ModelError
+from streamvision.core.errors import ExportError
 from streamvision.inference.model_card import InputCard, ModelCard
 
-ARCHITECTURE = "vae"
-"""What recipes and checkpoints of training call it."""
 LATENTS = 32
 """Numbers of a latent vector."""
 WIDTHS = (32, 64, 128)
-"""Channels from level to level, each of half the size."""
-STRIDE_PX = 2 ** len(WIDTHS)
-"""The side of the squares must be a multiple of this."""
+"""Channels from level to level of the encoder, each of half the size."""
 
 
 class VariationalAutoencoder(nn.Module):
     """(N, 3, S, S) RGB of 0..1 to latent vectors and back; 0.9 million parameters at 32 px.
 
     Args:
-        side_px: of the squares, a multiple of :data:`STRIDE_PX`.
+        side_px: of the squares, a multiple of :data:`~.latent_decoder.STRIDE_PX`.
     """
 
     def __init__(self, side_px: int) -> None:
         super().__init__()
         self.image_size = side_px
-        self._grid = side_px // STRIDE_PX
-        cells = WIDTHS[-1] * self._grid**2
         down = [_down(*pair) for pair in zip((3, *WIDTHS[:-1]), WIDTHS, strict=True)]
+        cells = WIDTHS[-1] * (side_px // STRIDE_PX) ** 2
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(cells, 2 * LATENTS))
-        self.spread = nn.Linear(LATENTS, cells)
-        widths = WIDTHS[::-1]
-        self.up = nn.Sequential(*(_up(*pair) for pair in zip(widths, (*widths[1:], widths[-1]), strict=True)))
-        self.last = nn.Conv2d(widths[-1], 3, 3, padding=1)
+        self.decoder = LatentDecoder(side_px, latents=LATENTS, widths=WIDTHS[::-1])
 
     def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the variance of the latent vectors, (N, LATENTS) each."""
         mean, log_variance = self.encoder(pictures).chunk(2, dim=1)
         return mean, log_variance
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the pictures (N, 3, S, S) of latent vectors (N, LATENTS)."""
-        maps = self.spread(latents).reshape(-1, WIDTHS[-1], self._grid, self._grid)
-        pictures: Tensor = torch.sigmoid(self.last(self.up(maps)))
-        return pictures
-
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the pictures that the means of the latent vectors stand for."""
-        return self.decode(self.encode(pictures)[0])
+        made: Tensor = self.decoder(self.encode(pictures)[0])
+        return made
 
 
 def _down(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-def _up(inputs: int, outputs: int) -> nn.Sequential:
-    # Enlarging before convolving leaves no checkerboard (Odena, Dumoulin and Olah, Distill 2016).
-    larger = nn.Upsample(scale_factor=2.0, mode="nearest")
-    return nn.Sequential(
-        larger, nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
-
-
-class Generator(nn.Module):
-    """The decoder alone: (N, LATENTS) to (N, 3, S, S)."""
-
-    def __init__(self, network: VariationalAutoencoder) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return the pictures of latent vectors."""
-        return self.network.decode(latents)
 
 
 class VaeSource(TorchSource):
@@ -117,11 +85,11 @@ class VaeSource(TorchSource):
         side_px = network.image_size
         if size_px not in (None, (side_px, side_px)):
             raise ExportError(f"{path} has learnt squares of {side_px} px and takes no other size; leave out --imgsz")
-        self._network = network
+        self._network, self.side_px = network, side_px
         of_input = InputCard(
             width_px=side_px, height_px=side_px, resize="crop_center", crop_short_side_px=side_px, stride_px=STRIDE_PX
         )
-        card = ModelCard(task="image", head="image", names=names, input=of_input, source=f"VAE, {beginning}")
+        card = ModelCard(task="image", head="image", names=names, input=of_input, source=f"{VAE}, {beginning}")
         super().__init__(path=path, card=card, output_names=("picture",), size_px=None)
 
     @classmethod
@@ -131,21 +99,15 @@ class VaeSource(TorchSource):
         Raises:
             ModelError: when the tensors are not a VAE's.
         """
-        side_px = int(stored["imgsz"])
-        if side_px % STRIDE_PX or not STRIDE_PX <= side_px <= 1024:
-            raise ModelError(f"{path} has squares of {side_px} px, which no run leaves; give the best.pt of a run")
-        network = filled(VariationalAutoencoder(side_px), stored["model"], path, title="a VAE")
+        network = filled(VariationalAutoencoder(side_of_run(stored, path)), stored["model"], path, title="a VAE")
         names = tuple(map(str, stored["names"])) or ("picture",)
         beginning = how_trained(stored)
         return cls(network, path=path, names=names, size_px=size_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module from pictures to what the network makes of them."""
-        return AsTuple(self._fresh()).eval()
+        return AsTuple(fresh(self._network)).eval()
 
-    def generator(self) -> Generator:
+    def generator(self) -> LatentDecoder:
         """Return a fresh module from latent vectors to pictures."""
-        return Generator(self._fresh()).eval()
-
-    def _fresh(self) -> VariationalAutoencoder:
-        return fresh(self._network)
+        return fresh(self._network.decoder)

@@ -19,6 +19,7 @@ from exporters.base import ExportOptions, ExportPrecision, FloatSearch, TargetEn
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.dataset_options import format_option
+from streamvision.cli.export_generator import export_generators, generator_asked_for, tell_generators
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
@@ -161,6 +162,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
     metavar="SECONDS",
     help="Longest time for opening an .onnx file and running it once.  [default: 600]",
 )
+@click.option("--generator", is_flag=True, help="Of a vae: what makes pictures of latent numbers, as of a dcgan.")
 @click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
 @click.option(
     "--bundle-picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive."
@@ -187,6 +189,7 @@ def export(
     input: dict[str, Any] | None,
     trust_checkpoint: bool,
     load_timeout_s: float | None,
+    generator: bool,
     bundle: bool,
     bundle_picture: Path | None,
     force: bool,
@@ -213,6 +216,10 @@ def export(
     def say(text: str) -> None:
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
+    if drawing := generator_asked_for(Path(model), asked=generator, trusted=trust_checkpoint):
+        with _stdout_kept(), terminable():
+            made = export_generators(drawing, formats, precisions, output, force=force, say=say)
+        return tell_generators(made, model=model, as_json=as_json)
     with _stdout_kept(), terminable(), StepProgress() as progress:
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy

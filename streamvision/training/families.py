@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamvision.checkpoints.generator_names import DCGAN, GENERATORS, VAE
 from streamvision.checkpoints.other_classifiers import is_other_classifier
 from streamvision.checkpoints.picture_names import PICTURE_NETWORKS, STYLE
 from streamvision.checkpoints.scene_networks import is_scene_network
@@ -113,6 +114,13 @@ def _vae() -> Parts:
     from streamvision.training.generators.vae_run import VaeRun
 
     return prepare_squares, VaeRun
+
+
+def _dcgan() -> Parts:
+    from streamvision.training.generators.data import prepare_squares
+    from streamvision.training.generators.dcgan_run import DcganRun
+
+    return prepare_squares, DcganRun
 
 
 def _detector() -> Parts:
@@ -226,12 +234,26 @@ TRAINERS: tuple[Trainer, ...] = (
         frozenset((*_OF_PLACE, _OVERSAMPLE, "answers", "answer_weights", "dropout", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
-        "vae",
-        "vae",
+        VAE,
+        VAE,
         "image",
         f"{_YOURS}.",
         _vae,
-        frozenset((*_OF_PLACE, _OVERSAMPLE, "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "rand_augment", "unfreeze_lr", "features")),
+        side_px=32,
+    ),
+    Trainer(
+        DCGAN,
+        DCGAN,
+        "generate",
+        f"{_YOURS}.",
+        _dcgan,
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "rand_augment", "unfreeze_lr", "features", "average_epochs")),
+        refusals=(
+            Refusal("overfit", "it makes no picture again, so that none is learnt by heart; try --model vae"),
+            Refusal("find_lr", "what one of its networks loses the other wins, so that no loss tells a good rate"),
+            Refusal("tune", "its figure in a short trial does not tell how far it will come"),
+        ),
         side_px=32,
     ),
     Trainer(
@@ -334,7 +356,7 @@ def _name_of(model: str) -> str:
         return STYLE
     if model in PICTURE_NETWORKS:
         return "pictures"
-    if model in ("deep3dbox", "captioner", "vae"):
+    if model in ("deep3dbox", "captioner", *GENERATORS):
         return model
     if model in SCALES:
         return "yolox"

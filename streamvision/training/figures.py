@@ -12,6 +12,11 @@ TITLES = {
     "elbo_bits": "evidence lower bound (bits a value)",
     "psnr_over_mean_db": "PSNR above the mean picture's (dB)",
     "kl_nats": "KL divergence (nats)",
+    "frechet_distance": "Fréchet distance",
+    "kernel_distance": "kernel distance",
+    "variety": "variety",
+    "novelty": "novelty",
+    "critic_loss": "critic's loss",
     "map50": "mAP50",
     "map50_95": "mAP50-95",
     "map50_mask": "mAP50 of masks",
@@ -37,6 +42,15 @@ TITLES = {
 """By the names in ``curves.csv``, in the order in which they are shown."""
 
 
+DISTANCES = ("frechet_distance", "kernel_distance")
+"""Figures by which sets of pictures are compared."""
+
+
+def is_error(key: str) -> bool:
+    """Say whether less of a figure is better."""
+    return key.startswith((MAE, DISTANCE)) or key in DISTANCES
+
+
 def shown(figures: Mapping[str, float]) -> list[str]:
     """Return the names of those figures of an epoch that are shown to people."""
     return [*(key for key in TITLES if key in figures), *(key for key in figures if key.startswith((MAE, R2)))]
@@ -51,8 +65,8 @@ def title(key: str) -> str:
 
 
 def best_of(key: str, values: Iterable[float]) -> float:
-    """Return the best of several values of a figure: the largest, but the smallest error."""
-    return min(values) if key.startswith((MAE, DISTANCE)) else max(values)
+    """Return the best of several values of a figure: the largest, but the smallest error or distance."""
+    return min(values) if is_error(key) else max(values)
 
 
 def in_words(figures: Mapping[str, float], *, between: str = ", ") -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.generator_names import GENERATORS
 from streamvision.checkpoints.other_classifiers import SMALL
 from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
 from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
@@ -42,12 +43,12 @@ EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".to
 TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
 _KINDS = (
     "Trained are networks for scenes (unet, torchvision's deeplabv3_mobilenet_v3_large, smp/FAMILY@ENCODER), for "
-    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, captioner, vae, YOLOX (yolox_nano, yolox_s), "
-    "classifiers (lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your package.module:function), "
-    "torchvision's detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, maskrcnn_resnet50_fpn), and "
-    "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+    f"pictures of pictures ({', '.join(PICTURE_NETWORKS)}), deep3dbox, captioner, {', '.join(GENERATORS)}, YOLOX "
+    "(yolox_nano, yolox_s), classifiers (lenet, small_xception, pilotnet, torchvision's resnet18, timm/NAME, your "
+    "package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, "
+    "maskrcnn_resnet50_fpn), and ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
-_SINGLE = ("vae", "deep3dbox", "captioner")
+_SINGLE = (*GENERATORS, "deep3dbox", "captioner")
 _TEXT_HEADS = ("World", "YOLOE")
 _OTHER_HEADS = {"Depth": "nothing that measures depth is"}
 

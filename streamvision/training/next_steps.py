@@ -16,6 +16,7 @@ def next_commands(
     data: TrainingData[Any],
     onnx: str | None,
     *,
+    generator: str | None = None,
     passed: bool | None = None,
     is_own_code: bool = False,
 ) -> list[str]:
@@ -25,11 +26,15 @@ def next_commands(
         folder: of the run.
         data: what was learnt from.
         onnx: path of the ONNX file, where one was made.
+        generator: path of the file that makes pictures of latent numbers, where one was made.
         passed: whether it is no worse than the model that it went on from; ``None`` where it was compared with none.
         is_own_code: whether the checkpoint names code of the user's, which the export then imports.
     """
-    pictures = data.shown[0].parent if data.shown else data.val[0].path.parent
     form = "openvino" if find_spec("openvino") is not None else "onnx"
+    walk = ["run", "--source", f"synthetic:generator?model={generator}", "--model", "none", "--show"]
+    if onnx is None and generator is not None:
+        return [_line(walk), _line(["export", str(folder.best), "--format", form, "--output", str(_exported(folder))])]
+    pictures = data.shown[0].parent if data.shown else data.val[0].path.parent
     commands = [
         ["export", str(folder.best), "--format", form, "--images", str(pictures), "--output", str(_exported(folder))]
     ]
@@ -38,11 +43,15 @@ def next_commands(
     if onnx is not None:
         record = folder.root / "held-out.mp4"
         commands.insert(0, ["run", "--source", str(pictures), "--model", onnx, "--record", str(record)])
-    if onnx is not None and (generator := Path(onnx).with_name("generator.onnx")).is_file():
-        commands.insert(1, ["run", "--source", f"synthetic:generator?model={generator}", "--model", "none", "--show"])
+    if generator is not None:
+        commands.insert(1, walk)
     if onnx is not None and passed:
         commands.append(["models", "promote", "default", str(folder.root)])
-    return [shlex.join(["streamvision", *command]) for command in commands]
+    return list(map(_line, commands))
+
+
+def _line(command: list[str]) -> str:
+    return shlex.join(["streamvision", *command])
 
 
 def _exported(folder: RunFolder) -> Path:

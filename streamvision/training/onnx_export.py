@@ -14,8 +14,8 @@ from exporters.parity.gate import Gate
 from exporters.parity.verdict import Parity
 from exporters.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
-from streamvision.checkpoints import open_source
-from streamvision.checkpoints.base import GeneratingSource, Source
+from streamvision.checkpoints import open_generator, open_source
+from streamvision.checkpoints.base import Source, TorchSource
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError, ParityError
 from streamvision.inference.letterbox import rounded_up
@@ -59,13 +59,20 @@ def export_run(
     except MissingDependencyError as error:
         progress.say(f"No ONNX file was made: {error}")
         return {}
+    drawing = open_generator(folder.best)
+    drawn: dict[str, Any] = {}
+    if drawing is not None:
+        from streamvision.training.generators.export import export_generator_of
+
+        drawn = export_generator_of(drawing, folder, data, progress, origin=origin, measured=measured)
+        if not isinstance(drawing, TorchSource):  # it takes no picture
+            return drawn
     source = open_source(folder.best, names=data.names, trust_checkpoint=trusted)
-    generates = isinstance(source, GeneratingSource)
     free = source.card.head not in ("rows", "rtdetr")
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),
         dynamic_batch=free,
-        dynamic_size=free and source.card.task not in ("classify", "cuboid", "caption") and not generates,
+        dynamic_size=free and source.card.task not in ("classify", "cuboid", "caption") and drawing is None,
     )
     stored = "float32 weights"
     try:
@@ -76,10 +83,10 @@ def export_run(
             model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
     except (ExportError, ConfigError) as error:  # what was learnt is kept
         progress.say(f"No ONNX file was made: {error}")
-        return {}
+        return drawn
     card = card.model_copy(update={"source": origin, "measured": measured})
     path = save(model, card, folder.best.with_suffix(".onnx"))
-    facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
+    facts = drawn | {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
     if card.task in OF_OBJECTS and recipe.split is None:
         return facts
     try:
@@ -95,13 +102,8 @@ def export_run(
     if not parity.passed:
         path.unlink()
         progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")
-        return {}
-    facts |= {"onnx_checked": parity.sentence()}
-    if isinstance(source, GeneratingSource):
-        from streamvision.training.generators.export import export_generator_of
-
-        facts |= export_generator_of(source, folder, data, progress, origin=origin, measured=measured)
-    return facts
+        return drawn
+    return facts | {"onnx_checked": parity.sentence()}
 
 
 def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from streamvision.checkpoints.generator_names import GENERATORS
 from streamvision.core.config.section import MAX_THREADS, Section, read_yaml, validate
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import DatasetFormat
@@ -105,9 +106,10 @@ class Recipe(Section):
     )
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, smp/FAMILY@ENCODER, denoiser, "
-        "edsr_x2 (x4), pix2pix, style, deep3dbox, captioner, vae, yolox_nano (tiny, s, m, l), one of torchvision's, "
-        "one of ultralytics' (yolo11n.yaml), a small one (lenet, small_xception, pilotnet), timm/NAME, or your own "
-        "package.module:function, which is imported, called with the number of classes and returns a torch.nn.Module."
+        "edsr_x2 (x4), pix2pix, style, deep3dbox, captioner, vae, dcgan, yolox_nano (tiny, s, m, l), one of "
+        "torchvision's, one of ultralytics' (yolo11n.yaml), a small one (lenet, small_xception, pilotnet), timm/NAME, "
+        "or your own package.module:function, which is imported, called with the number of classes and returns a "
+        "torch.nn.Module."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     partial_weights: bool = Field(
@@ -121,7 +123,8 @@ class Recipe(Section):
         le=4096,
         description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side, "
         "and unless given that of the architecture's published weights (224 for most); unless given 160 for captioner, "
-        "96 for the squares that pictures of pictures are learnt from (128 for style), 64 for deep3dbox, 32 for vae.",
+        "96 for the squares that pictures of pictures are learnt from (128 for style), 64 for deep3dbox, 32 for vae "
+        "and dcgan.",
     )
     batch: int = Field(16, ge=1, le=4096, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
@@ -146,7 +149,8 @@ class Recipe(Section):
         gt=0,
         le=1000,
         description="Over about how many of the last epochs the weights that are kept and measured are averaged "
-        "(YOLOX); default: 2. With a rate that stays high (final_lr: 1), longer averages find more.",
+        "(YOLOX, dcgan); default: 2, for dcgan 10. With a rate that stays high (final_lr: 1), longer averages find "
+        "more.",
     )
     label_smoothing: float = Field(
         0.0,
@@ -212,8 +216,9 @@ class Recipe(Section):
     features: str | None = Field(
         None,
         max_length=4096,
-        description="Network whose features a perceptual loss or that of a style compares: a YOLOX (.onnx, .pth, "
-        "best.pt) or torchvision's weights of a VGG (.pth); default: road_signs_yolox, which ships.",
+        description="Network whose features a perceptual loss or that of a style compares, or by which drawn pictures "
+        "are compared with held-out ones (vae, dcgan): a YOLOX (.onnx, .pth, best.pt) or torchvision's weights of a "
+        "VGG (.pth), for drawn ones also an ONNX model of embeddings; default: road_signs_yolox, which ships.",
     )
     style: Path | None = Field(
         None, description="Picture in whose style the network of model style learns to paint, in its own size."
@@ -261,7 +266,8 @@ class Recipe(Section):
             raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
         if self.overfit and self.generated:
             raise ValueError("overfit learns a few pictures of the data set by heart; leave generated out")
-        if self.features is not None and self.perceptual is None and self.style is None:
+        drawn = self.model in GENERATORS
+        if self.features is not None and self.perceptual is None and self.style is None and not drawn:
             raise ValueError(
                 "features names the network of a perceptual loss or of a style: give perceptual, its weight, too, or "
                 "leave it out"

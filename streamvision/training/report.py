@@ -14,7 +14,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.training.data import SHOWN_NAMES, TrainingData
 from streamvision.training.families import trainer_for
-from streamvision.training.figures import TITLES, shown, title
+from streamvision.training.figures import DISTANCES, TITLES, is_error, shown, title
 from streamvision.training.pictures.choices import is_to_look_real
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -39,11 +39,11 @@ class CurveFile:
             return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
 
     def best(self, figure: str) -> dict[str, float]:
-        """Return the line of the epoch with the largest figure, the first of equals; not a number is the least."""
+        """Return the line of the epoch with the best figure, the first of equals; not a number is the worst."""
 
         def rank(row: dict[str, float]) -> float:
             value = row.get(figure, math.nan)
-            return -math.inf if math.isnan(value) else value
+            return -math.inf if math.isnan(value) else -value if is_error(figure) else value
 
         return max(self.rows(), key=rank)
 
@@ -76,8 +76,11 @@ class CurveFile:
             "held-out pictures, dB": [
                 key for key in PLOTTED if key.endswith("_db") and any(key in row for row in rows)
             ],
+            "drawn to held-out pictures": [key for key in DISTANCES if any(key in row for row in rows)],
             "held-out pictures": [
-                key for key in PLOTTED if not key.endswith("_db") and any(key in row for row in rows)
+                key
+                for key in PLOTTED
+                if not key.endswith("_db") and key not in DISTANCES and any(key in row for row in rows)
             ],
             "learning rate": ["lr"],
         }
@@ -102,13 +105,13 @@ def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summa
 def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
     figures = shown(last)
-    squares = summary["task"] in ("classify", "answers", "image")
+    squares = summary["task"] in ("classify", "answers", "image", "generate")
     seen = "squares whose side" if squares else "pictures whose longer side"
     lines = [
         f"# {Path(recipe.model).stem}, trained on {recipe.data.name}",
         "",
         f"- Beginning: {summary['beginning']}.",
-        f"- {'Learnt from' if summary['task'] == 'image' else 'Input'}: {seen} is {recipe.imgsz} px.",
+        f"- {'Learnt from' if summary['task'] in ('image', 'generate') else 'Input'}: {seen} is {recipe.imgsz} px.",
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
         f"minutes, preset {recipe.preset!r}, seed {recipe.seed}.",
         *(f"- {sentence}" for sentence in _choices(recipe, epochs=summary["epochs"])),
@@ -126,8 +129,10 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary.get(key, math.nan):.3f}' for key in figures)} |",
         f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",
         "",
-        f"{_choice(recipe, data)} Measure others with `streamvision eval {summary['task']}`.",
+        _choice(recipe, data),
     ]
+    if summary["task"] != "generate":
+        lines[-1] += f" Measure others with `streamvision eval {summary['task']}`."
     lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
     lines += [line for note in data.notes for line in (note, "")]
     lines += _class_table(data)

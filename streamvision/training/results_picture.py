@@ -40,7 +40,15 @@ LINE_CHARACTERS = 44
 MARKED, FOUND = "#2ca02c", "#d62728"
 
 
-def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights: Path, *, trusted: bool) -> None:
+def draw_results(
+    path: Path,
+    curves: CurveFile,
+    data: TrainingData[Any],
+    weights: Path,
+    *,
+    trusted: bool,
+    samples: Path | None = None,
+) -> None:
     """Draw the curves, and below them held-out pictures with what is marked (green) and what was found (red).
 
     Pictures that become others are shown in threes: what the network is given, what it makes of it, and the truth.
@@ -52,9 +60,13 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
         data: what was learnt from.
         weights: checkpoint of the best epoch.
         trusted: whether it may run its author's code.
+        samples: picture of what the network draws, which is shown where it takes no pictures.
     """
     from matplotlib.figure import Figure
 
+    if samples is not None:
+        _draw_with_samples(path, curves, samples)
+        return
     step = max(len(data.val) // SAMPLES, 1)
     shown = data.val[::step][:SAMPLES]
     rows = -(-len(shown) // COLUMNS)
@@ -87,6 +99,21 @@ def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights
             _draw_objects(axis, found.detections, data.names)
             if found.image_result is not None:
                 _draw_whole(axis, image, found.image_result, data.names, bgr.shape[:2])
+    figure.savefig(path, dpi=90)
+
+
+def _draw_with_samples(path: Path, curves: CurveFile, samples: Path) -> None:
+    from matplotlib.figure import Figure
+
+    rgb = cv2.cvtColor(read_bgr(samples), cv2.COLOR_BGR2RGB)
+    height = 14 * rgb.shape[0] / rgb.shape[1] + 0.4
+    figure = Figure(figsize=(14, 3.6 + height), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=[3.6, height])
+    curves.draw_on(parts[0])
+    parts[1].suptitle("Held-out pictures, drawn ones, and ways between two of these", fontsize=10)
+    axis = parts[1].subplots()
+    axis.axis("off")
+    axis.imshow(rgb)
     figure.savefig(path, dpi=90)
 
 

@@ -140,13 +140,21 @@ def _train(
         f"{in_words(best)}"
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
-    summary |= _draw(folder, curves, data, progress, trusted=trusted)
+    samples = Path(summary["samples"]) if run.task == "generate" else None
+    summary |= _draw(folder, curves, data, progress, trusted=trusted, samples=samples)
     summary |= measure_added(recipe, folder, data, progress, trusted=trusted)
     if run.task == "detect":
         summary |= compare_with_earlier(recipe, folder, data, progress, trusted=trusted)
     passed = summary.get("gate", {}).get("passed")
     is_own_code = is_user_code(recipe.model)
-    summary["next"] = next_commands(folder, data, summary.get("onnx"), passed=passed, is_own_code=is_own_code)
+    summary["next"] = next_commands(
+        folder,
+        data,
+        summary.get("onnx"),
+        generator=summary.get("generator"),
+        passed=passed,
+        is_own_code=is_own_code,
+    )
     write_card(recipe, folder, data, summary)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(
@@ -188,11 +196,17 @@ def _judge_overfit(
 
 
 def _draw(
-    folder: RunFolder, curves: CurveFile, data: TrainingData[Any], progress: TrainingProgress, *, trusted: bool
+    folder: RunFolder,
+    curves: CurveFile,
+    data: TrainingData[Any],
+    progress: TrainingProgress,
+    *,
+    trusted: bool,
+    samples: Path | None = None,
 ) -> dict[str, str]:
     """Draw the results, and return the picture's path for the summary."""
     try:
-        draw_results(folder.results_png, curves, data, folder.best, trusted=trusted)
+        draw_results(folder.results_png, curves, data, folder.best, trusted=trusted, samples=samples)
     except StreamVisionError as error:  # what was learnt is kept
         progress.say(f"No picture of results was drawn: {error}")
         return {}

@@ -56,7 +56,11 @@ class TorchRun(ABC):
     task: str
     """What the model will do."""
     figure: str
-    """The figure by which the best epoch is chosen; larger is better."""
+    """The figure by which the best epoch is chosen."""
+    betas = (0.9, 0.999)
+    """How long the optimizer remembers gradients and their squares."""
+    _average: WeightAverage | None = None
+    """What is kept and measured in place of the weights themselves, for networks that gain by it."""
 
     def __init__(
         self,
@@ -78,13 +82,15 @@ class TorchRun(ABC):
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
         self._samples = self._read_samples()
-        self._average: WeightAverage | None = None
-        """What is kept and measured in place of the weights themselves, for networks that gain by it."""
         self._model, self._began = self._build(None if resume else recipe.weights)
         self.beginning = self._began
         """How the network began, in words."""
         self._model.to(self._device)
-        self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        if self._average:
+            self._average.network.to(self._device)
+        self._optimizer = torch.optim.AdamW(
+            self._model.parameters(), lr=recipe.lr, betas=self.betas, weight_decay=recipe.weight_decay
+        )
         self._steps = batch_count(data.repeats, batch=recipe.batch)
         self._epochs_done, self._best_epoch, self._spent_s = 0, 0, 0.0
         if resume:

@@ -1,10 +1,11 @@
-"""What a generator has learnt, as one picture: squares that it draws, and for encoders what they make of held-out ones.
+"""What a generator has learnt, as one picture: held-out squares, what was made of them, and squares that it draws.
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,22 @@ LARGER = 2
 SEED = 1
 
 
-def draw_samples(path: Path, generator: Any, *, latents: int, pairs: tuple[Any, Any] | None = None) -> None:
-    """Write a PNG: held-out pictures above what was made of them, drawn pictures, and ways between pairs of these.
+def draw_samples(path: Path, generator: Any, *, latents: int, beside: Sequence[Any] = ()) -> None:
+    """Write a PNG: rows of other pictures, drawn pictures, and ways between pairs of these.
 
     Args:
         path: what to write.
         generator: module from (N, latents) to (N, 3, S, S) RGB of 0..1.
         latents: numbers of a latent vector.
-        pairs: (N, 3, S, S) held-out pictures, and (N, 3, S, S) what was made of them; ``None`` without.
+        beside: (N, 3, S, S) pictures of rows above, such as held-out ones.
     """
-    drawn = torch.randn(COLUMNS * ROWS, latents, generator=torch.Generator().manual_seed(SEED))
-    share = torch.linspace(0, 1, COLUMNS)[:, None]
+    device = next(generator.parameters()).device
+    drawn = torch.randn(COLUMNS * ROWS, latents, generator=torch.Generator().manual_seed(SEED)).to(device)
+    share = torch.linspace(0, 1, COLUMNS, device=device)[:, None]
     with torch.inference_mode():
         parts = [generator(drawn), *(generator(torch.lerp(drawn[at], drawn[at + 1], share)) for at in (0, 2))]
     rows = [row for part in parts for row in part.split(COLUMNS)]
-    if pairs is not None:
-        rows = [*(row[:COLUMNS] for row in pairs), *rows]
-    picture: U8 = np.concatenate([_in_a_row(row) for row in rows])
+    picture: U8 = np.concatenate([_in_a_row(row) for row in (*(row[:COLUMNS] for row in beside), *rows)])
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 

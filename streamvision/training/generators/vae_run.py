@@ -11,64 +11,24 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from streamvision.checkpoints.vae import STRIDE_PX, VariationalAutoencoder
-from streamvision.core.errors import ConfigError
-from streamvision.datasets.dataset import NamedPicture
-from streamvision.training.augment import Sample
-from streamvision.training.batches import SquareSamples, to_tensor
-from streamvision.training.recipe import Augmentation
-from streamvision.training.torch_run import TorchRun
+from streamvision.checkpoints.vae import LATENTS, VariationalAutoencoder
+from streamvision.training.generators.run import GeneratorRun
 
 LEAST_MSE = 1e-6
 """Of values of 0..1: half of the steps between levels, below which the bound would be of rounding."""
 
 
-class PlainSamples(SquareSamples[NamedPicture]):
-    """Pictures alone: a batch is (N, 3, S, S) float32 of 0..1."""
-
-    def plain(self, *, batch: int) -> Iterator[Tensor]:
-        """Yield all pictures in their order, as they are."""
-        rng = np.random.default_rng(0)
-        for begin in range(0, len(self._images), batch):
-            indices = range(begin, min(begin + batch, len(self._images)))
-            samples = [self._augmented(index, Augmentation(), False, rng) for index in indices]
-            yield torch.stack([to_tensor(sample.image) for sample in samples])
-
-    def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Tensor:
-        return torch.stack([to_tensor(sample.image) for sample in samples])
-
-    def _mixed(self, batch: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
-        return batch
-
-
-class VaeRun(TorchRun):
+class VaeRun(GeneratorRun):
     """One run of a variational autoencoder. ``freeze`` counts the levels of its encoder."""
 
     task = "image"
     figure = "elbo_bits"
-
-    def _read_samples(self) -> PlainSamples:
-        side_px = self._recipe.imgsz
-        if side_px % STRIDE_PX:
-            raise ConfigError(
-                f"a vae has squares whose side is a multiple of {STRIDE_PX} px, not {side_px}: --imgsz 32"
-            )
-        self._held_out = PlainSamples(self._data.val, side_px=side_px)
-        learnt = PlainSamples(self._data.train, side_px=side_px)
-        total = torch.zeros(3, side_px, side_px)
-        for part in learnt.plain(batch=self._recipe.batch):
-            total += part.sum(dim=0)
-        self._mean_picture = (total / len(self._data.train)).to(self._device)
-        return learnt
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         network = VariationalAutoencoder(self._recipe.imgsz)
@@ -81,7 +41,7 @@ class VaeRun(TorchRun):
         pictures = batch.to(self._device)
         mean, log_variance = self._model.encode(pictures)
         latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-        return -elbo(self._model.decode(latents), pictures, mean, log_variance)[0]
+        return -elbo(self._model.decoder(latents), pictures, mean, log_variance)[0]
 
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
@@ -92,8 +52,8 @@ class VaeRun(TorchRun):
             pictures = batch.to(self._device)
             mean, log_variance = self._model.encode(pictures)
             noise = torch.randn(mean.shape, generator=chance).to(self._device)
-            drawn = self._model.decode(mean + noise * (log_variance / 2).exp())
-            compared = (drawn, self._model.decode(mean), self._mean_picture.expand_as(pictures))
+            drawn = self._model.decoder(mean + noise * (log_variance / 2).exp())
+            compared = (drawn, self._model.decoder(mean), self._mean_picture.expand_as(pictures))
             errors = (((one - pictures) ** 2).mean(dim=(1, 2, 3)) for one in compared)
             parts.append((*errors, divergence_nats(mean, log_variance)))
         of_drawn, error, naive, kl = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -104,6 +64,7 @@ class VaeRun(TorchRun):
             "psnr_db": float(_psnr_db(error).mean()),
             "psnr_over_mean_db": float((_psnr_db(error) - _psnr_db(naive)).mean()),
             "kl_nats": float(kl.mean()),
+            **self._measure_drawn(self._model.decoder, latents=LATENTS),
         }
 
 

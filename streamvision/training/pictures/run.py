@@ -18,9 +18,10 @@ from streamvision.datasets.dataset import PairedPictures
 from streamvision.evaluation.images import ImageEvaluation, evaluate_images
 from streamvision.evaluation.perceptual import FeatureDistance
 from streamvision.inference.model import Model
+from streamvision.training.critic import Critic
 from streamvision.training.figures import DISTANCE
 from streamvision.training.pictures.choices import adversarial_weight, is_to_look_real
-from streamvision.training.pictures.critic import Critic
+from streamvision.training.pictures.critic import paired, patch_network
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.report import LAST_EPOCH
 from streamvision.training.torch_run import TorchRun
@@ -59,7 +60,7 @@ class PictureRun(TorchRun):
             self._features = open_features(self._recipe.features, trusted=self._trusted).to(self._device)
             beginning += f", perceptual loss by {self._features.name}"
         if self._adversarial:
-            self._critic = Critic(self._device, lr=self._recipe.lr)
+            self._critic = Critic(patch_network(), self._device, lr=self._recipe.lr)
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 
@@ -77,12 +78,13 @@ class PictureRun(TorchRun):
         if self._critic is None:
             return loss
         self._seen = given, made.detach(), target
-        return loss + self._adversarial * self._critic.against(given, made)
+        return loss + self._adversarial * self._critic.against(paired(given, made))
 
     def _step(self, batch: Any, rate: float) -> float:
         loss = super()._step(batch, rate)
         if self._critic is not None and self._seen is not None:
-            self._critic.learn(*self._seen, rate=rate)
+            given, made, truth = self._seen
+            self._critic.learn(paired(given, made), paired(given, truth), rate=rate)
         return loss
 
     def _beside(self) -> dict[str, Any]:

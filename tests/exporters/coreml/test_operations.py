@@ -19,7 +19,6 @@ from exporters.converters import import_converter, quiet
 from exporters.coreml.conversion import Conversion, to_ml_program
 from exporters.coreml.program import Program
 from streamvision.core.errors import ExportError, ModelError
-from streamvision.inference.model_card import InputCard
 from support.float_arithmetic import assert_same_network
 
 F = nn.functional
@@ -58,7 +57,7 @@ def _saved(network: nn.Module, folder: Path, *, precision: Any = "fp32") -> tupl
         wanted = network.eval()(picture)
     names = [f"out{i}" for i in range(len(wanted))]
     conversion = Conversion(input_name="x", image=False, output_names=names, precision=precision)
-    model = to_ml_program(network, InputCard(width_px=SIDE, height_px=SIDE), conversion)
+    model = to_ml_program(network, (1, 3, SIDE, SIDE), conversion)
     path = folder / "net.mlpackage"
     ct = import_converter("coremltools")
     with quiet():

@@ -45,10 +45,15 @@ def conversions() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     convert, made = tflite.convert, {}
 
-    def once(network: Any, card: Any) -> bytes:
-        key = (card, sum(parameter.numel() for parameter in network.parameters()), type(network._network).__name__)
+    def once(network: Any, shape: Any, *, dtype: str) -> bytes:
+        key = (
+            shape,
+            dtype,
+            sum(parameter.numel() for parameter in network.parameters()),
+            type(network._network).__name__,
+        )
         if key not in made:
-            made[key] = convert(network, card)
+            made[key] = convert(network, shape, dtype=dtype)
         return made[key]
 
     patch.setattr(tflite, "convert", once)

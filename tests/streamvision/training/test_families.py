@@ -73,7 +73,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
         ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("pictures", {"balance": "oversample"}, "oversample works with networks for scenes, deep3dbox, the captioner"),
         ("yolox", {"balance": "class-weights"}, "class-weights works with classifiers and ultralytics"),
-        ("detector", {"average_epochs": 4}, "average_epochs works with YOLOX only"),
+        ("detector", {"average_epochs": 4}, "average_epochs works with dcgan and YOLOX only"),
         (
             "detector",
             {"label_smoothing": 0.1},

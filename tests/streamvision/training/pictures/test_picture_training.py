@@ -24,7 +24,8 @@ from streamvision.datasets.picture_pairs import read_made_worse, read_pairs
 from streamvision.evaluation.images import evaluate_images
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.picture_pairs import read_pair
-from streamvision.training.pictures.critic import Critic
+from streamvision.training.critic import Critic
+from streamvision.training.pictures.critic import paired, patch_network
 from streamvision.training.pictures.data import prepare_pictures
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.recipe import load_recipe
@@ -239,16 +240,16 @@ def test_features_that_are_not_there_leave_no_folder(photos: Path, tmp_path: Pat
 
 def test_a_discriminator_tells_made_pictures_from_true_ones() -> None:
     torch.manual_seed(0)
-    critic = Critic(torch.device("cpu"), lr=2e-3)
+    critic = Critic(patch_network(), torch.device("cpu"), lr=2e-3)
     generator = torch.Generator().manual_seed(1)
     given = torch.rand(4, 3, 16, 16, generator=generator)
     true = torch.rand(4, 3, 32, 32, generator=generator)
     made = true * 0.2 + 0.4  # grey
-    first = float(critic.against(given, made))
+    first = float(critic.against(paired(given, made)))
     for _ in range(25):
-        critic.learn(given, made, true, rate=2e-3)
-    assert float(critic.against(given, made)) > first + 0.2, "what is made is told for what it is"
-    assert float(critic.against(given, true)) < first
+        critic.learn(paired(given, made), paired(given, true), rate=2e-3)
+    assert float(critic.against(paired(given, made))) > first + 0.2, "what is made is told for what it is"
+    assert float(critic.against(paired(given, true))) < first
 
 
 def test_pix2pix_needs_pairs(photos: Path, tmp_path: Path) -> None:
