@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
     return Parts(names, train, repeats_for_rare_classes(present, most=most), val, origin, added)
 
 
-def repeats_for_rare_classes(present: Sequence[Collection[int]], *, most: int) -> tuple[int, ...]:
+def repeats_for_rare_classes(present: Sequence[Collection[Hashable]], *, most: int) -> tuple[int, ...]:
     """Return how often to show each picture, by the classes on it: the repeat factors of LVIS (Gupta et al. 2019).
 
     A picture's factor is the largest of its classes', sqrt(t / share of pictures with the class), where t is the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ import cv2
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
-from streamvision.datasets.dataset import CuboidPicture, Dataset, LabelledBox, LabelledImage, PictureSet
+from streamvision.datasets.dataset import CuboidPicture, Dataset, LabelledBox, LabelledCuboid, LabelledImage, PictureSet
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.evaluation.cuboid.evaluate import LEAST_HEIGHT_PX, measurable
 from streamvision.evaluation.predictions import read_bgr
@@ -22,6 +23,8 @@ from streamvision.training.parts import deal_parts, repeats_for_rare_classes
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
+TURN_STEP_DEG = 10
+"""How far apart turns are that count as different ones."""
 SHOWN_CROPS = 24
 """Held-out crops that are written into the run folder, for the proof of exports."""
 
@@ -72,11 +75,18 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
 
 
 def _repeats(shown: Sequence[tuple[CuboidPicture, int]], recipe: Recipe) -> tuple[int, ...]:
-    """Return how often each crop is shown: as often as its picture, or for rare classes by its own alone."""
+    """Return how often each crop is shown: as often as its picture, or where rare ones are to be shown more often, by
+    its own class and turn. Most vehicles are seen nearly along their axis, and those that are not would be taken for
+    such."""
     if recipe.balance != "oversample" or recipe.overfit:
         return tuple(times for _, times in shown)
-    present = [{one.class_id for one in crop.objects} for crop, _ in shown]
-    return repeats_for_rare_classes(present, most=recipe.oversample_most)
+    return repeats_for_rare_classes([_traits(crop.objects[0]) for crop, _ in shown], most=recipe.oversample_most)
+
+
+def _traits(one: LabelledCuboid) -> set[tuple[str, int]]:
+    """Return the class of an object, and how far its axis is turned against the ray to it, in steps."""
+    turn_rad = abs(math.remainder(one.cuboid.yaw_rad - one.cuboid.ray_rad, math.pi))
+    return {("class", one.class_id), ("turn", round(math.degrees(turn_rad) / TURN_STEP_DEG))}
 
 
 def _as_boxed(pictures: PictureSet[CuboidPicture]) -> Dataset:

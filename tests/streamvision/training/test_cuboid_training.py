@@ -24,7 +24,7 @@ from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.evaluation.cuboid import evaluate_cuboids
 from streamvision.evaluation.model import open_model
 from streamvision.inference.heads.cuboid import BINS, COLUMNS
-from streamvision.training.cuboid.data import prepare_cuboids, single
+from streamvision.training.cuboid.data import TURN_STEP_DEG, prepare_cuboids, single
 from streamvision.training.cuboid.loss import cuboid_loss
 from streamvision.training.cuboid.samples import CuboidSamples
 from streamvision.training.recipe import load_recipe
@@ -168,14 +168,17 @@ def test_a_turn_is_learnt_as_fast_near_the_middle_of_a_bin_as_far_from_it() -> N
     assert slopes == pytest.approx([slopes[0]] * 3, rel=0.05)
 
 
-def test_rare_classes_are_shown_more_often_by_their_own_crops(drive: Path, tmp_path: Path) -> None:
+def test_rare_classes_and_turns_are_shown_more_often_by_their_own_crops(drive: Path, tmp_path: Path) -> None:
     data = prepare_cuboids(RunFolder(tmp_path), recipe(drive, balance="oversample", oversample_most=3))
-    shown: dict[int, set[int]] = {}
+    shown: dict[tuple[int, int], set[int]] = {}
     for crop, times in zip(data.train, data.repeats, strict=True):
-        shown.setdefault(crop.objects[0].class_id, set()).add(times)
+        (one,) = crop.objects
+        turn_deg = abs(math.degrees(math.remainder(one.cuboid.yaw_rad - one.cuboid.ray_rad, math.pi)))
+        shown.setdefault((one.class_id, round(turn_deg / TURN_STEP_DEG)), set()).add(times)
     assert all(len(times) == 1 for times in shown.values()), "whatever else their pictures show"
     (commonest, _), *_, (rarest, _) = data.learnt.most_common()
-    assert shown[commonest] == {1} and max(shown[rarest]) > 1
+    assert shown[commonest, 0] == {1} and min(max(shown[one]) for one in shown if one[0] == rarest) > 1
+    assert max(shown[commonest, max(turn for class_id, turn in shown if class_id == commonest)]) > 1
 
 
 def test_sides_that_do_not_fit_and_other_weights_are_said(drive: Path, run: Path, tmp_path: Path) -> None:
