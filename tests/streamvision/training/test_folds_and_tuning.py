@@ -42,7 +42,6 @@ def parts(path: Path, *keys: str) -> list[set[str]]:
     return [set(record[key]) for key in keys]
 
 
-@pytest.mark.usefixtures("without_onnx")
 def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
     hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +139,16 @@ def test_a_search_says_what_it_found_and_where_none_is_better() -> None:
     assert "own settings 0.500" in said and "no trial has looked at the held-out pictures" in said
     assert "none is better" in found_in_words("top-1", [0.5, 0.5], given_up=0, own=0.5, pictures=16)
     assert "none is better" not in found_in_words("top-1", [0.5], given_up=0, own=None, pictures=16)
+
+
+def test_what_makes_no_sense_is_refused_before_data_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from streamvision.training.tuning import tune
+
+    nowhere = load_recipe(None, {"data": tmp_path / "nowhere", "model": "pix2pix"})
+    with pytest.raises(ConfigError, match="tune is not for networks that make pictures of pictures with a discriminator"):
+        tune(nowhere, 1.0, trials=1, project=tmp_path / "runs", name=None, command="")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_time_that_is_up_ends_a_search_with_what_to_do(hues: Path, tmp_path: Path) -> None:
