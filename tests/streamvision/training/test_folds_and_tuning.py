@@ -146,7 +146,7 @@ def test_what_makes_no_sense_is_refused_before_data_are_read(tmp_path: Path) -> 
     from streamvision.training.tuning import tune
 
     nowhere = load_recipe(None, {"data": tmp_path / "nowhere", "model": "pix2pix"})
-    with pytest.raises(ConfigError, match="tune is not for networks that make pictures of pictures with a discriminator"):
+    with pytest.raises(ConfigError, match="tune is not for networks that make pictures"):
         tune(nowhere, 1.0, trials=1, project=tmp_path / "runs", name=None, command="")
     assert not (tmp_path / "runs").exists()
 
