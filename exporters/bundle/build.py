@@ -14,7 +14,7 @@ from exporters.base import Target, UnverifiedArtifact
 from exporters.bundle.constants import model_spec
 from exporters.bundle.golden import GoldenVectors, drawn_picture, record
 from exporters.bundle.golden_files import write_golden
-from exporters.bundle.reading import GoldenTolerance, Reading, reading_of, tolerance_of
+from exporters.bundle.reading import GoldenTolerance, Reading, reading_of, tolerance_of, with_numbers
 from exporters.bundle.texts import describe
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
@@ -26,9 +26,9 @@ from streamvision.inference.model_card import ModelCard
 
 _MANIFEST = "bundle.json"
 _DECODERS = {
-    "android": ("Decoder.kt", "Boxes.kt", "Oriented.kt", "Maps.kt", "SelfTest.kt"),
-    "ios": ("Decoder.swift", "Boxes.swift", "Oriented.swift", "Maps.swift", "SelfTest.swift"),
-    "web": ("decoder.mjs", "boxes.mjs", "oriented.mjs", "maps.mjs", "self_test.mjs"),
+    "android": ("Decoder.kt", "Answers.kt", "Boxes.kt", "Oriented.kt", "Maps.kt", "SelfTest.kt"),
+    "ios": ("Decoder.swift", "Answers.swift", "Boxes.swift", "Oriented.swift", "Maps.swift", "SelfTest.swift"),
+    "web": ("decoder.mjs", "answers.mjs", "boxes.mjs", "oriented.mjs", "maps.mjs", "self_test.mjs"),
 }
 """By folder of the bundle, the sources that are the same for every model, whatever its task."""
 
@@ -76,7 +76,7 @@ def make_bundle(
     reading = reading_of(card, config)
     tolerance = tolerance_of(backend)
     # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
-    card = card.with_input(dynamic_size=False, dynamic_batch=False, batch=1)
+    card = with_numbers(card.with_input(dynamic_size=False, dynamic_batch=False, own_size=False, batch=1), backend)
     _check_replaceable(folder)
     vectors = record(
         backend,
@@ -128,7 +128,9 @@ def _write(
             (made / name / source).write_text(text, encoding="utf-8")
     for file in ("android/ModelSpec.kt", "ios/ModelSpec.swift"):
         language: Any = file.rpartition(".")[2]
-        (made / file).write_text(model_spec(language, card, reading, tolerance, shapes, size), encoding="utf-8")
+        (made / file).write_text(
+            model_spec(language, card, reading, tolerance, shapes, size, vectors.made_px), encoding="utf-8"
+        )
     (made / "README.md").write_text(describe(model, card, reading, tolerance, vectors), encoding="utf-8")
 
 

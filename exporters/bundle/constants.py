@@ -22,6 +22,7 @@ def model_spec(
     tolerance: GoldenTolerance,
     outputs: Mapping[str, Sequence[int]],
     picture: Sequence[int],
+    made: Sequence[int],
 ) -> str:
     """Return a model's constants, ``ModelSpec.kt`` or ``ModelSpec.swift``.
 
@@ -32,6 +33,7 @@ def model_spec(
         tolerance: what another runtime may differ by.
         outputs: shape of each output by its name, with batch 1.
         picture: width and height of the golden picture, in pixels.
+        made: width and height of what the network makes of it, in pixels; zeros where it makes no picture.
     """
     given, kotlin = card.input, language == "kt"
     points = card.keypoints
@@ -41,6 +43,14 @@ def model_spec(
         else [f"{one} to {other}" if kotlin else f"({one}, {other})" for one, other in points.skeleton]
     )
     single = "f" if kotlin else ""
+    none = "null" if kotlin else "nil"
+    numbers = [
+        f"{name} to {unit}" if kotlin else f"({name}, {unit})"
+        for number in card.numbers
+        for name, unit in [_strings((number.name, number.unit or ""), kotlin=kotlin)]
+        for unit in [unit if number.unit else none]
+    ]
+    scaling = card.picture or given
     text = (resources.files("exporters.bundle") / "templates" / f"ModelSpec.{language}").read_text(encoding="utf-8")
     return Template(text).substitute(
         task=card.task,
@@ -68,6 +78,13 @@ def model_spec(
         labels=",\n        ".join(_strings(card.names, kotlin=kotlin)),
         keypoint_names=", ".join(_strings(() if points is None else points.names, kotlin=kotlin)),
         skeleton=", ".join(skeleton),
+        numbers=", ".join(numbers),
+        made_bgr=_flag(scaling.color == "bgr"),
+        made_scale=repr(float(scaling.scale)),
+        made_mean=_floats(scaling.mean, kotlin=kotlin),
+        made_std=_floats(scaling.std, kotlin=kotlin),
+        made_width=made[0],
+        made_height=made[1],
         picture_width=picture[0],
         picture_height=picture[1],
         tensor=f"{_TENSOR_ERROR.get(given.dtype, '1e-5')}{single}",
@@ -77,6 +94,9 @@ def model_spec(
         golden_keypoint_share=tolerance.keypoint_share,
         golden_class_score=tolerance.class_score,
         golden_same_pixels=tolerance.same_pixels,
+        golden_number=tolerance.number,
+        golden_same_words=tolerance.same_words,
+        golden_levels=tolerance.levels,
     )
 
 

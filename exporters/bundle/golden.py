@@ -52,11 +52,25 @@ class GoldenVectors:
         result = self.found.image_result
         if result is None:
             return f"{len(self.found.detections)} objects"
+        said = result.number_texts()
         if result.class_score is not None:
             best = int(result.class_score.argmax())
-            return f"{class_name(best, names)!r} at {result.class_score[best]:.2f}"
-        assert result.class_map is not None, "the decoders read no other results of whole pictures"
-        return f"{len(np.unique(result.class_map))} classes of pixels"
+            said = [f"{class_name(best, names)!r} at {result.class_score[best]:.2f}", *said]
+        if result.class_map is not None:
+            said.append(f"{len(np.unique(result.class_map))} classes of pixels")
+        if result.text is not None:
+            said.append(f"{result.text!r}")
+        if result.cuboid is not None:
+            said.append("a cuboid of {:.1f} x {:.1f} x {:.1f} m".format(*result.cuboid.size_lwh_m))
+        if result.picture is not None:
+            said.append("a picture of {} x {} px".format(*self.made_px))
+        return ", ".join(said)
+
+    @property
+    def made_px(self) -> tuple[int, int]:
+        """Width and height of the picture that the network made; zeros where it made none."""
+        made = None if self.found.image_result is None else self.found.image_result.picture
+        return (0, 0) if made is None else (made.width_px, made.height_px)
 
 
 @lru_cache(maxsize=1)
@@ -100,6 +114,8 @@ def _check_found(found: Prediction, card: ModelCard, score: float) -> None:
             f"nothing on the test picture scores {score:g} or more, and golden vectors without an object prove "
             f"nothing; {instead}"
         )
+    if found.image_result is not None and found.image_result.text == "":
+        raise ExportError(f"nothing is said of the test picture, and vectors without words prove nothing; {instead}")
     class_map = None if found.image_result is None else found.image_result.class_map
     if class_map is not None and (class_map == class_map.flat[0]).all():
         name = class_name(int(class_map.flat[0]), card.names)

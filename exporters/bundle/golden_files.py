@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exporters.bundle.golden import GoldenVectors
 from streamvision.core.errors import ExportError
+from streamvision.core.image_result import ImageResult
 from streamvision.core.masks import BoxMask
 from streamvision.inference.model_card import OBJECT_TASKS, ModelCard
 
@@ -76,6 +77,24 @@ def _whole_picture(golden: Path, vectors: GoldenVectors, _: ModelCard) -> dict[s
         files["classes"] = _raw(golden, "classes", result.class_score)
     if result is not None and result.class_map is not None:
         files["class_map"] = _raw(golden, "class_map", result.class_map)
+    if result is not None:
+        files |= _answers(golden, result)
+    return files
+
+
+def _answers(golden: Path, result: ImageResult) -> dict[str, Any]:
+    """Write numbers, a sentence, a cuboid or a picture, and return where they are."""
+    files: dict[str, Any] = {}
+    if result.values is not None:
+        files["numbers"] = _raw(golden, "numbers", np.array([*result.values.values()], np.float32))
+    if result.text is not None and result.word_score is not None:
+        (golden / "sentence.txt").write_text(result.text, encoding="utf-8")
+        files |= {"sentence": "golden/sentence.txt", "words": _raw(golden, "words", result.word_score)}
+    if (one := result.cuboid) is not None:
+        row = (*one.size_lwh_m, one.alpha_rad, one.depth_factor, *one.offset, one.spread)
+        files["cuboid"] = _raw(golden, "cuboid", np.array(row, np.float32))
+    if result.picture is not None:
+        files["made"] = _raw(golden, "made", result.picture.to_bgr()[..., ::-1])
     return files
 
 

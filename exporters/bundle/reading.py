@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard, NumberCard
 
 LAYOUTS = {
     "yolo_v8": "yolo_v8",
@@ -25,6 +25,10 @@ LAYOUTS = {
     "classify": "probabilities",
     "classify_logits": "logits",
     "semantic": "class_map",
+    "several": "several",
+    "sentence": "sentence",
+    "cuboid": "cuboid",
+    "image": "picture",
 }
 """By head of the card, the layout as the decoders know it; what the card's task adds to a box stands behind it."""
 OUTPUT_ORDER = {"vision_objects": ("coordinates", "confidence")}
@@ -61,10 +65,36 @@ class GoldenTolerance:
     """Most that the probability of any class differs by."""
     same_pixels: float
     """Lowest share of cells with the same class."""
+    number: float
+    """Most that a number, or a value of a cuboid, differs by, as a share of it, or of 1 where it is smaller."""
+    same_words: float
+    """Lowest share of a sentence's words that are the same."""
+    levels: float
+    """Most that the levels of a picture differ by on average."""
 
 
-_FLOATS = GoldenTolerance(iou=0.9, score=0.02, mask_iou=0.85, keypoint_share=0.05, class_score=0.05, same_pixels=0.98)
-_INTEGERS = GoldenTolerance(iou=0.75, score=0.15, mask_iou=0.65, keypoint_share=0.15, class_score=0.2, same_pixels=0.9)
+_FLOATS = GoldenTolerance(
+    iou=0.9,
+    score=0.02,
+    mask_iou=0.85,
+    keypoint_share=0.05,
+    class_score=0.05,
+    same_pixels=0.98,
+    number=0.02,
+    same_words=0.8,
+    levels=2.0,
+)
+_INTEGERS = GoldenTolerance(
+    iou=0.75,
+    score=0.15,
+    mask_iou=0.65,
+    keypoint_share=0.15,
+    class_score=0.2,
+    same_pixels=0.9,
+    number=0.15,
+    same_words=0.5,
+    levels=8.0,
+)
 
 
 def tolerance_of(backend: Backend) -> GoldenTolerance:
@@ -99,3 +129,11 @@ def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
             f"a bundle is for one picture a call, and this model takes {card.input.batch}; export it with batch 1"
         )
     return Reading(LAYOUTS[card.head], config.score, config.iou, config.max_detections)
+
+
+def with_numbers(card: ModelCard, backend: Backend) -> ModelCard:
+    """Return the card with the numbers that a network tells, which without it are known by the names of its outputs."""
+    if card.head != "several" or card.numbers:
+        return card
+    alone = [output.name for output in backend.outputs if output.shape[1:] in ((), (1,))]
+    return card.model_copy(update={"numbers": tuple(NumberCard(name=name) for name in alone)})

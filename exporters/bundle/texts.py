@@ -7,7 +7,7 @@ from string import Template
 
 from exporters.bundle.golden import GoldenVectors
 from exporters.bundle.reading import GoldenTolerance, Reading
-from streamvision.inference.model_card import OBJECT_TASKS, InputCard, ModelCard
+from streamvision.inference.model_card import OBJECT_TASKS, InputCard, ModelCard, PictureCard
 
 _RESIZES = {
     "letterbox_center": "shrink or enlarge it, aspect kept, until it fits; centre it; fill the border with grey $pad",
@@ -32,6 +32,15 @@ _LAYOUTS = {
     "class_map": "A map, for all of the input, of class numbers or of one logit a class; a single channel holds the "
     "logit of the second class. Interpolate logits bilinearly to the input's pixels, cut the border away, and take the "
     "largest.",
+    "several": "Outputs of one value are the numbers, in this order: $numbers. Another holds one probability a class.",
+    "sentence": "The first holds the numbers of words, lines of `labels.txt` from 0 on; 0 is the end, 1 an unknown "
+    "word, which is left out. The second holds their probabilities. Words are joined by spaces, but for punctuation.",
+    "cuboid": "One row: length, width and height in metres; two logits of which half of the circle the angle is in; "
+    "its cosine and sine from the middle of the first, then of the second (0, half a turn); the logarithm of the "
+    "distance's factor; the middle's place, right and down, in shares of the box; the logarithm of the distance's "
+    "spread. The picture is the crop of an object, 5 % larger than its box on each side. Distance ahead in metres: "
+    "focal length in pixels times the height in metres, by the height of the box in pixels, times the factor.",
+    "picture": "A picture, which may be larger than the input. $levels Cut the border away that was filled.",
 }
 _SAMPLINGS = {
     "pixel_center": "bilinearly, the middles of the pixels laid onto each other, as most libraries do",
@@ -60,6 +69,9 @@ _TASK_FILES = {
     "obb": ("oriented.f32", "the oriented box of each: centre x, centre y, width, height, angle"),
     "classify": ("classes.f32", "the probability of each class; the likeliest is $found"),
     "semantic": ("class_map.u8", "the class of each pixel of the content; $found"),
+    "caption": ("sentence.txt, words.f32", "what is said, and the probability of each word: $found"),
+    "cuboid": ("cuboid.f32", "length, width, height, angle, factor, offset right and down, spread: $found"),
+    "image": ("made.u8", "what was made, rows of RGB bytes: $found"),
 }
 
 
@@ -104,7 +116,11 @@ def describe(model: str, card: ModelCard, reading: Reading, tolerance: GoldenTol
 def _read(card: ModelCard, reading: Reading) -> str:
     """Return how the outputs are read, as paragraphs."""
     edges = "centre x, centre y, width, height" if card.task == "obb" else "left, top, right, bottom"
-    layout = Template(_LAYOUTS[reading.layout]).substitute(edges=edges)
+    layout = Template(_LAYOUTS[reading.layout]).substitute(
+        edges=edges,
+        numbers=", ".join(f"{one.name} ({one.unit})" if one.unit else one.name for one in card.numbers),
+        levels=_made_levels(card.picture or card.input),
+    )
     if card.task not in OBJECT_TASKS:
         return layout
     unit = "fractions of the input, 0..1" if card.box_unit == "normalized" else "pixels of the input"
@@ -125,11 +141,20 @@ def _read(card: ModelCard, reading: Reading) -> str:
 def _files(card: ModelCard, vectors: GoldenVectors) -> list[str]:
     """Return the rows of the table of what was found."""
     rows = [*(_OBJECT_FILES if card.task in OBJECT_TASKS else ()), *filter(None, [_TASK_FILES.get(card.task)])]
+    if card.head == "several":
+        rows = [*rows[: len(vectors.outputs) - len(card.numbers)], ("numbers.f32", "the numbers: $found")]
     found = vectors.in_words(card.names)
     return [f"| `{name}` | {Template(text).substitute(found=found)} |" for name, text in rows]
 
 
 def _agreement(card: ModelCard, tolerance: GoldenTolerance) -> str:
+    if card.task == "caption":
+        return f"a sentence is the same with {tolerance.same_words:.0%} of its words."
+    if card.task == "image":
+        return f"the levels of the picture may be off by {tolerance.levels:g} on average."
+    if card.task == "cuboid" or card.head == "several":
+        scores = f", a probability with {tolerance.class_score:g} of difference" if card.task == "classify" else ""
+        return f"a number is the same with {tolerance.number:.0%} of difference{scores}."
     if card.task == "classify":
         return f"a probability is the same with {tolerance.class_score:g} of difference."
     if card.task == "semantic":
@@ -146,6 +171,13 @@ def _agreement(card: ModelCard, tolerance: GoldenTolerance) -> str:
 
 def _antialiased(given: InputCard) -> bool:
     return given.resize == "crop_center" and given.sampling != "bicubic"
+
+
+def _made_levels(made: InputCard | PictureCard) -> str:
+    text = f"Its channels are {made.color.upper()}. "
+    if made.std or made.mean:
+        text += f"Multiply each channel by {list(made.std or (1, 1, 1))}, add {list(made.mean or (0, 0, 0))}. "
+    return text + f"Multiply by {1 / made.scale:g}, round, and cut at 0 and 255."
 
 
 def _levels(given: InputCard) -> str:

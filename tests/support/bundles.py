@@ -40,6 +40,17 @@ TASKS = {
 }
 """By name, a head of another task, and what is special of its network and its input."""
 
+ANSWERS = {
+    "several": ("several", {"resize": "crop_center"}),
+    "several_numbers": ("several", {"names": (), "resize": "stretch"}),
+    "sentence": ("sentence", {}),
+    "cuboid": ("cuboid", {"width_px": 64, "resize": "stretch"}),
+    "image": ("image", {}),
+    "image_larger": ("image", {"enlarged": 2, "layout": "nhwc", "resize": "letterbox_top_left"}),
+    "image_bgr": ("image", {"color": "bgr", "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25)}),
+}
+"""By name, a head that tells neither objects nor classes alone, and what is special of its network and its input."""
+
 
 def bundled(model: Path, folder: Path) -> Path:
     """Make the bundle of a model that runs from its file alone, and return its folder."""

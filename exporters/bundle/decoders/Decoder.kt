@@ -14,6 +14,7 @@ class ModelSpec(
     val layout: String, val normalizedBoxes: Boolean, val nmsInside: Boolean, val outputShapes: List<IntArray>,
     val scoreThreshold: Float, val iouThreshold: Float, val maxDetections: Int, val labels: List<String>,
     val keypointNames: List<String>, val skeleton: List<Pair<Int, Int>>,
+    val numbers: List<Pair<String, String?>>, val made: PictureScaling,
 )
 
 /** An object; edges in pixels. Mask, keypoints and oriented box are there where the model's task gives them. */
@@ -28,9 +29,12 @@ class Keypoint(val x: Float, val y: Float, val score: Float)
 /** How probable a class is for the whole picture. */
 class ClassScore(val classId: Int, val score: Float)
 
-/** What a network says of a picture: objects, or every class with the likeliest first, or the class of each pixel. */
+/** What a network says of a picture: objects, or every class with the likeliest first, the class of each pixel, numbers, a sentence,
+ *  how the object on a crop stands, or another picture. */
 class Prediction(
     val detections: List<Detection> = emptyList(), val classScores: List<ClassScore> = emptyList(), val classMap: ClassMap? = null,
+    val numbers: List<NumberAnswer> = emptyList(), val sentence: Sentence? = null, val cuboid: Cuboid? = null,
+    val picture: MadePicture? = null,
 )
 
 /** Where a picture lies in the network's input, and the way back. */
@@ -111,8 +115,15 @@ class Decoder(private val spec: ModelSpec) {
 
     /** What the network says of the picture. [outputs] are the network's, flat, in its own order. */
     fun decode(outputs: List<FloatArray>, place: Placement): Prediction = when (spec.task) {
-        "classify" -> Prediction(classScores = classScores(outputs[0]))
+        "classify" -> {
+            val scores = outputs.firstOrNull { spec.layout != "several" || it.size > 1 }
+            val numbers = if (spec.layout == "several") numbers(spec, outputs) else emptyList()
+            Prediction(classScores = scores?.let { classScores(it) } ?: emptyList(), numbers = numbers)
+        }
         "semantic" -> Prediction(classMap = classMap(spec, outputs, place))
+        "caption" -> Prediction(sentence = sentence(spec, outputs))
+        "cuboid" -> Prediction(cuboid = cuboid(outputs[0]))
+        "image" -> Prediction(picture = madePicture(spec, outputs, place))
         else -> Prediction(detections = detect(outputs, place))
     }
 

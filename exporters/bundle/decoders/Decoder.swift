@@ -10,6 +10,7 @@ struct ModelSpec {
     let layout: String, normalizedBoxes: Bool, nmsInside: Bool, outputNames: [String], outputShapes: [[Int]]
     let scoreThreshold: Float, iouThreshold: Float, maxDetections: Int, labels: [String]
     let keypointNames: [String], skeleton: [(Int, Int)]
+    let numbers: [(String, String?)], made: PictureScaling
 }
 
 /// An object; edges in pixels. Mask, keypoints and oriented box are there where the model's task gives them.
@@ -29,9 +30,11 @@ struct ClassScore {
     let classId: Int, score: Float
 }
 
-/// What a network says of a picture: objects, or every class with the likeliest first, or the class of each pixel.
+/// What a network says of a picture: objects, or every class with the likeliest first, the class of each pixel, numbers, a sentence,
+/// how the object on a crop stands, or another picture.
 struct Prediction {
     var detections: [Detection] = [], classScores: [ClassScore] = [], classMap: ClassMap? = nil
+    var numbers: [NumberAnswer] = [], sentence: Sentence? = nil, cuboid: Cuboid? = nil, picture: MadePicture? = nil
 }
 
 /// Where a picture lies in the network's input, and the way back.
@@ -125,7 +128,12 @@ struct Decoder {
     /// What the network says of the picture. `outputs` are the network's, flat, in the order of `outputNames`.
     func decode(_ outputs: [[Float]], place: Placement) -> Prediction {
         switch spec.task {
-        case "classify": return Prediction(classScores: classScores(outputs[0]))
+        case "classify":
+            let several = spec.layout == "several", scores = outputs.first { !several || $0.count > 1 }
+            return Prediction(classScores: scores.map { classScores(spec, $0) } ?? [], numbers: several ? numbers(spec, outputs) : [])
+        case "caption": return Prediction(sentence: sentence(spec, outputs))
+        case "cuboid": return Prediction(cuboid: cuboid(outputs[0]))
+        case "image": return Prediction(picture: madePicture(spec, outputs, place: place))
         case "semantic": return Prediction(classMap: classMap(spec, outputs, place: place))
         default: return Prediction(detections: detect(outputs, place: place))
         }
@@ -161,14 +169,5 @@ struct Decoder {
             let y = min(max(place.y(values[at + 1] * unitY), 0), Float(place.height))
             return Keypoint(x: x, y: y, score: size == 3 ? values[at + 2] : 1)
         }
-    }
-
-    /// The probability of every class, the likeliest first.
-    private func classScores(_ values: [Float]) -> [ClassScore] {
-        let logits = spec.layout == "logits", highest = values.max() ?? 0
-        let odds = logits ? values.map { exp($0 - highest) } : values
-        let sum = logits ? odds.reduce(0, +) : 1
-        return odds.enumerated().map { ClassScore(classId: $0.offset, score: $0.element / sum) }
-            .sorted { ($0.score, $1.classId) > ($1.score, $0.classId) }
     }
 }

@@ -2,12 +2,16 @@
 import Foundation
 
 /// How much two predictions may differ: overlap and score of objects, overlap of masks, mean distance of keypoints as a share of
-/// the object's size, probability of classes, and share of cells with the same class.
+/// the object's size, probability of classes and words, share of cells with the same class, numbers as a share of themselves, share
+/// of words, and mean of a picture's levels.
 struct Tolerance {
     let iou: Float, score: Float, maskIou: Float, keypointShare: Float, classScore: Float, samePixels: Float
+    let number: Float, sameWords: Float, levels: Float
 
     /// How near to the golden vectors the decoder itself comes: nothing but rounding is between them.
-    static let exact = Tolerance(iou: 0.99, score: 1e-4, maskIou: 0.99, keypointShare: 2e-3, classScore: 1e-4, samePixels: 0.999)
+    static let exact = Tolerance(
+        iou: 0.99, score: 1e-4, maskIou: 0.99, keypointShare: 2e-3, classScore: 1e-4, samePixels: 0.999, number: 1e-5, sameWords: 1,
+        levels: 0.01)
 }
 
 /// Keypoints that the golden vectors are less sure of are anywhere.
@@ -31,8 +35,21 @@ struct Golden {
     func prediction() throws -> Prediction {
         switch model.task {
         case "classify":
-            let scores = try floats("classes.f32").enumerated().map { ClassScore(classId: $0.offset, score: $0.element) }
-            return Prediction(classScores: scores.sorted { $0.score > $1.score })
+            let several = model.layout == "several", alone = several && model.outputShapes.count == model.numbers.count
+            let scores = try (alone ? [] : floats("classes.f32")).enumerated().map { ClassScore(classId: $0.offset, score: $0.element) }
+            let values = try several ? floats("numbers.f32") : []
+            let numbers = zip(values, model.numbers).map { NumberAnswer(name: $1.0, value: $0, unit: $1.1) }
+            return Prediction(classScores: scores.sorted { $0.score > $1.score }, numbers: numbers)
+        case "caption":
+            let text = String(decoding: try Data(contentsOf: folder.appendingPathComponent("sentence.txt")), as: UTF8.self)
+            return Prediction(sentence: Sentence(text: text, wordScores: try floats("words.f32")))
+        case "cuboid":
+            let row = try floats("cuboid.f32")
+            return Prediction(cuboid: Cuboid(length: row[0], width: row[1], height: row[2], alpha: row[3], depthFactor: row[4],
+                                             offsetX: row[5], offsetY: row[6], spread: row[7]))
+        case "image":
+            let rgb = [UInt8](try Data(contentsOf: folder.appendingPathComponent("made.u8")))
+            return Prediction(picture: MadePicture(width: goldenMadeWidth, height: goldenMadeHeight, rgb: rgb))
         case "semantic":
             let classIds = [UInt8](try Data(contentsOf: folder.appendingPathComponent("class_map.u8")))
             let width = min(place.left + place.contentWidth, model.inputWidth) - max(place.left, 0)
@@ -116,7 +133,7 @@ func differences(_ found: Prediction, _ expected: Prediction, _ tolerance: Toler
     }
     return lacking(expected.detections, found.detections, "missing") + lacking(found.detections, expected.detections, "not expected")
         + changed + differentClasses(found.classScores, expected.classScores, tolerance)
-        + differentMap(found.classMap, expected.classMap, tolerance)
+        + differentMap(found.classMap, expected.classMap, tolerance) + differentAnswers(found, expected, tolerance)
 }
 
 /// Which of the values that a task adds to a box differs; nil where none does.

@@ -1,5 +1,6 @@
 // From a picture to the network's input, and from its raw outputs to what is on the picture. Plain JavaScript, no
 // libraries. `card` is card.json and `reading` is in bundle.json: {layout, score, iou, max_detections}.
+import { cuboid, madePicture, numbers, sentence } from "./answers.mjs";
 import { candidates, suppress } from "./boxes.mjs";
 import { classMap, instanceMasks } from "./maps.mjs";
 import { suppressOriented, toPictureOriented, upright } from "./oriented.mjs";
@@ -67,9 +68,15 @@ export function toTensor(rgba, place, input) {
 /** What the network says of the picture: {detections, classScores, classMap}, each where the model's task gives it.
  *  `outputs` are the network's, in its own order: [{data: Float32Array, dims: [1, ...]}]. */
 export function decode(outputs, place, card, reading) {
-  const found = { detections: [], classScores: [], classMap: null };
-  if (card.task === "classify") found.classScores = classScores(outputs[0].data, reading);
-  else if (card.task === "semantic") found.classMap = classMap(outputs, place, card);
+  const found = { detections: [], classScores: [], classMap: null, numbers: [], sentence: null, cuboid: null, picture: null };
+  if (card.task === "classify") {
+    const several = reading.layout === "several", scores = outputs.find(({ data }) => !several || data.length > 1);
+    if (several) found.numbers = numbers(outputs, card);
+    if (scores) found.classScores = classScores(scores.data, reading);
+  } else if (card.task === "semantic") found.classMap = classMap(outputs, place, card);
+  else if (card.task === "caption") found.sentence = sentence(outputs, card.names);
+  else if (card.task === "cuboid") found.cuboid = cuboid(outputs);
+  else if (card.task === "image") found.picture = madePicture(outputs, place, card);
   else found.detections = detect(outputs, place, card, reading);
   return found;
 }

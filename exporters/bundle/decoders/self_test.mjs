@@ -1,14 +1,18 @@
 // Compares the decoder, or a whole app, with the golden vectors of the bundle: `node web/self_test.mjs`, or `selfTest` in
 // a page.
+import { differentAnswers } from "./answers.mjs";
 import { overlap } from "./boxes.mjs";
 import { Placement, decode, toTensor } from "./decoder.mjs";
 import { overlapMasks } from "./maps.mjs";
 import { overlapOriented } from "./oriented.mjs";
 
 /** How near to the golden vectors the decoder itself comes: nothing but rounding is between them. */
-const EXACT = { iou: 0.99, score: 1e-4, mask_iou: 0.99, keypoint_share: 2e-3, class_score: 1e-4, same_pixels: 0.999 };
+const EXACT = {
+  iou: 0.99, score: 1e-4, mask_iou: 0.99, keypoint_share: 2e-3, class_score: 1e-4, same_pixels: 0.999, number: 1e-5, same_words: 1, levels: 0.01,
+};
 /** Keypoints that the golden vectors are less sure of are anywhere. */
 const CERTAIN_KEYPOINT = 0.5;
+const CUBOID = ["length", "width", "height", "alpha", "depthFactor", "offsetX", "offsetY", "spread"];
 
 /** The golden vectors. `read(path)` resolves to the ArrayBuffer of a file of the bundle, such as "golden/input.f32". */
 export async function readGolden(read) {
@@ -17,8 +21,11 @@ export async function readGolden(read) {
   const { golden } = bundle, types = { uint8: Uint8Array, uint32: Uint32Array, float32: Float32Array };
   const tensor = async ({ file, dtype, shape }) => ({ data: new types[dtype](await read(file)), dims: shape });
   const optional = async (described) => (described ? (await tensor(described)).data : null);
-  const rgb = (await tensor(golden.content)).data, rgba = new Uint8ClampedArray((rgb.length / 3) * 4).fill(255);
-  for (let pixel = 0; pixel < rgb.length / 3; pixel++) rgba.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  const withAlpha = (rgb) => {
+    const rgba = new Uint8ClampedArray((rgb.length / 3) * 4).fill(255);
+    for (let pixel = 0; pixel < rgb.length / 3; pixel++) rgba.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+    return rgba;
+  };
   const objects = golden.detections ? await json(golden.detections) : [], masks = readMasks(await optional(golden.masks));
   const detections = objects.map(({ box_xyxy_px: box, score, class_id: classId, keypoints, obb }, at) => ({
     box, score, classId, mask: masks[at],
@@ -27,9 +34,19 @@ export async function readGolden(read) {
   }));
   const classScores = Array.from(await optional(golden.classes) ?? [], (score, classId) => ({ classId, score }));
   const classIds = await optional(golden.class_map), [height, width] = golden.class_map?.shape ?? [];
+  const values = Array.from(await optional(golden.numbers) ?? []), placed = await optional(golden.cuboid), made = await optional(golden.made);
+  const answers = {
+    numbers: values.map((value, at) => ({ name: card.numbers[at].name, value, unit: card.numbers[at].unit ?? null })),
+    sentence: golden.sentence
+      && { text: new TextDecoder().decode(await read(golden.sentence)), wordScores: Array.from(await optional(golden.words)) },
+    cuboid: placed && Object.fromEntries(CUBOID.map((name, at) => [name, placed[at]])),
+    picture: made && { width: golden.made.shape[1], height: golden.made.shape[0], rgba: withAlpha(made) },
+  };
   return {
-    card, bundle, rgba,
-    prediction: { detections, classScores: classScores.sort((a, b) => b.score - a.score), classMap: classIds && { width, height, classIds } },
+    card, bundle, rgba: withAlpha((await tensor(golden.content)).data),
+    prediction: {
+      detections, classScores: classScores.sort((a, b) => b.score - a.score), classMap: classIds && { width, height, classIds }, ...answers,
+    },
     place: new Placement(golden.picture.width_px, golden.picture.height_px, card.input),
     input: await tensor(golden.input),
     outputs: await Promise.all(golden.outputs.map(tensor)),
@@ -63,7 +80,7 @@ export function differences(found, expected, tolerance, threshold) {
   return [
     ...lacking(expected.detections, found.detections, "missing"), ...lacking(found.detections, expected.detections, "not expected"),
     ...changed, ...differentClasses(found.classScores, expected.classScores, tolerance),
-    ...differentMap(found.classMap, expected.classMap, tolerance),
+    ...differentMap(found.classMap, expected.classMap, tolerance), ...differentAnswers(found, expected, tolerance),
   ];
 }
 

@@ -14,11 +14,17 @@ let model = ModelSpec(
         $labels,
     ],
     keypointNames: [$keypoint_names],
-    skeleton: [$skeleton]
+    skeleton: [$skeleton],
+    numbers: [$numbers],
+    made: PictureScaling(bgr: $made_bgr, scale: $made_scale, mean: $made_mean, std: $made_std)
 )
 
 let goldenPictureWidth = $picture_width
 let goldenPictureHeight = $picture_height
+
+/// Of the picture that the network makes; 0 where it makes none.
+let goldenMadeWidth = $made_width
+let goldenMadeHeight = $made_height
 
 /// How near to the golden tensor the decoder comes.
 let goldenTensor: Float = $tensor
@@ -26,5 +32,6 @@ let goldenTensor: Float = $tensor
 /// How near to the golden results a runtime comes.
 let goldenTolerance = Tolerance(
     iou: $golden_iou, score: $golden_score, maskIou: $golden_mask_iou,
-    keypointShare: $golden_keypoint_share, classScore: $golden_class_score, samePixels: $golden_same_pixels
+    keypointShare: $golden_keypoint_share, classScore: $golden_class_score, samePixels: $golden_same_pixels,
+    number: $golden_number, sameWords: $golden_same_words, levels: $golden_levels
 )

@@ -224,7 +224,7 @@ def _draw(bgr: U8, cuboid: Cuboid, camera: Pinhole, color: tuple[int, int, int])
         return
     for begin, end in EDGES:
         (x0, y0), (x1, y1) = (corners_px[at].round().astype(int).tolist() for at in (begin, end))
-        cv2.line(bgr, (x0, y0), (x1, y1), color, 2, cv2.LINE_AA)
+        cv2.line(bgr, (x0, y0), (x1, y1), color, 1, cv2.LINE_AA)
 
 
 class _Above:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from exporters.bundle import make_bundle
-from support.bundles import LAYOUTS, TASKS, bundled
+from support.bundles import ANSWERS, LAYOUTS, TASKS, bundled
+from support.constant_answers import constant_answer
 from support.constant_network import constant_network
 from support.constant_tasks import constant_task
 
@@ -29,6 +30,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, road_signs: Path, request:
         make_bundle(artefact, folder / name, backend=backend, card=card)
     for name, (head, special) in TASKS.items():
         backend, card = constant_task(head, **special)
+        make_bundle(artefact, folder / name, backend=backend, card=card)
+    for name, (head, special) in ANSWERS.items():
+        backend, card = constant_answer(head, **special)
         make_bundle(artefact, folder / name, backend=backend, card=card)
     try:
         data_dir: Path = request.getfixturevalue("data_dir")

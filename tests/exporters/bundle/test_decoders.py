@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.bundles import LAYOUTS, TASKS
+from support.bundles import ANSWERS, LAYOUTS, TASKS
 from support.kotlin import COMPILE_TIMEOUT_S, kotlin_compiler
 from support.swift import swift_compiler
 
 SelfTest = Callable[[Path], subprocess.CompletedProcess[str]]
-NAMES = ("road_signs", "yolov8n_tflite", "yolox", *LAYOUTS, *TASKS)
+NAMES = ("road_signs", "yolov8n_tflite", "yolox", *LAYOUTS, *TASKS, *ANSWERS)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -203,6 +203,12 @@ def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[
         ("obb", changed("output_0.f32", lambda values: values + 0.2 * (np.arange(len(values)) >= 8 * 504)), "at"),
         ("classify_crop", changed("output_0.f32", lambda values: values[::-1]), "has the probability"),
         ("semantic", changed("class_map.u8", lambda values: np.roll(values, 3)), "% of the cells differs"),
+        ("several", changed("output_2.f32", lambda values: values + 0.01), "the number "),
+        ("several", changed("output_1.f32", lambda values: values[::-1]), "has the probability"),
+        ("sentence", changed("output_0.f32", lambda values: np.roll(values, 1)), "the sentence is "),
+        ("sentence", changed("words.f32", lambda values: values * 0.9), "has the probability"),
+        ("cuboid", changed("output_0.f32", lambda values: values + 0.01), "cuboid "),
+        ("image_larger", changed("output_0.f32", lambda values: values * 0.9), "the picture is off by"),
     ],
 )
 def test_a_decoder_notices_other_values_of_its_task(
@@ -242,7 +248,7 @@ def test_swift_parses(bundles: Path) -> None:
     language = tree_sitter.Language(pytest.importorskip("tree_sitter_swift").language())
     parser = tree_sitter.Parser(language)
     sources = [*(bundles / "yolo_v8_mean" / "ios").glob("*.swift")]
-    assert len(sources) == 6
+    assert len(sources) == 7
     for source in sources:
         assert not parser.parse(source.read_bytes()).root_node.has_error, source.name
     broken = sources[0].read_bytes().replace(b"(", b"[", 1)
