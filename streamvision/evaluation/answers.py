@@ -151,7 +151,7 @@ class NumberAnswer:
         }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class AnswersEvaluation(Measurement):
     """How good a model with several answers is on a data set."""
 

@@ -42,7 +42,7 @@ class Baseline:
     """Which pictures the sentence is from, in words."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CaptionEvaluation(Measurement):
     """How good the sentences of a model are."""
 
