@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from support.browser import TestBrowser
 
+# As the Makefile does: without compiled modules, each process that a test starts compiles for more than a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 if "PYTEST_XDIST_WORKER" in os.environ:  # torch and NumPy read it when they are loaded; the cores are taken already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("STREAMVISION_TUNE", "off")  # a second for each model, on cores that are taken already
