@@ -111,6 +111,9 @@ def test_switches_act_and_nothing_else_does(
             assert served.get("/api/streams/gate/config").get("detect", True)
             witness.send(f"{switches[0]}/set", "off")
             until(lambda: witness.newest(switches[0]) == b"OFF", "detection is off")
+            until(
+                lambda: (witness.newest("streamvision/gate/counts") or b"")[:1] == b"{", "the service's counts are back"
+            )
             until(lambda: not any(counts_of(witness)["present"].values()), "nobody is there any more")
             assert witness.newest("streamvision/gate/availability") == b"online"
             assert served.ask("PATCH", "/api/streams/gate", {"detect": True})[0] == 200  # on the page
