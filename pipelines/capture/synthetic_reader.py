@@ -18,7 +18,6 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture
 from streamvision.core.registry import Plugin, Registry
 from streamvision.core.telemetry import DropCounter
-from streamvision.synthetic.sizes import SIZES_IN_WORDS, can_be_drawn
 
 MAX_NUMBER = 2**32 - 1
 """Largest seed, and most frames."""
@@ -101,6 +100,8 @@ def parse_options(text: str) -> SyntheticOptions:
     Raises:
         SourceError: permanent; when the scene, an option or a value is not known.
     """
+    from streamvision.synthetic.sizes import SIZES_IN_WORDS, can_be_drawn
+
     name, _, query = text.partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
     try:
