@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from pipelines.outputs.collecting.kept_before import kept_before
 from pipelines.outputs.collecting.second_model import SecondModel
 from pipelines.outputs.collecting.windows import Candidate
 from pipelines.rendering.renderer import JpegEncoder
@@ -238,8 +239,12 @@ class Collector:
         self._collection = create_collection(config.folder, names)
         if self._second is None and config.second_model is not None and "disagreement" in config.reasons:
             self._second = SecondModel(config.second_model, score=config.second_score)
-        if self._embedder is None and config.embedding_model is not None and "unseen" in config.reasons:
-            self._embedder = Embedder.open(config.embedding_model)
+        if "unseen" in config.reasons:
+            if self._embedder is None and config.embedding_model is not None:
+                self._embedder = Embedder.open(config.embedding_model)
+            if not self._coverage.count:
+                for picture in kept_before(self._collection):
+                    self._coverage.add(self._describe(picture))
 
     def _close(self) -> None:
         for one in (self._second, self._embedder):

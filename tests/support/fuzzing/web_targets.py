@@ -6,7 +6,6 @@ import json
 import logging
 import random
 import socket
-import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -128,38 +127,34 @@ class _Errors(logging.Handler):
 
 
 @cache
-def _labelled() -> tempfile.TemporaryDirectory[str]:
-    """Return the folder whose pictures are labelled."""
-    folder = tempfile.TemporaryDirectory()
-    collection = collection_with(Path(folder.name) / "hard", hardness=[0.5, 0.4])
-    for number, name in enumerate(sorted(collection.glob("waiting/*.jpg")), 1):
-        for file in (name, name.with_suffix(".json")):
+def _served(place: Path) -> tuple[LiveFeed, WebServer, _Errors]:
+    """Return what is asked; the pictures that are labelled lie in ``place``, beside the folder of each case."""
+    labelled = collection_with(place / "labelled", hardness=[0.5, 0.4])
+    for number, picture in enumerate(sorted(labelled.glob("waiting/*.jpg")), 1):
+        for file in (picture, picture.with_suffix(".json")):
             file.rename(file.with_stem(f"gate-{number}"))
-    return folder
-
-
-@cache
-def _served() -> tuple[LiveFeed, WebServer, _Errors]:
     feed = LiveFeed("gate", "yard", fps=5)
-    feed.view.labelling = FolderLabelling(Path(_labelled().name) / "hard")
+    feed.view.labelling = FolderLabelling(labelled)
     feed.__enter__()
     server = WebServer(feed.view, host="127.0.0.1", port=0)
     server.start()
     errors = _Errors()
     logging.getLogger().addHandler(errors)
+    _OPEN.append((feed, server, errors))
     assert published_after(feed["gate"].channel, 0)
     return feed, server, errors
 
 
+_OPEN: list[tuple[LiveFeed, WebServer, _Errors]] = []
+
+
 def _close() -> None:
-    if _served.cache_info().currsize:
-        feed, server, errors = _served()
-        _served.cache_clear()
+    _served.cache_clear()
+    while _OPEN:
+        feed, server, errors = _OPEN.pop()
         logging.getLogger().removeHandler(errors)
         server.stop()
         feed.__exit__(None, None, None)
-        _labelled().cleanup()
-        _labelled.cache_clear()
 
 
 def _path(rng: random.Random) -> str:
@@ -191,7 +186,7 @@ def _body(rng: random.Random) -> bytes:
 
 def _run_client(folder: Path, rng: random.Random) -> list[str]:
     """Ask Flask's test client, without a socket; return the sentences of its errors."""
-    feed, _, errors = _served()
+    feed, _, errors = _served(folder.parent)
     errors.seen.clear()
     live = LiveService(feed.view)
     client = create_app(feed.view, live=live).test_client()
@@ -232,7 +227,7 @@ def _logged(errors: _Errors) -> list[str]:
 
 def _run_socket(folder: Path, rng: random.Random) -> None:
     """Send bytes to the real server, and see that it still answers others."""
-    _, server, errors = _served()
+    _, server, errors = _served(folder.parent)
     errors.seen.clear()
     request = _request(rng)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:

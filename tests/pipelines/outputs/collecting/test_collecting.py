@@ -153,6 +153,13 @@ def test_a_new_scene_is_kept_and_the_same_one_is_not(tmp_path: Path, detector: P
     assert first.proposal.frame is not None and first.proposal.frame < 40
     assert second.proposal.frame is not None and second.proposal.frame >= 40
     assert "nothing is kept yet" in first.proposal.reasons[0].why
+    (tmp_path / "hard" / "waiting" / "zz.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (tmp_path / "hard" / "waiting" / "zz.json").write_text("{}")
+    nearly = film(
+        tmp_path / "again.mp4", 4, [(0.0, 4.0, (column, row), 0.2) for column, row in cells if column < 4 and row < 6]
+    )
+    run(nearly, detector, tmp_path / "hard", reasons=["unseen"], least=0.2, **more)
+    assert not any("nothing is kept yet" in one.proposal.reasons[0].why for one in kept(tmp_path / "hard")[1:])
 
 
 def test_pictures_are_kept_as_they_are_shown_to_everybody(tmp_path: Path, detector: Path) -> None:
