@@ -12,7 +12,7 @@ import pytest
 
 import streamvision
 from pipelines.stages.driving.stage import WHEEL_TURN_DEG, wheel_marks
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.stage_output import Outline
 from streamvision.synthetic.driving import Command, live
 from streamvision.synthetic.driving.live import SILENCE_S, SeenFromCar, SteeredScene, Wheel
@@ -117,3 +117,22 @@ def test_numbers_that_are_none_give_no_command_and_no_wheel(tmp_path: Path, stee
     assert {one.is_commanded for one in owners if isinstance(one, SeenFromCar)} == {False}
     with pytest.raises(ModelError, match="both finite"):
         command_of({"steering": steering, "speed": speed}, speed_m_s=5.0, limit_m_s=10.0)
+
+
+def test_the_limit_that_is_driven_is_the_one_that_the_signs_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamvision.evaluation.driving.limit_reading.BEFORE_THE_FIRST_M_S", 4.0)
+    model = constant_driver(tmp_path / "fast.onnx", steering=0.0, speed=20.0)
+    settings = {"driving": {"limit_detector": "road_signs"}}
+    source = "synthetic:steered_drive?fps=10&size=160x96&seed=3&frames=30&realtime=0"
+    found = list(streamvision.stream(source, model=model, **settings))
+    owner = found[-1].frame.picture.owner
+    assert (
+        isinstance(owner, SeenFromCar) and owner.situation.speed_m_s < 5.5 < owner.situation.limit_m_s
+    )  # no sign was seen yet
+
+
+def test_limits_are_not_read_for_a_model_that_does_not_drive() -> None:
+    with pytest.raises(ConfigError, match=r"driving\.limit_detector is for networks that drive"):
+        next(iter(streamvision.stream("synthetic:boxes?frames=2&realtime=0", driving={"limit_detector": "road_signs"})))
