@@ -61,8 +61,7 @@ class Trainer:
     settings: frozenset[str] = field(default_factory=frozenset)
     """What it knows of :data:`SETTINGS`."""
     side_px: int | None = None
-    """Side that its networks take where a recipe gives none; ``None`` for the recipe's own default, or where each
-    network has its own."""
+    """Side that its networks take where a recipe gives none; ``None`` for its default, or the network's own."""
     refusals: tuple[Refusal, ...] = ()
     """What of :data:`TRIALS` it is not for."""
 
@@ -352,12 +351,10 @@ def trainer_of(model: str) -> Trainer:
 def _name_of(model: str) -> str:
     if is_scene_network(model):
         return "scenes"
-    if model == STYLE:
-        return STYLE
+    if model in ("deep3dbox", "captioner", STYLE, *GENERATORS):
+        return model
     if model in PICTURE_NETWORKS:
         return "pictures"
-    if model in ("deep3dbox", "captioner", *GENERATORS):
-        return model
     if model in SCALES:
         return "yolox"
     if model in DETECTORS:
