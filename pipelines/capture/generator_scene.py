@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError, StreamVisionError
+from streamvision.core.files import exists
 from streamvision.core.picture import BgrPicture
 from streamvision.core.redaction import short
 from streamvision.inference.backends.onnx_import import import_onnxruntime
@@ -113,7 +114,7 @@ def _on_the_sphere(first: F32, second: F32, share: float) -> F32:
 
 def _opened(path: Path) -> tuple[Any, GeneratorCard]:
     advice = "give the generator.onnx that streamvision train --model vae or dcgan leaves"
-    if not path.is_file():
+    if not (exists(path) and path.is_file()):
         raise SourceError(f"there is no generator at {path}; {advice}", permanent=True)
     if path.stat().st_size > MOST_BYTES:
         raise SourceError(

@@ -15,6 +15,14 @@ from streamvision.core.errors import OutputError, StreamVisionError
 _CHUNK_BYTES = 1 << 20
 
 
+def exists(path: Path) -> bool:
+    """Whether something is there, whatever characters the path has and however many."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # it is longer than the system's names, on which pathlib fails
+        return False
+
+
 @contextmanager
 def writing(what: object, *, instead: str = "give another file") -> Iterator[None]:
     """Turn what the system says while a file or folder is written within into a sentence.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_FILE_BYTES = 1 << 30
+"""A larger file would fill the memory before anything is known of its picture."""
 
 
 def decode_upright(content: bytes | NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -26,8 +31,10 @@ def read_upright(path: Path) -> NDArray[np.uint8] | None:
     """Return the picture of a file likewise, by way of its bytes: ``cv2.imread`` reads no TIFF that lies on its side.
 
     Raises:
-        OSError: when the file cannot be read.
+        OSError: when the file cannot be read, or is larger than :data:`MAX_FILE_BYTES`.
         cv2.error: as :func:`decode_upright`.
         MemoryError: as there.
     """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return decode_upright(np.fromfile(path, np.uint8))

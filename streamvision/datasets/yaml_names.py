@@ -57,7 +57,9 @@ def _addition(text: str, listed: Any, new: Sequence[str]) -> tuple[int, str]:
         return end, "".join(f", {one}" for one in written)
     line_end = text.find("\n", end)
     at = len(text) if line_end < 0 else line_end
-    indent = " " * (first[0].start_mark.column if is_mapping else listed.start_mark.column)
+    # Of a list it is where the first dash is: the list itself begins with its anchor, if it has one.
+    begin = first[0].start_mark.index if is_mapping else text.rindex("-", 0, first.start_mark.index)
+    indent = " " * (begin - 1 - max(text.rfind(end_of_line, 0, begin) for end_of_line in "\r\n"))
     dash = "" if is_mapping else "- "
     return at, "".join(f"\n{indent}{dash}{one}" for one in written)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.core.errors import MissingDependencyError, ModelError
+from streamvision.core.files import exists
 from streamvision.core.model_location import NO_NETWORK, ModelAddress, ModelLocation, model_location
 
 DEFAULT_MODEL = "road_signs"
@@ -110,7 +111,7 @@ def model_file(given: str | ModelLocation) -> Path:
     scheme, separator, place = str(given).partition(":")
     if scheme != "package" or not separator:
         shipped = next((model for model in SHIPPED if model.name == str(given)), None)
-        if shipped is None or location.exists():
+        if shipped is None or exists(location):
             return location
         if not shipped.path.is_file():
             raise ModelError(
@@ -127,6 +128,6 @@ def model_file(given: str | ModelLocation) -> Path:
             f"{given} needs the package {package}, for the model in it; install it with {command}"
         )
     path = Path(spec.submodule_search_locations[0]) / name
-    if not path.is_file():
+    if not (exists(path) and path.is_file()):
         raise ModelError(f"{given}: the package {package} has no file {name}; give one that it ships")
     return path

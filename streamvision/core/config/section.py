@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
@@ -158,10 +159,16 @@ def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> li
     for part in location:
         if isinstance(part, int):
             continue
-        annotation = section.model_fields[part].annotation
-        choices = [annotation, *get_args(annotation)]
+        choices = _types_in(section.model_fields[part].annotation)
         section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
     return list(section.model_fields)
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """Yield a type and those that it is made of, such as those of a tuple's members."""
+    yield annotation
+    for one in get_args(annotation):
+        yield from _types_in(one)
 
 
 def given_by(key: str) -> BeforeValidator:

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import ModelError
+from streamvision.core.files import exists
 from streamvision.core.install import with_extra
 from streamvision.core.model_location import ModelAddress, ModelLocation, is_without_network
 from streamvision.core.registry import Plugin, Registry
@@ -204,7 +205,7 @@ def _openers(address: ModelAddress) -> list[BackendPlugin]:
 def _model_file(path: Path) -> Path:
     suffix = path.suffix.lower()
     known = any(suffix in plugin.endings for plugin in BACKENDS)
-    if not path.exists():
+    if not exists(path):
         named = ", ".join(shipped_models())
         raise ModelError(f"no model at {path}: give {_accepted()}, or the name of a model that ships here: {named}")
     if path.is_dir() and known and suffix not in _IN_FOLDERS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 from pydantic import Field, field_validator, model_validator
@@ -73,8 +73,8 @@ class InRangeOptions(Section):
 class ThresholdOptions(Section):
     """Settings of ``threshold``."""
 
-    thresh: int | Literal["otsu"] = Field(
-        "otsu", description="Brightness above which a pixel is an object's; otsu: chosen on each picture."
+    thresh: Annotated[int, Field(ge=0, le=254)] | Literal["otsu"] = Field(
+        "otsu", description="Brightness above which a pixel is an object's, 0 to 254; otsu: chosen on each picture."
     )
     invert: bool = Field(False, description="Dark objects on a bright ground.")
 

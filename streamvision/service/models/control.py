@@ -16,6 +16,7 @@ from streamvision.core.config.model import CHOICE_KEYS, ModelConfig
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, StateError, StreamVisionError
+from streamvision.core.files import exists
 from streamvision.core.model_control import (
     DEFAULT_MODEL,
     ENDED,
@@ -173,7 +174,7 @@ class ServiceModels:
     def _as_named(self, request: ModelRequest) -> ModelRequest:
         """Return a request for a model of the run by its name as one for that model, fed and executed as that is."""
         named = self._groups.config.models.get(request.path)
-        if named is None or Path(request.path).exists():
+        if named is None or exists(Path(request.path)):
             return request
         set_for_it = {key: getattr(named, key) for key in CHOICE_KEYS if key not in request.model_fields_set}
         return request.model_copy(update={**set_for_it, "path": written(named.path)})
@@ -243,7 +244,7 @@ def _key(name: str) -> str | None:
 def _from_anywhere(config: ModelConfig) -> ModelConfig:
     """Return the same, found by the next start, too, though it begins in another folder."""
     path = config.path
-    if isinstance(path, Path) and path.exists():
+    if isinstance(path, Path) and exists(path):
         return config.model_copy(update={"path": path.absolute()})
     return config
 

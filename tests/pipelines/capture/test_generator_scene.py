@@ -65,6 +65,7 @@ def test_what_is_no_generator_is_refused_in_a_sentence(tmp_path: Path) -> None:
     wide = '{"latents": 3, "width_px": 4096, "height_px": 8}'
     for path, said in (
         (tmp_path / "gone.onnx", "there is no generator at"),
+        (tmp_path / f"{'x' * 400}.onnx", "there is no generator at"),
         (text, "cannot be read as a generator"),
         (tiny_generator(tmp_path / "plain.onnx", card=None), "but no generator"),
         (tiny_generator(tmp_path / "broken.onnx", card="{"), "cannot be read as a generator"),

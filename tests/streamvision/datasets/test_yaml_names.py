@@ -25,6 +25,8 @@ names:
         "names: [stop, 'no']\n# mine\ntrain: images",
         "train: images\nnames: {0: stop, 1: 'no'}\n# end",
         "train: images\nnames:\n    - stop\n    - 'no'",
+        "names: &mine  # with an anchor\n  - stop\n  - 'no'\n# mine\n",
+        "names: !!seq\r\n- stop # octagon\r\n- 'no'\r\nnc: 2\r\n",
         'nc: 2\nnames:\n  0: stop\n  1: "no"\n\n\nval: images\n',
     ],
 )

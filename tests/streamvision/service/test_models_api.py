@@ -73,6 +73,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(place: Place) -> None:
     for method, path, body, status, words in (
         ("PUT", "/nobody", {"path": str(place.other)}, 404, "nobody"),
         ("PUT", "/default", {"path": "/no/such.onnx"}, 400, "such.onnx"),
+        ("PUT", "/default", {"path": "x" * 400}, 400, "no model at"),
+        ("PUT", "/default", {"path": f"package:numpy/{'x' * 400}"}, 400, "has no file"),
         ("PUT", "/default", {"path": "none"}, 409, "cannot give way to"),
         ("PUT", "/default", {"path": str(place.other), "take_over": "soon"}, 400, "take_over"),
         ("PUT", "/default", {"path": str(place.other), "take_overs": "ask"}, 400, "take_over"),

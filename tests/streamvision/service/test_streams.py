@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from support.serving import BOXES, Served, serving, until, write_config
 
 Start = Callable[..., Any]
 CORNER = [[0.0, 0.0], [0.2, 0.0], [0.0, 0.2]]
+NESTED: dict[str, Any] = functools.reduce(lambda inner, _: {"x": inner}, range(900), {})
 LINE = {"name": "door", "points": [[0.5, 0.0], [0.5, 1.0]]}
 
 
@@ -167,6 +169,8 @@ def test_null_means_the_default_again(start: Start, tmp_path: Path) -> None:
         ("PATCH", "/api/settings", {"layout": {"\udfff": 1}}, 400, "not JSON"),
         ("PATCH", "/api/streams/gate", {"name": "\ud800"}, 400, "not JSON"),
         ("POST", "/api/streams/gate/analytics", {"speed": float("inf")}, 400, "not JSON"),
+        ("PATCH", "/api/streams/gate", {"analytics": NESTED}, 400, "not JSON"),
+        ("PATCH", "/api/settings", {"overlay": NESTED}, 400, "not JSON"),
         ("POST", "/api/streams", {"source": "missing.mp4"}, 400, "'missing.mp4' does not exist"),
         ("POST", "/api/streams", {"source": BOXES, "colour": 1}, 400, "unknown key 'colour'"),
         ("POST", "/api/streams", {"source": BOXES, "id": "a/b"}, 400, "id: "),

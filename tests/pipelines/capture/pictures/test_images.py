@@ -16,6 +16,7 @@ from pipelines.capture.pictures import picture_file
 from pipelines.capture.pictures.picture_header import read_header
 from streamvision.core.frame import FilePlace
 from streamvision.core.stream_state import StreamState
+from streamvision.core.upright import MAX_FILE_BYTES
 from support.capturing import capturing, take
 
 
@@ -45,6 +46,15 @@ def test_an_unreadable_image_is_skipped_counted_and_named(folder: Path, caplog: 
     assert capture.drops.by_cause() == {"unreadable": 1}
     assert "photo3.png" in caplog.text
     assert frames[-1].pts_s == pytest.approx(0.3)
+
+
+def test_a_file_larger_than_any_picture_is_not_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (folder / "photo3.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)  # it takes no room
+    with capturing(folder) as capture:
+        frames = take(capture)
+    assert (len(frames), capture.drops.by_cause()) == (3, {"unreadable": 1})
+    assert "photo3.png cannot be read (File too large)" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "ppm"])

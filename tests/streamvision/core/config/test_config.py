@@ -39,6 +39,7 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"modle": {}}, "unknown key 'modle': did you mean 'model'?"),
         ({"model": {"path": "m", "scoer": 1}}, "unknown key 'model.scoer': did you mean 'score'?"),
         ({"streams": [{"source": "a", "zzz": 1}]}, "unknown key 'streams.0.zzz': known keys are source, id"),
+        ({"model": {"path": "none", "steps": [{"mog2": {}, "zzz": {}}]}}, "'model.steps.0.zzz': known keys are name"),
         ({"serve": {"prot": 1}}, "did you mean 'port'?"),
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),

@@ -204,6 +204,8 @@ def test_what_makes_no_sense_is_a_sentence() -> None:
     assert "4 is even; give 3 or 5" in refused("mog2", "open:ksize=4")
     assert "'history' has no value; give each setting with one, such as mog2:history=300" in refused("mog2:history")
     assert "lower (5, 200, 0) is above upper (5, 100, 0)" in refused("in_range:lower=5/200/0,upper=5/100/0")
+    for level in (-1, 255, 10**400):
+        assert "thresh" in refused(f"threshold:thresh={level}")
     assert "min_area is above max_area" in refused("mog2", "contours:min_area=0.5,max_area=0.1")
 
 
