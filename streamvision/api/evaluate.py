@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.config.merging import with_aliases
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -21,19 +23,22 @@ from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
-from streamvision.datasets.picture_pairs import read_measured_pairs
+from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
 
 if TYPE_CHECKING:
+    from streamvision.datasets.dataset import PairedPictures
     from streamvision.evaluation.predictions import Measurement
     from streamvision.inference.model import Model
 
 OPTIONS = ("backend", "device", "precision", "threads", "side_px", "head", "names", "input", "steps")
 """How the model is opened, by the names of the configuration."""
+OF_ALL_MODELS = ("device", "threads")
+"""Those of them that are for a detector, too, whose boxes are measured beside."""
 _TILED = ("slices",)
 MEASURED_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("detect", "segment", "pose", "obb"), _TILED),
-    "cuboid": ("camera_height_m", "pitch_deg"),
-    "image": ("noise", "shrink", "reverse"),
+    "cuboid": ("camera_height_m", "pitch_deg", "detector"),
+    "image": ("noise", "shrink", "reverse", "lpips", "features", "nearest_colour", "style"),
     "caption": ("train_data",),
     "classify": ("answers",),
 }
@@ -65,8 +70,9 @@ def evaluate(
         trust_checkpoint: read a checkpoint that asks for more than networks need, which runs its author's code.
         options: where the model executes, and what its file does not say of it: ``device``, ``backend``, ``imgsz``,
             ...; and how it is measured, as the options of its task's command say: ``slices`` (``"2x2"``) for objects,
-            ``noise``, ``shrink`` and ``reverse`` for pictures, ``train_data`` for sentences, ``answers`` for tables,
-            ``camera_height_m`` and ``pitch_deg`` for objects in space.
+            ``noise``, ``shrink``, ``reverse``, ``lpips``, ``features``, ``nearest_colour`` and ``style`` for pictures,
+            ``train_data`` for sentences, ``answers`` for tables, ``camera_height_m``, ``pitch_deg`` and ``detector`` (a
+            file, address or name) for objects in space.
 
     Returns:
         The evaluation; ``to_json()`` has its figures as plain values.
@@ -75,18 +81,28 @@ def evaluate(
         ConfigError: when an argument is not known or not accepted, or a model's task has no figures.
         StreamVisionError: when the model or the data are refused.
     """
+    from streamvision.evaluation.model import open_model
+
     path = model_location(model)
     known = {name for names in MEASURED_BY.values() for name in names}
     how = {name: value for name, value in options.items() if name in known}
     opening = {name: value for name, value in options.items() if name not in known}
-    with opened(path, opening, origin="streamvision.evaluate", trust_checkpoint=trust_checkpoint) as detector:
+    with ExitStack() as stack:
+        detector = stack.enter_context(
+            opened(path, opening, origin="streamvision.evaluate", trust_checkpoint=trust_checkpoint)
+        )
         task = detector.card.task
         if wrong := [name for name in how if name not in MEASURED_BY.get(task, ())]:
             raise ConfigError(
                 f"{wrong[0]} is not for {detector.describe()}, a model for {task}, which is measured with "
                 f"{', '.join(MEASURED_BY.get(task, ())) or 'no option'}; leave it out"
             )
-        measure, pictures = _measure_of(detector, Path(data), data_format, how)
+        if "detector" in how:
+            same = {name: value for name, value in with_aliases(opening).items() if name in OF_ALL_MODELS}
+            how["detector"] = stack.enter_context(
+                open_model(model_location(how["detector"]), as_reported=True, trust_checkpoint=trust_checkpoint, **same)
+            )
+        measure, pictures = _measure_of(detector, Path(data), data_format, how, trusted=trust_checkpoint)
         part, notes = choose_split(pictures, split)
         if task == "caption":
             from streamvision.evaluation.captions.evaluate import baseline_captions
@@ -114,7 +130,7 @@ def opened(path: ModelLocation, options: Mapping[str, Any], *, origin: str, trus
 
 
 def _measure_of(
-    detector: Model, data: Path, data_format: DatasetFormat | None, how: Mapping[str, Any]
+    detector: Model, data: Path, data_format: DatasetFormat | None, how: Mapping[str, Any], *, trusted: bool
 ) -> tuple[Callable[..., Measurement], Any]:
     """Return what measures models of this task, and the pictures as it takes them."""
     from streamvision.evaluation.answers import evaluate_answers
@@ -123,7 +139,6 @@ def _measure_of(
     from streamvision.evaluation.cuboid import evaluate_cuboids
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
     from streamvision.evaluation.evaluate import evaluate_shapes
-    from streamvision.evaluation.images import evaluate_images
     from streamvision.evaluation.semantic import evaluate_semantic
 
     task = detector.card.task
@@ -140,7 +155,7 @@ def _measure_of(
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
     if task == "image":
-        return evaluate_images, read_measured_pairs(data, **how)
+        return _measure_of_pictures(data, how, trusted=trusted)
     if task == "caption":
         return evaluate_captions, read_captions(data)
     if task == "classify" and ("answers" in how or is_answer_table(data)):
@@ -148,3 +163,29 @@ def _measure_of(
     if task == "classify":
         return evaluate_classifier, read_classes(data)
     raise ConfigError(f"{detector.describe()} is a model for {task}, for which there are no figures")
+
+
+def _measure_of_pictures(
+    data: Path, how: Mapping[str, Any], *, trusted: bool
+) -> tuple[Callable[..., Measurement], PairedPictures]:
+    """Return what measures networks that make pictures of pictures, and the pictures."""
+    from streamvision.evaluation.images import evaluate_images
+
+    made_worse = {name: value for name, value in how.items() if name in ("noise", "shrink", "reverse")}
+    if "style" in how:
+        if useless := sorted(how.keys() - {"style", "features"}):
+            raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
+        import_torch()
+        from streamvision.checkpoints.feature_network import open_features
+        from streamvision.evaluation.style import Style, evaluate_style
+
+        style = Style(Path(how["style"]), open_features(how.get("features"), trusted=trusted))
+        return partial(evaluate_style, style=style), read_made_worse(data)
+    distances = {}
+    if "lpips" in how or "features" in how:
+        import_torch()
+        from streamvision.evaluation.perceptual import open_distances
+
+        distances = open_distances(how.get("lpips"), how.get("features"), trusted=trusted)
+    measure = partial(evaluate_images, distances=distances, nearest_colour=bool(how.get("nearest_colour")))
+    return measure, read_measured_pairs(data, **made_worse)

@@ -25,6 +25,8 @@ from streamvision.models import FREE_MODEL, model_file
 
 STAGES = 4
 """How many sets of features a network gives, the finest first."""
+LEAST_PX = 8
+"""Shorter side of a picture from which on every stage of every network finds something."""
 _VGG = ("vgg16", "vgg19", "vgg13", "vgg11")
 _VGG_FIRST = "features.0.weight"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -26,10 +26,8 @@ from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets.measured_part import choose_split
 from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
-from streamvision.evaluation.colours import ColourMaps
-from streamvision.evaluation.images import DISTANCES, Distance, evaluate_images
+from streamvision.evaluation.images import DISTANCES, evaluate_images
 from streamvision.evaluation.model import open_model
-from streamvision.evaluation.picture_pairs import read_pair
 
 
 @click.command("image", short_help="PSNR and SSIM of a network that makes pictures of pictures.")
@@ -119,22 +117,25 @@ def image(
             "--shrink": shrink,
             "--reverse": reverse,
             "--lpips": lpips,
-            "--report": report,
         }
         if useless := [option for option, value in others.items() if value]:
             raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
-        _measure_style(model, data, split, style, features, as_json=as_json, **given)
+        _measure_style(model, data, split, style, features, report, as_json=as_json, **given)
         return
-    distances = _distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
+    distances = {}
+    if lpips is not None or features is not None:
+        import_torch()
+        from streamvision.evaluation.perceptual import open_distances
+
+        distances = open_distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
     pictures, notes = choose_split(read_measured_pairs(data, noise=noise, shrink=shrink, reverse=reverse), split)
-    maps = ColourMaps(read_pair(image)[1] for image in pictures.images) if nearest_colour else None
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
         result = evaluate_images(
             detector,
             pictures,
             notes=notes,
             distances=distances,
-            watch=None if maps is None else maps.add,
+            nearest_colour=nearest_colour,
             on_progress=progress.show,
         )
     if report:
@@ -142,7 +143,7 @@ def image(
 
         write_report(build_image_report, result, report, model=model, data=data)
     if as_json:
-        click.echo(json.dumps(result.to_json() | ({} if maps is None else {"maps": maps.to_json()})))
+        click.echo(json.dumps(result.to_json()))
         return
     figures = ("psnr_db", "ssim", *result.distances)
     rows = [
@@ -153,8 +154,8 @@ def image(
     measured = counted(len(result.pictures), "pictures")
     lines = [f"{result.model} on {measured}, {result.seconds:.1f} s", *table(rows)]
     lines.append(f"{result.better} of {measured} have a higher PSNR than the plain input.")
-    if maps is not None:
-        found = maps.to_json()
+    if result.maps is not None:
+        found = result.maps.to_json()
         keys = ("pixel_accuracy", "mean_iou")
         lines += table(
             [
@@ -172,6 +173,7 @@ def _measure_style(
     split: str | None,
     style: Path,
     features: str | None,
+    report: Path | None,
     *,
     as_json: bool,
     **given: Any,
@@ -185,6 +187,10 @@ def _measure_style(
     pictures, notes = choose_split(read_made_worse(data), split)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
         result = evaluate_style(detector, pictures, wanted, notes=notes, on_progress=progress.show)
+    if report:
+        from streamvision.evaluation.report import build_style_report
+
+        write_report(build_style_report, result, report, model=model, data=data)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return
@@ -197,19 +203,3 @@ def _measure_style(
     head = f"{result.model} on {counted(len(result.pictures), 'pictures')}, {result.seconds:.1f} s"
     about = f"Differences of the features of {result.features}, as shares; 0 is the same."
     click.echo("\n".join([head, *table(rows), about, *(f"Note: {note}" for note in result.notes)]))
-
-
-def _distances(lpips: str | None, features: str | None, *, trusted: bool) -> dict[str, Distance]:
-    """Return the distances that were asked for, by the names of their figures."""
-    if lpips is None and features is None:
-        return {}
-    import_torch()
-    from streamvision.checkpoints.feature_network import open_features
-    from streamvision.evaluation.perceptual import FeatureDistance, Lpips
-
-    found: dict[str, Distance] = {}
-    if lpips is not None:
-        found["lpips"] = Lpips(lpips)
-    if features is not None:
-        found["feature_distance"] = FeatureDistance(open_features(features, trusted=trusted))
-    return found

@@ -24,6 +24,7 @@ from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.picture import BgrPicture
 from streamvision.core.words import counted
 from streamvision.datasets.dataset import PairedPicture, PairedPictures
+from streamvision.evaluation.colours import ColourMaps
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.picture_pairs import LEVELS, read_pair, resized
 from streamvision.evaluation.predictions import Measurement, OnProgress, rounded
@@ -96,6 +97,8 @@ class ImageEvaluation(Measurement):
     """Figures of each picture; at least one."""
     worst: tuple[WorstPart, ...]
     """Of the pictures that gained least, at most :data:`MAX_WORST`, the worst first."""
+    maps: ColourMaps | None = None
+    """What was counted by the nearest colour, where that was asked for."""
 
     def mean(self, figure: str) -> float:
         """Return the mean of one of the figures, by its name in :class:`PictureFigures`, over the pictures."""
@@ -117,6 +120,7 @@ class ImageEvaluation(Measurement):
         return {
             **{figure: rounded(self.mean(figure)) for figure in figures},
             "better_than_plain": self.better,
+            **({} if self.maps is None else {"maps": self.maps.to_json()}),
             "images": len(self.pictures),
             "per_picture": [
                 {"path": str(one.image.path), **{figure: rounded(_value(one, figure)) for figure in figures}}
@@ -133,7 +137,7 @@ def evaluate_images(
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     distances: Mapping[str, Distance] | None = None,
-    watch: Callable[[U8, U8], None] | None = None,
+    nearest_colour: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> ImageEvaluation:
     """Run a network over pictures and compare what it makes of them with what it should make.
@@ -146,17 +150,18 @@ def evaluate_images(
         classes: none, as such pictures have none.
         notes: sentences to hand on.
         distances: further figures by name, such as :class:`~.perceptual.Lpips`.
-        watch: called with what was made of each picture and its truth, (H, W, 3) BGR of one size.
+        nearest_colour: whether they are maps of classes, whose pixels are counted by the nearest colour, too.
         on_progress: told of each picture.
 
     Raises:
-        ConfigError: when the model is for another task, classes are given, or a picture is too small.
+        ConfigError: when the model is for another task, classes are given, a picture is too small, or has more colours
+            than maps have.
         SourceError: when a picture cannot be read.
         ModelError: when the model fails.
     """
     require_task(detector, "image")
-    if classes:
-        raise ConfigError("pictures that become others have no classes; leave --class out")
+    require_no_classes(classes)
+    maps = ColourMaps(read_pair(image)[1] for image in pictures.images) if nearest_colour else None
     begin_s = time.monotonic()
     found: list[PictureFigures] = []
     worst: list[WorstPart] = []
@@ -179,8 +184,8 @@ def evaluate_images(
         }
         figures = PictureFigures(image, psnr, like, plain_psnr, plain_like, further)
         found.append(figures)
-        if watch is not None:
-            watch(made, truth)
+        if maps is not None:
+            maps.add(made, truth)
         if len(worst) < MAX_WORST or figures.gain_db < worst[-1].figures.gain_db:
             worst.append(_worst_part(figures, given, made, truth))
             worst = sorted(worst, key=lambda one: one.figures.gain_db)[:MAX_WORST]
@@ -194,10 +199,21 @@ def evaluate_images(
         model=detector.describe(),
         pictures=tuple(found),
         worst=tuple(worst),
+        maps=maps,
         seconds=time.monotonic() - begin_s,
         notes=(*notes, *detector.card.assumed),
         problems=pictures.problems,
     )
+
+
+def require_no_classes(classes: Sequence[str]) -> None:
+    """Check that no classes are asked for.
+
+    Raises:
+        ConfigError: when there are some.
+    """
+    if classes:
+        raise ConfigError("pictures that become others have no classes; leave them out")
 
 
 def made_of(detector: Model, bgr: U8) -> U8:

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
-from streamvision.checkpoints.feature_network import FeatureNetwork, feature_difference
+from streamvision.checkpoints.feature_network import FeatureNetwork, feature_difference, open_features
 from streamvision.core.errors import ConfigError, MissingDependencyError, ModelError
 from streamvision.core.install import install_command
+from streamvision.evaluation.images import Distance
 
 U8 = NDArray[np.uint8]
 LPIPS_NETWORKS = {"alex": "alexnet", "vgg": "vgg16"}
@@ -89,6 +90,29 @@ class Lpips:
                 f"a picture is {truth.shape[1]}x{truth.shape[0]} px, and LPIPS needs {least_px}; take it out"
             )
         return float(self._network(to_rgb(made), to_rgb(truth), normalize=True))
+
+
+def open_distances(
+    lpips: str | Path | None = None, features: str | Path | None = None, *, trusted: bool = False
+) -> dict[str, Distance]:
+    """Return the distances that are asked for, by the names of their figures.
+
+    Args:
+        lpips: weights, as :class:`Lpips` takes them.
+        features: a network, as :func:`~.feature_network.open_features` takes it.
+        trusted: whether a checkpoint may run its author's code.
+
+    Raises:
+        ConfigError: when there is no such file, or it is of another kind.
+        ModelError: when it cannot be read.
+        MissingDependencyError: when the package ``lpips`` is not installed.
+    """
+    found: dict[str, Distance] = {}
+    if lpips is not None:
+        found["lpips"] = Lpips(lpips)
+    if features is not None:
+        found["feature_distance"] = FeatureDistance(open_features(features, trusted=trusted))
+    return found
 
 
 def to_rgb(bgr: U8) -> Tensor:

@@ -29,7 +29,7 @@ def read_pair(image: PairedPicture) -> tuple[U8, U8]:
     bgr = read_bgr(image.path)
     if image.target_path is not None:
         return bgr, read_bgr(image.target_path)
-    if min(bgr.shape[:2]) < 2 * image.shrink:
+    if image.shrink > 1 and min(bgr.shape[:2]) < 2 * image.shrink:
         raise ConfigError(
             f"{image.path} is {bgr.shape[1]}x{bgr.shape[0]} px, too small to be made smaller; take it out"
         )

@@ -22,10 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamvision.checkpoints.feature_network import LEAST_PX as SEEN_FROM_PX
 from streamvision.checkpoints.feature_network import FeatureNetwork, feature_difference, gram, style_difference
 from streamvision.core.errors import ConfigError
+from streamvision.core.resampling import scaled
 from streamvision.datasets.dataset import PairedPicture, PairedPictures
-from streamvision.evaluation.images import made_of
+from streamvision.evaluation.images import made_of, require_no_classes
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.perceptual import to_rgb
 from streamvision.evaluation.picture_pairs import read_pair, resized
@@ -37,6 +39,10 @@ LEAST_PX, MOST_PX = 32, 2048
 """Shorter and longer side of a picture whose style is taken."""
 CONTENT = slice(2, 3)
 """Stages by which contents are compared."""
+MAX_SHOWN = 24
+"""Pictures of which what was made is kept, those that are farthest from the style."""
+SHOWN_PX = 640
+"""Their longer side."""
 FIGURES = ("content", "style", "plain_style", "recoloured_content", "recoloured_style")
 
 
@@ -92,12 +98,26 @@ class StyleFigures:
     """How far that is from the style."""
 
 
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """What was made of one picture."""
+
+    figures: StyleFigures
+    """How it was painted."""
+    given: U8
+    """(h, w, 3) BGR the plain picture, its longer side at most :data:`SHOWN_PX`."""
+    made: U8
+    """(h, w, 3) BGR what the network made of it, in that size."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class StyleEvaluation(Measurement):
     """How well a network paints in a style."""
 
     pictures: tuple[StyleFigures, ...]
     """Figures of each picture; at least one."""
+    painted: tuple[Painted, ...]
+    """Of those that are farthest from the style, at most :data:`MAX_SHOWN`, the farthest first."""
     features: str
     """Name of the network whose features were compared."""
 
@@ -120,29 +140,40 @@ def evaluate_style(
     pictures: PairedPictures,
     style: Style,
     *,
+    classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> StyleEvaluation:
     """Let a network paint pictures and measure content and style of what it makes.
 
     Raises:
-        ConfigError: when the model is for another task.
+        ConfigError: when the model is for another task, classes are given, or a picture is too small.
         SourceError: when a picture cannot be read.
         ModelError: when the model fails.
     """
     require_task(detector, "image")
+    require_no_classes(classes)
     begin_s = time.monotonic()
     found: list[StyleFigures] = []
+    painted: list[Painted] = []
     for image in pictures.images:
         given, _ = read_pair(image)
+        if min(given.shape[:2]) < SEEN_FROM_PX:
+            raise ConfigError(
+                f"{image.path} is {given.shape[1]}x{given.shape[0]} px, and features need {SEEN_FROM_PX}; take it out"
+            )
         made = resized(made_of(detector, given), (given.shape[1], given.shape[0]))
         content, near = _losses(made, given, style)
         _, plain = _losses(given, given, style)
-        found.append(StyleFigures(image, content, near, plain, *_losses(recoloured(given, style.bgr), given, style)))
+        figures = StyleFigures(image, content, near, plain, *_losses(recoloured(given, style.bgr), given, style))
+        found.append(figures)
+        painted.append(Painted(figures, *(scaled(one, min(SHOWN_PX / max(one.shape[:2]), 1)) for one in (given, made))))
+        painted = sorted(painted, key=lambda one: -one.figures.style)[:MAX_SHOWN]
         on_progress(len(found), len(pictures.images))
     return StyleEvaluation(
         model=detector.describe(),
         pictures=tuple(found),
+        painted=tuple(painted),
         features=style.network.name,
         seconds=time.monotonic() - begin_s,
         notes=(*notes, *detector.card.assumed),

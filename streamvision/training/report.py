@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         _choice(recipe, data),
     ]
     if summary["task"] != "generate":
-        lines[-1] += f" Measure others with `streamvision eval {summary['task']}`."
+        lines[-1] += f" Measure others with `{_measuring(recipe, summary['task'])}`."
     lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
     lines += [line for note in data.notes for line in (note, "")]
     lines += _class_table(data)
@@ -146,6 +147,13 @@ def _choice(recipe: Recipe, data: TrainingData[Any]) -> str:
     if trainer_for(recipe).task == "image" and is_to_look_real(recipe):
         return "The last epoch is the best, as pictures that look real need not have a high PSNR."
     return "The best epoch was chosen by these pictures, so other pictures may give a little less."
+
+
+def _measuring(recipe: Recipe, task: str) -> str:
+    words = ["streamvision", "eval", task]
+    for option, given in (("--style", recipe.style), ("--features", recipe.features)):
+        words += [] if given is None else [option, Path(given).name]
+    return shlex.join(words)
 
 
 def _choices(recipe: Recipe, *, epochs: int) -> Iterator[str]:

@@ -175,7 +175,8 @@ def evaluate_cuboids(
         placed += [PlacedCuboid(*pair, cuboid, cuboid.score) for pair, cuboid in zip(own, cuboids, strict=True)]
         if detector is not None and match is not None:
             boxes = _boxes_of(detector.find([picture])[0].detections, match, [one for _, one in own])
-            found.add(image, boxes, _place(model, picture, [one.box_xyxy_px for one in boxes], camera), own)
+            marked = tuple(one for one in image.objects if not only or one.class_id in only)
+            found.add(image, boxes, _place(model, picture, [one.box_xyxy_px for one in boxes], camera), marked)
         on_progress(done, len(images))
     seconds = time.monotonic() - begin_s
     baseline = _on_flat_road(placed, camera_height_m)
@@ -255,15 +256,15 @@ class _Found:
         image: CuboidPicture,
         boxes: Sequence[_FoundBox],
         cuboids: Sequence[Cuboid],
-        own: Sequence[tuple[CuboidPicture, LabelledCuboid]],
+        marked: tuple[LabelledCuboid, ...],
     ) -> None:
-        """Take in a picture."""
+        """Take in a picture; of its objects, those of no level have to be known, lest boxes of them count as wrong."""
         pairs = list(zip(boxes, cuboids, strict=True))
         self.placed.extend(
             PlacedCuboid(image, box.marked, cuboid, cuboid.score) for box, cuboid in pairs if box.marked is not None
         )
         told = tuple(PlacedBox(box.class_id, box.box_xyxy_px, one, box.score * one.score) for box, one in pairs)
-        self.pictures.append(PlacedPicture(tuple(one for _, one in own), told))
+        self.pictures.append(PlacedPicture(marked, told))
 
     def figures(self, detector: Model, names: tuple[str, ...], objects: int) -> DetectedFigures:
         """Return the figures.

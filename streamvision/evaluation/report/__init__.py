@@ -8,6 +8,7 @@ from streamvision.evaluation.report.detect import build_report
 from streamvision.evaluation.report.driving import build_drive_report
 from streamvision.evaluation.report.images import build_image_report
 from streamvision.evaluation.report.semantic import build_semantic_report
+from streamvision.evaluation.report.style import build_style_report
 
 __all__ = [
     "build_answers_report",
@@ -18,4 +19,5 @@ __all__ = [
     "build_image_report",
     "build_report",
     "build_semantic_report",
+    "build_style_report",
 ]

@@ -14,7 +14,7 @@ from streamvision.core.cuboid import EDGES, NEAR_M, Cuboid, Pinhole
 from streamvision.core.page_charts import Plotted
 from streamvision.core.resampling import scaled
 from streamvision.core.words import counted
-from streamvision.evaluation.cuboid import CuboidEvaluation, PlacedCuboid
+from streamvision.evaluation.cuboid import CuboidEvaluation, CuboidFigures, PlacedCuboid
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.evaluation.report.measured import (
     Drawn,
@@ -50,7 +50,7 @@ def build_cuboid_report(result: CuboidEvaluation, path: Path, *, title: str) -> 
         OutputError: when the file cannot be written.
         SourceError: when a picture cannot be read any more.
     """
-    ours, theirs = result.found, result.baseline
+    ours, theirs, found = result.found, result.baseline, result.detected
     write_measured(
         path,
         title=title,
@@ -60,6 +60,7 @@ def build_cuboid_report(result: CuboidEvaluation, path: Path, *, title: str) -> 
             Figure(f"{ours.iou_bev:.3f}", "mean IoU from above", main=True),
             Figure(f"{ours.distance_error_m:.2f} m", "mean error of the distance"),
             Figure(f"{ours.yaw_error_deg:.1f}°", "median error of the yaw"),
+            *([] if found is None else [Figure(f"{found.recall:.1%}", "of the objects found by the detector")]),
             Figure(str(result.objects), f"objects on {counted(result.images, 'pictures')}"),
         ],
         sentences=[
@@ -70,7 +71,8 @@ def build_cuboid_report(result: CuboidEvaluation, path: Path, *, title: str) -> 
         ],
         sections=[_figures(result), _precisions(result), _over_range(result), _from_class(result), _worst(result)],
         method=[
-            "Boxes are the marked ones, so that the figures are those of the placing alone.",
+            "Boxes are the marked ones, so that the figures are those of the placing alone."
+            + ("" if found is None else f" Found boxes are those of {found.detector}; errors are of what it finds."),
             "Average precision is KITTI's over 40 levels of recall; a dash stands where a level has no object.",
             "The baseline is the mean size of the true class on a flat road, at the box's lower edge.",
         ],
@@ -83,10 +85,16 @@ def _bias(placed: Sequence[PlacedCuboid]) -> str:
     return f"Objects are placed {abs(bias_m):.2f} m too {'far' if bias_m > 0 else 'near'} on average."
 
 
+def _columns(result: CuboidEvaluation) -> dict[str, CuboidFigures]:
+    """Return what stands beside each other, by its heading."""
+    found = {} if result.detected is None else {"model, found boxes": result.detected.found}
+    return {"model": result.found, **found, "baseline": result.baseline}
+
+
 def _figures(result: CuboidEvaluation) -> Section:
-    ours, theirs = result.found, result.baseline
+    columns = _columns(result)
     rows = [
-        (words, getattr(ours, name), getattr(theirs, name))
+        (words, *(getattr(of, name) for of in columns.values()))
         for words, name in (
             ("mean 3-D IoU", "iou_3d"),
             ("mean IoU from above", "iou_bev"),
@@ -98,33 +106,34 @@ def _figures(result: CuboidEvaluation) -> Section:
         )
     ]
     rows += [
-        (f"error of the distance at {name} m, m", of.distance_error_m, theirs.by_range[name].distance_error_m)
-        for name, of in ours.by_range.items()
+        (
+            f"error of the distance at {name} m, m",
+            *(of.by_range[name].distance_error_m if name in of.by_range else None for of in columns.values()),
+        )
+        for name in result.found.by_range
     ]
     return Section(
         "figures",
         "Figures",
         "Means over the objects, beside a baseline that needs no network.",
-        tables=[Table(("figure", "model", "baseline"), rows)],
+        tables=[Table(("figure", *columns), rows)],
     )
 
 
 def _precisions(result: CuboidEvaluation) -> Section:
+    columns = _columns(result)
     rows = [
-        (f"{words} {name}", iou, *levels.values(), *base[name][iou].values())
-        for words, ap, base in (
-            ("3-D", result.found.ap_3d, result.baseline.ap_3d),
-            ("from above", result.found.ap_bev, result.baseline.ap_bev),
-        )
-        for name, by_iou in ap.items()
-        for iou, levels in by_iou.items()
+        (f"{words} {name}", iou, *(value for of in columns.values() for value in getattr(of, ap)[name][iou].values()))
+        for words, ap in (("3-D", "ap_3d"), ("from above", "ap_bev"))
+        for name, by_iou in getattr(result.found, ap).items()
+        for iou in by_iou
     ]
     levels = next((list(levels) for ap in result.found.ap_3d.values() for levels in ap.values()), [])
     return Section(
         "precision",
         "Average precision",
         "By class, least overlap, and KITTI's levels of how hard objects are to see.",
-        tables=[Table(("class", "overlap", *levels, *(f"{name} (baseline)" for name in levels)), rows)],
+        tables=[Table(("class", "overlap", *(f"{name} ({of})" for of in columns for name in levels)), rows)],
     )
 
 

@@ -43,6 +43,7 @@ def build_image_report(result: ImageEvaluation, path: Path, *, title: str) -> No
                 for which, words in (("", ""), (PLAIN, " of the plain input"))
                 for name in result.distances
             ),
+            *_of_maps(result),
             Figure(str(len(result.pictures)), "pictures"),
         ],
         sentences=[
@@ -59,6 +60,17 @@ def build_image_report(result: ImageEvaluation, path: Path, *, title: str) -> No
         ],
         result=result,
     )
+
+
+def _of_maps(result: ImageEvaluation) -> list[Figure]:
+    if result.maps is None:
+        return []
+    found = result.maps.to_json()
+    return [
+        Figure(f"{found[which + key]:.3f}", f"{name}{words}")
+        for which, words in (("", " by the nearest colour"), ("commonest_", " of the commonest colour"))
+        for key, name in (("pixel_accuracy", "right pixels"), ("mean_iou", "mean IoU"))
+    ]
 
 
 def _gains(result: ImageEvaluation) -> Section:

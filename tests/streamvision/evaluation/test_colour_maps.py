@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+import streamvision
 from streamvision.core.errors import ConfigError
 from streamvision.evaluation.colours import ColourMaps
 from support.command_line import called
@@ -63,5 +64,7 @@ def test_the_command_counts_them(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     assert done.report["maps"]["pixel_accuracy"] == done.report["maps"]["mean_iou"] == 1
     assert done.report["maps"]["commonest_pixel_accuracy"] < 1
-    shown = called("eval", "image", model, "--data", tmp_path, "--nearest-colour")
+    shown = called("eval", "image", model, "--data", tmp_path, "--nearest-colour", "--report", tmp_path / "r.html")
+    assert "mean IoU by the nearest colour" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert streamvision.evaluate(model, tmp_path, nearest_colour=True).to_json()["maps"] == done.report["maps"]
     assert "by the nearest of 4 colours" in shown.stdout

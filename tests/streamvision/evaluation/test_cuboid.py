@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import streamvision
 from streamvision.core.cuboid import Cuboid, Pinhole
 from streamvision.core.errors import ConfigError
+from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import CuboidPicture, LabelledCuboid, PictureSet
 from streamvision.datasets.drive import DriveSampling
 from streamvision.datasets.drive_cuboids import write_drive_cuboids
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.evaluation.cuboid import evaluate_cuboids
+from streamvision.evaluation.cuboid.evaluate import FOUND_SCORE
 from streamvision.evaluation.cuboid.figures import PlacedBox, PlacedCuboid, PlacedPicture, figures_of
 from streamvision.evaluation.cuboid.kitti import LEVELS, PictureMatch, average_precision
 from streamvision.evaluation.cuboid.overlap import cuboid_overlaps
 from streamvision.evaluation.model import open_model
+from streamvision.evaluation.predictions import read_bgr
+from streamvision.evaluation.report import build_cuboid_report
+from streamvision.inference.model import Model
 from streamvision.models import default_model_path
 from support.small_networks import one_cuboid
 
@@ -160,6 +167,53 @@ def test_boxes_of_a_detector_are_placed_beside_the_marked_ones(data_dir: Path, t
     assert 0.3 < both.detected.recall <= 1
     assert both.detected.found.objects == round(both.detected.recall * both.objects)
     assert both.to_json()["detected"]["ap_bev"]["car"].keys() == {"0.5", "0.7"}
+    build_cuboid_report(both, tmp_path / "report.html", title="both")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "easy (model, found boxes)" in page and f"{both.detected.found.distance_error_m:.3f}" in page
+    python = streamvision.evaluate(
+        tmp_path / "space.onnx",
+        tmp_path / "drive",
+        detector=data_dir / "models" / "yolox_nano.onnx",
+        classes=("car", "truck"),
+    )
+    assert python.to_json()["detected"] == both.to_json()["detected"]
+
+
+def test_boxes_of_objects_that_no_level_measures_count_neither_way(data_dir: Path, tmp_path: Path) -> None:
+    """What a detector finds is marked just there; of all pictures but one it is said to be hidden who knows how far."""
+    write_drive_cuboids(tmp_path / "drive", DriveSampling(6, seed=3, width_px=960, height_px=540))
+    images = read_cuboids(tmp_path / "drive").images
+    anywhere = Cuboid((0.0, 0.7, 20.0), (4.0, 2.0, 1.5), 0.0)
+
+    def marked(image: CuboidPicture, detector: Model) -> CuboidPicture:
+        found = detector.find([BgrPicture(read_bgr(image.path))])[0].detections
+        sure = (found.class_id == detector.names.index("car")) & (found.score >= FOUND_SCORE)
+        objects = (LabelledCuboid(0, tuple(box), anywhere, 0.0, 0) for box in found.box_xyxy_px[sure].tolist())
+        return replace(image, objects=tuple(objects))
+
+    with (
+        open_model(one_cuboid(tmp_path / "space.onnx")) as model,
+        open_model(data_dir / "models" / "yolox_nano.onnx", as_reported=True) as detector,
+    ):
+        pictures = PictureSet(("car",), tuple(marked(image, detector) for image in images))
+        placed = evaluate_cuboids(model, pictures).placed
+        own = {id(one.marked): one.cuboid for one in placed}
+        shown = placed[0].image.path
+        there = tuple(
+            replace(
+                image,
+                objects=tuple(
+                    replace(one, cuboid=own[id(one)], occluded=0 if image.path == shown else 3)
+                    for one in image.objects
+                    if id(one) in own
+                ),
+            )
+            for image in pictures.images
+        )
+        result = evaluate_cuboids(model, PictureSet(("car",), there), detector=detector)
+    assert result.objects < len(placed)
+    assert result.detected is not None
+    assert result.detected.found.ap_3d["car"]["0.7"]["hard"] == pytest.approx(1)
 
 
 def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:

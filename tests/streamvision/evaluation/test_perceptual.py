@@ -15,6 +15,7 @@ pytest.importorskip("lpips")
 import torch
 from torchvision import models
 
+import streamvision
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.evaluation.perceptual import Lpips, to_rgb
 from support.command_line import called
@@ -93,5 +94,7 @@ def test_the_command_measures_them_beside_the_plain_input(alexnet: Path, tmp_pat
         assert found[name] == pytest.approx(found[f"plain_{name}"], rel=0.1)
         assert found[name] > 1e-3
         assert found["per_picture"][0][name] > 0
+    python = streamvision.evaluate(model, tmp_path, noise=40, lpips=alexnet, features="road_signs_yolox").to_json()
+    assert (python["lpips"], python["feature_distance"]) == (found["lpips"], found["feature_distance"])
     shown = called("eval", "image", model, *given)
     assert "LPIPS" in shown.stdout and "feature distance" in shown.stdout

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
+import streamvision
 from streamvision.core.errors import ConfigError
 from streamvision.evaluation.style import recoloured
 from streamvision.training.recipe import Recipe, load_recipe
@@ -79,10 +80,11 @@ def test_it_comes_nearer_to_the_style(run: Path) -> None:
     card = (run / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "share of the style's loss that is gone" in card
     assert "and the picture whose style it is" in card
+    assert "`streamvision eval image --style stripes.png`" in card
     assert (run / "results.png").stat().st_size > 0
 
 
-def test_its_file_is_measured_as_in_training(run: Path, photos: Path, stripes: Path) -> None:
+def test_its_file_is_measured_as_in_training(run: Path, photos: Path, stripes: Path, tmp_path: Path) -> None:
     given = ("--data", photos, "--split", "val", "--style", stripes, "--threads", "1")
     done = called("eval", "image", run / "weights" / "best.onnx", *given, "--json")
     assert done.code == 0, done.stderr
@@ -92,8 +94,16 @@ def test_its_file_is_measured_as_in_training(run: Path, photos: Path, stripes: P
     assert gain == pytest.approx(best, abs=5e-3)
     assert found["images"] == 2
     assert found["recoloured_style"] < found["plain_style"]
-    shown = called("eval", "image", run / "weights" / "best.onnx", *given)
+    shown = called("eval", "image", run / "weights" / "best.onnx", *given, "--report", tmp_path / "report.html")
     assert "in its colours" in shown.stdout
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{found['style']:.3f}" in page and page.count("<figure") == 2
+    python = streamvision.evaluate(run / "weights" / "best.onnx", photos, split="val", style=stripes, threads=1)
+    assert {**python.to_json(), "seconds": 0} == {**found, "seconds": 0}
+    with pytest.raises(ConfigError, match="no truth to compare with; leave noise out"):
+        streamvision.evaluate(run / "weights" / "best.onnx", photos, style=stripes, noise=5)
+    with pytest.raises(ConfigError, match="have no classes"):
+        streamvision.evaluate(run / "weights" / "best.onnx", photos, style=stripes, classes=["car"])
 
 
 def test_frames_keep_their_size(run: Path, tmp_path: Path) -> None:
@@ -119,6 +129,12 @@ def test_the_naive_answer_has_the_colours_of_the_style() -> None:
 def test_a_style_has_no_truth(more: tuple[object, ...], run: Path, photos: Path, stripes: Path) -> None:
     done = called("eval", "image", run / "weights" / "best.onnx", "--data", photos, "--style", stripes, *map(str, more))
     assert f"leave {more[0]} out" in done.stderr
+
+
+def test_a_picture_in_which_networks_find_nothing_is_one_sentence(run: Path, stripes: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "line.png"), np.zeros((1, 500, 3), np.uint8))
+    with pytest.raises(ConfigError, match=r"line\.png is 500x1 px, and features need 8; take it out"):
+        streamvision.evaluate(run / "weights" / "best.onnx", tmp_path, style=stripes)
 
 
 def test_what_is_no_style_is_one_sentence(photos: Path, stripes: Path, tmp_path: Path) -> None:
