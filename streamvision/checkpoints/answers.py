@@ -11,7 +11,7 @@ float32 in its own unit, called as it is. This file imports torch; see
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import NO_CLASS, StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.torchvision import input_card
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_run
@@ -28,8 +28,6 @@ from streamvision.inference.model_card import InputCard, KnownCard, ModelCard, N
 
 ABOUT = "answers"
 """Key under which checkpoints hold what their networks answer; see :meth:`Answers.to_checkpoint`."""
-NO_CLASS = ("picture",)
-"""Names of the classes where there are none, as a card must have some."""
 
 
 @dataclass(frozen=True)
@@ -116,25 +114,17 @@ class AnswersSource(TorchSource):
         super().__init__(path=path, card=card, output_names=outputs, size_px=size_px)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: Mapping[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-        trusted: bool = False,
-    ) -> AnswersSource:
+    def of_run(cls, run: StoredRun) -> AnswersSource:
         """Open what the ``best.pt`` or ``last.pt`` of a run holds.
 
         Raises:
             ModelError: when the tensors are not those of its architecture.
             UntrustedError: when that is code of the user's and not trusted.
         """
-        answers = Answers.of_checkpoint(stored[ABOUT], path)
-        of_classes = {**stored, "names": answers.names}
-        described = build_run(of_classes, path, trusted=trusted, besides=len(answers.numbers))
-        return cls(described, answers, path=path, names=names, size_px=size_px)
+        answers = Answers.of_checkpoint(run.stored[ABOUT], run.path)
+        of_classes = {**run.stored, "names": answers.names}
+        described = build_run(of_classes, run.path, trusted=run.trusted, besides=len(answers.numbers))
+        return cls(described, answers, path=run.path, names=run.names, size_px=run.size_px)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; ``dynamic_size`` makes no difference to it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +13,9 @@ from streamvision.core.errors import ConfigError, ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
+
+NO_CLASS = ("picture",)
+"""Names of the classes where there are none, as a card must have some."""
 
 
 class Source(Protocol):
@@ -96,6 +100,36 @@ class TorchSource(ABC):
             output_names=self.output_names,
             device=device,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRun:
+    """What a run of ``streamvision train`` left, and what is asked of it."""
+
+    stored: Mapping[str, Any]
+    """As :func:`~streamvision.checkpoints.checkpoint_file.read_run` returns it."""
+    path: Path
+    """The ``best.pt`` or ``last.pt``."""
+    names: tuple[str, ...] | None = None
+    """Class names that override its own."""
+    size_px: tuple[int, int] | None = None
+    """(width, height) of the input; ``None`` for the network's own."""
+    trusted: bool = False
+    """Whether code of the user's that it names may be run."""
+
+    @property
+    def architecture(self) -> str:
+        """Name of the network."""
+        return str(self.stored["architecture"])
+
+    def chosen_names(self) -> tuple[str, ...]:
+        """Return the class names that were given, or else its own; see :func:`chosen_names`."""
+        return chosen_names(self.stored["names"], self.names, self.path)
+
+    def chosen_size_px(self) -> tuple[int, int]:
+        """Return the (width, height) that was given, or else that of the training."""
+        width_px, height_px = self.size_px or self.stored["size_px"]
+        return width_px, height_px
 
 
 def chosen_names(own: Sequence[str], given: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:

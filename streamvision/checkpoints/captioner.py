@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import StoredRun, TorchSource
 from streamvision.checkpoints.restoring import filled, fresh, how_trained
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.sentence_words import SPECIAL, UNKNOWN
@@ -235,26 +235,18 @@ class CaptionerSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("tokens", "probabilities"), size_px=None)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-    ) -> CaptionerSource:
+    def of_run(cls, run: StoredRun) -> CaptionerSource:
         """Open what a ``best.pt`` or ``last.pt`` holds; without a size, in the one that it was trained with.
 
         Raises:
             ConfigError: when the number of names is not that of the words.
             ModelError: when the tensors are not those of such a network.
         """
-        names = chosen_names(stored["names"], names, path)
-        longest = getattr(stored["model"].get("positions"), "shape", (1,))[0]
-        network = filled(Captioner(len(names), longest), stored["model"], path, title="a captioner")
-        width_px, height_px = size_px or stored["size_px"]
-        beginning = how_trained(stored)
-        return cls(network, path=path, names=names, size_px=(width_px, height_px), beginning=beginning)
+        names, tensors = run.chosen_names(), run.stored["model"]
+        longest = getattr(tensors.get("positions"), "shape", (1,))[0]
+        network = filled(Captioner(len(names), longest), tensors, run.path, title="a captioner")
+        beginning = how_trained(run.stored)
+        return cls(network, path=run.path, names=names, size_px=run.chosen_size_px(), beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; it takes any size either way."""

@@ -9,8 +9,8 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from streamvision.checkpoints.base import StoredRun
 from streamvision.checkpoints.latent_decoder import LatentDecoder, side_of_run
 from streamvision.checkpoints.restoring import filled, fresh
 
@@ -40,14 +40,14 @@ class DcganSource:
         self.side_px: int = network.image_size
 
     @classmethod
-    def of_run(cls, stored: dict[str, Any], *, path: Path) -> DcganSource:
+    def of_run(cls, run: StoredRun) -> DcganSource:
         """Open what a ``best.pt`` or ``last.pt`` holds.
 
         Raises:
             ModelError: when the tensors are not a generator's.
         """
-        network = dcgan_generator(side_of_run(stored, path))
-        return cls(filled(network, stored["model"], path, title="a DCGAN"), path=path)
+        network = dcgan_generator(side_of_run(run))
+        return cls(filled(network, run.stored["model"], run.path, title="a DCGAN"), path=run.path)
 
     def generator(self) -> LatentDecoder:
         """Return a fresh module from latent vectors to pictures."""

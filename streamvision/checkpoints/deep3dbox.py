@@ -18,13 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import StoredRun, TorchSource
 from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
 from streamvision.core.errors import ModelError
 from streamvision.inference.heads.cuboid import BINS, COLUMNS
@@ -111,28 +110,20 @@ class Deep3dBoxSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("cuboid",), size_px=None)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-    ) -> Deep3dBoxSource:
+    def of_run(cls, run: StoredRun) -> Deep3dBoxSource:
         """Open what a ``best.pt`` or ``last.pt`` holds.
 
         Raises:
             ConfigError: when the number of names is not that of the classes.
             ModelError: when the tensors are not this network's, or another size is asked for.
         """
-        names = chosen_names(stored["names"], names, path)
-        side_px = int(stored["imgsz"])
-        if size_px not in (None, (side_px, side_px)):
-            raise ModelError(f"{path} sees squares of {side_px} px and no others; leave the size out")
+        stored, side_px = run.stored, int(run.stored["imgsz"])
+        if run.size_px not in (None, (side_px, side_px)):
+            raise ModelError(f"{run.path} sees squares of {side_px} px and no others; leave the size out")
         network = Deep3dBox([(1.0, 1.0, 1.0)] * len(stored["names"]), side_px=side_px)
-        network = filled(network, stored["model"], path, title=ARCHITECTURE)
+        network = filled(network, stored["model"], run.path, title=ARCHITECTURE)
         beginning = how_trained(stored)
-        return cls(network, path=path, names=names, side_px=side_px, beginning=beginning)
+        return cls(network, path=run.path, names=run.chosen_names(), side_px=side_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; its size is fixed."""

@@ -8,15 +8,15 @@ lies 10 and 20 m ahead and the speed that suits what is ahead, scaled and bounde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from streamvision.checkpoints.answers import NO_CLASS, AnswersSource
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.answers import AnswersSource
+from streamvision.checkpoints.base import NO_CLASS, StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.run_facts import checked_run
 from streamvision.core.errors import ModelError
@@ -88,15 +88,7 @@ class DriveAgentSource(TorchSource):
         super().__init__(path=path, card=card, output_names=(STEERING, SPEED), size_px=size_px)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: Mapping[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-        trusted: bool = False,
-    ) -> DriveAgentSource:
+    def of_run(cls, run: StoredRun) -> DriveAgentSource:
         """Open what the ``best.pt`` of a run holds.
 
         Raises:
@@ -104,15 +96,14 @@ class DriveAgentSource(TorchSource):
             UntrustedError: when the network that sees is code of the user's and not trusted.
         """
         try:
-            policy = Policy(int(stored["model"]["0.weight"].shape[1])).eval()
-            perception = AnswersSource.of_run(
-                checked_run(stored[PERCEPTION], path), path=path, size_px=size_px, trusted=trusted
-            )
-            policy.load_state_dict(stored["model"])
+            policy = Policy(int(run.stored["model"]["0.weight"].shape[1])).eval()
+            seeing = replace(run, stored=checked_run(run.stored[PERCEPTION], run.path), names=None)
+            perception = AnswersSource.of_run(seeing)
+            policy.load_state_dict(run.stored["model"])
         except (AttributeError, IndexError, KeyError, TypeError, RuntimeError) as error:
-            raise ModelError(f"{path} does not hold an agent that drives; give the best.pt of a run") from error
-        beginning = f"{stored.get('steps', '?')} steps"
-        return cls(perception, policy, path=path, names=names, size_px=size_px, beginning=beginning)
+            raise ModelError(f"{run.path} does not hold an agent that drives; give the best.pt of a run") from error
+        beginning = f"{run.stored.get('steps', '?')} steps"
+        return cls(perception, policy, path=run.path, names=run.names, size_px=run.size_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module; ``dynamic_size`` is that of this network."""

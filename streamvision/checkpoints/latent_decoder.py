@@ -5,13 +5,10 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
+from streamvision.checkpoints.base import StoredRun
 from streamvision.core.errors import ModelError
 from streamvision.inference.generator_card import MOST_SIDE_PX
 
@@ -45,15 +42,15 @@ class LatentDecoder(nn.Module):
         return pictures
 
 
-def side_of_run(stored: Mapping[str, Any], path: Path) -> int:
+def side_of_run(run: StoredRun) -> int:
     """Return the side of the squares that a run has learnt.
 
     Raises:
         ModelError: when there are no such squares.
     """
-    side_px = stored["imgsz"]
+    side_px = run.stored["imgsz"]
     if side_px % STRIDE_PX or not STRIDE_PX <= side_px <= MOST_SIDE_PX:
-        raise ModelError(f"{path} has squares of {side_px} px, which no run leaves; give the best.pt of a run")
+        raise ModelError(f"{run.path} has squares of {side_px} px, which no run leaves; give the best.pt of a run")
     return int(side_px)
 
 

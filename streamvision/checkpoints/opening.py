@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.base import GeneratingSource, Source
+from streamvision.checkpoints.base import GeneratingSource, Source, StoredRun
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.generator_names import DCGAN, VAE
 from streamvision.checkpoints.other_classifiers import is_other_classifier
@@ -102,7 +102,7 @@ def open_source(
             from streamvision.checkpoints.ultralytics import UltralyticsSource
 
             return UltralyticsSource(path, names=given, size_px=size_px, trusted=trust_checkpoint)
-        return _of_run(stored, path, names=given, size_px=size_px, trusted=trust_checkpoint)
+        return _of_run(StoredRun(stored=stored, path=path, names=given, size_px=size_px, trusted=trust_checkpoint))
     raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 
@@ -115,64 +115,58 @@ def open_generator(path: Path, *, trust_checkpoint: bool = False) -> GeneratingS
     """
     if path.suffix.lower() != ".pt" or (stored := read_run(path, trusted=trust_checkpoint)) is None:
         return None
-    if stored["architecture"] == DCGAN:
+    run = StoredRun(stored=stored, path=path)
+    if run.architecture == DCGAN:
         from streamvision.checkpoints.dcgan import DcganSource
 
-        return DcganSource.of_run(stored, path=path)
-    if stored["architecture"] == VAE:
+        return DcganSource.of_run(run)
+    if run.architecture == VAE:
         from streamvision.checkpoints.vae import VaeSource
 
-        return VaeSource.of_run(stored, path=path)
+        return VaeSource.of_run(run)
     return None
 
 
-def _of_run(
-    stored: dict[str, Any],
-    path: Path,
-    *,
-    names: tuple[str, ...] | None,
-    size_px: tuple[int, int] | None,
-    trusted: bool,
-) -> Source:
+def _of_run(run: StoredRun) -> Source:
     """Open what a run of ``streamvision train`` left, by the architecture that it names."""
     from streamvision.checkpoints import captioner
     from streamvision.checkpoints.torchvision import TorchvisionSource
     from streamvision.checkpoints.yolox import YoloxSource
 
-    if is_scene_network(str(stored["architecture"])):
+    if is_scene_network(run.architecture):
         from streamvision.checkpoints.scenes import SceneSource
 
-        return SceneSource.of_run(stored, path=path, names=names, size_px=size_px)
-    if stored["architecture"] in SCALES:
-        return YoloxSource.of_run(stored, path=path, names=names, size_px=size_px)
-    if stored["architecture"] == "deep3dbox":
+        return SceneSource.of_run(run)
+    if run.architecture in SCALES:
+        return YoloxSource.of_run(run)
+    if run.architecture == "deep3dbox":
         from streamvision.checkpoints.deep3dbox import Deep3dBoxSource
 
-        return Deep3dBoxSource.of_run(stored, path=path, names=names, size_px=size_px)
-    if stored["architecture"] == DCGAN:
+        return Deep3dBoxSource.of_run(run)
+    if run.architecture == DCGAN:
         raise ModelError(
-            f"{path} is a generator, which makes pictures of latent numbers and takes none; give its generator.onnx to "
-            "synthetic:generator?model=FILE, or export it with streamvision export"
+            f"{run.path} is a generator, which makes pictures of latent numbers and takes none; give its "
+            "generator.onnx to synthetic:generator?model=FILE, or export it with streamvision export"
         )
-    if stored["architecture"] == VAE:
+    if run.architecture == VAE:
         from streamvision.checkpoints.vae import VaeSource
 
-        return VaeSource.of_run(stored, path=path, size_px=size_px)
-    if stored["architecture"] == "drive_agent":
+        return VaeSource.of_run(run)
+    if run.architecture == "drive_agent":
         from streamvision.checkpoints.drive_agent import DriveAgentSource
 
-        return DriveAgentSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
-    if "answers" in stored:  # of any classifier
+        return DriveAgentSource.of_run(run)
+    if "answers" in run.stored:  # of any classifier
         from streamvision.checkpoints.answers import AnswersSource
 
-        return AnswersSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
-    if stored["architecture"] in PICTURE_NETWORKS:
+        return AnswersSource.of_run(run)
+    if run.architecture in PICTURE_NETWORKS:
         from streamvision.checkpoints.pictures import PictureSource
 
-        return PictureSource.of_run(stored, path=path, names=names, size_px=size_px)
-    if stored["architecture"] == captioner.ARCHITECTURE:
-        return captioner.CaptionerSource.of_run(stored, path=path, names=names, size_px=size_px)
-    return TorchvisionSource.of_run(stored, path=path, names=names, size_px=size_px, trusted=trusted)
+        return PictureSource.of_run(run)
+    if run.architecture == captioner.ARCHITECTURE:
+        return captioner.CaptionerSource.of_run(run)
+    return TorchvisionSource.of_run(run)
 
 
 def _refuse(model: str | Path, *, weights: Path | None = None, random_weights: int | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
+from streamvision.checkpoints.base import StoredRun, TorchSource, with_size
 from streamvision.checkpoints.picture_networks import picture_network
 from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
 from streamvision.checkpoints.torch_runtime import TorchBackend
@@ -41,28 +41,21 @@ class PictureSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("picture",), size_px=None)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-    ) -> PictureSource:
+    def of_run(cls, run: StoredRun) -> PictureSource:
         """Open what a ``best.pt`` or ``last.pt`` holds; without a size, in the one that it was trained with.
 
         Raises:
             ConfigError: when there is not one name.
             ModelError: when the tensors are not those of the network that it names.
         """
-        name = stored["architecture"]
+        name = run.architecture
         return cls(
-            filled(picture_network(name), stored["model"], path, title=name),
+            filled(picture_network(name), run.stored["model"], run.path, title=name),
             name=name,
-            path=path,
-            size_px=size_px or tuple(stored["size_px"]),
-            beginning=how_trained(stored),
-            names=chosen_names(stored["names"], names, path),
+            path=run.path,
+            size_px=run.chosen_size_px(),
+            beginning=how_trained(run.stored),
+            names=run.chosen_names(),
         )
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:

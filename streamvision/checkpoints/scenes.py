@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.checkpoint_file import read_tensors
 from streamvision.checkpoints.random_weights import random_network
 from streamvision.checkpoints.restoring import filled, fresh, how_trained
@@ -62,14 +62,7 @@ class SceneSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("logits",), size_px=None)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-    ) -> SceneSource:
+    def of_run(cls, run: StoredRun) -> SceneSource:
         """Open what a ``best.pt`` or ``last.pt`` holds; without a size, in the one that it was trained with.
 
         Raises:
@@ -77,13 +70,10 @@ class SceneSource(TorchSource):
             ModelError: when the tensors are not this network's.
             MissingDependencyError: when the library that it needs is not installed.
         """
-        name = str(stored["architecture"])
-        described = scene_network(name)
-        names = chosen_names(stored["names"], names, path)
-        network = filled(described.create(len(names)), stored["model"], path, title=name)
-        width_px, height_px = size_px or stored["size_px"]
-        beginning = how_trained(stored)
-        return cls(described, network, path=path, names=names, size_px=(width_px, height_px), beginning=beginning)
+        described, names = scene_network(run.architecture), run.chosen_names()
+        network = filled(described.create(len(names)), run.stored["model"], run.path, title=run.architecture)
+        beginning = how_trained(run.stored)
+        return cls(described, network, path=run.path, names=names, size_px=run.chosen_size_px(), beginning=beginning)
 
     @classmethod
     def of_name(

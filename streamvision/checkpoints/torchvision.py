@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.torchvision_build import Kind, TorchvisionNetwork, build_run
 from streamvision.core.errors import ExportError
 from streamvision.inference.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
@@ -80,22 +80,15 @@ class TorchvisionSource(TorchSource):
         super().__init__(path=path, card=card, output_names=_OUTPUTS[described.kind], size_px=size_px)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-        trusted: bool = False,
-    ) -> TorchvisionSource:
+    def of_run(cls, run: StoredRun) -> TorchvisionSource:
         """Open what the ``best.pt`` or ``last.pt`` of a run of ``streamvision train`` holds.
 
         Raises:
             ModelError: when the tensors are not those of its architecture.
             UntrustedError: when that is code of the user's and not trusted.
         """
-        return cls(build_run(stored, path, trusted=trusted), path=path, names=names, size_px=size_px)
+        described = build_run(run.stored, run.path, trusted=run.trusted)
+        return cls(described, path=run.path, names=run.names, size_px=run.size_px)
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         """Return a fresh module; ``dynamic_size`` makes no difference to it."""

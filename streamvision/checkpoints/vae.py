@@ -10,11 +10,10 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
-from streamvision.checkpoints.base import TorchSource
+from streamvision.checkpoints.base import NO_CLASS, StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.generator_names import VAE
 from streamvision.checkpoints.latent_decoder import STRIDE_PX, LatentDecoder, side_of_run
 from streamvision.checkpoints.restoring import AsTuple, filled, fresh, how_trained
@@ -93,16 +92,17 @@ class VaeSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("picture",), size_px=None)
 
     @classmethod
-    def of_run(cls, stored: dict[str, Any], *, path: Path, size_px: tuple[int, int] | None = None) -> VaeSource:
+    def of_run(cls, run: StoredRun) -> VaeSource:
         """Open what a ``best.pt`` or ``last.pt`` holds.
 
         Raises:
+            ConfigError: when the number of names is not that of the classes.
             ModelError: when the tensors are not a VAE's.
         """
-        network = filled(VariationalAutoencoder(side_of_run(stored, path)), stored["model"], path, title="a VAE")
-        names = tuple(map(str, stored["names"])) or ("picture",)
-        beginning = how_trained(stored)
-        return cls(network, path=path, names=names, size_px=size_px, beginning=beginning)
+        network = filled(VariationalAutoencoder(side_of_run(run)), run.stored["model"], run.path, title="a VAE")
+        names = chosen_names(tuple(map(str, run.stored["names"])) or NO_CLASS, run.names, run.path)
+        beginning = how_trained(run.stored)
+        return cls(network, path=run.path, names=names, size_px=run.size_px, beginning=beginning)
 
     def module(self, *, dynamic_size: bool = False) -> nn.Module:
         """Return a fresh module from pictures to what the network makes of them."""

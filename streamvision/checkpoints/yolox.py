@@ -8,12 +8,11 @@ to the host. This file imports torch; see :func:`streamvision.checkpoints.torch_
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from streamvision.checkpoints.base import TorchSource, chosen_names
+from streamvision.checkpoints.base import StoredRun, TorchSource, chosen_names
 from streamvision.checkpoints.restoring import fresh, how_trained
 from streamvision.checkpoints.yolox_network import Yolox, decoded
 from streamvision.checkpoints.yolox_scales import SCALES
@@ -54,32 +53,18 @@ class YoloxSource(TorchSource):
         super().__init__(path=path, card=card, output_names=("boxes",), size_px=None)
 
     @classmethod
-    def of_run(
-        cls,
-        stored: dict[str, Any],
-        *,
-        path: Path,
-        names: tuple[str, ...] | None = None,
-        size_px: tuple[int, int] | None = None,
-    ) -> YoloxSource:
+    def of_run(cls, run: StoredRun) -> YoloxSource:
         """Open what a ``best.pt`` or ``last.pt`` holds; without a size, in the one that it was trained with.
 
         Raises:
             ConfigError: when the number of names is not that of the classes.
             ModelError: when the tensors are not those of its architecture.
         """
-        names, name = chosen_names(stored["names"], names, path), str(stored["architecture"])
+        names, name = run.chosen_names(), run.architecture
         network = Yolox(SCALES[name], len(names)).eval()
-        load_weights(network, stored["model"], path)
-        width_px, height_px = size_px or stored["size_px"]
-        return cls(
-            network,
-            path=path,
-            name=name,
-            names=names,
-            size_px=(width_px, height_px),
-            beginning=how_trained(stored),
-        )
+        load_weights(network, run.stored["model"], run.path)
+        beginning = how_trained(run.stored)
+        return cls(network, path=run.path, name=name, names=names, size_px=run.chosen_size_px(), beginning=beginning)
 
     @classmethod
     def of_name(

@@ -25,6 +25,7 @@ from exporters.parity.gate import Gate
 from exporters.pictures import drawn_pictures
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints.answers import AnswersSource
+from streamvision.checkpoints.base import StoredRun
 from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
 from streamvision.checkpoints.drive_agent import ARCHITECTURE, PERCEPTION, WIDTH, DriveAgentSource, Policy, seen_at
 from streamvision.core.errors import ConfigError, ExportError, ModelError
@@ -94,7 +95,7 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
             f"{recipe.perception} is not the checkpoint of a network with numbers; give the best.pt that "
             "configs/train-driver.yaml leaves"
         )
-    seen_at(AnswersSource.of_run(stored, path=Path(recipe.perception)))
+    seen_at(AnswersSource.of_run(StoredRun(stored=stored, path=Path(recipe.perception))))
     torch.set_num_threads(1)
     options = recipe.environment(held_out=True)
     model = _learner(recipe)
