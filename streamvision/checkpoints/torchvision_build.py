@@ -7,7 +7,7 @@ SHA-256 begins with the digits that end the name torchvision publishes it under.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,7 +103,7 @@ def build_named(name: str, *, weights: Path | None, seed: int | None, trusted: b
     return _described(name, network, published, names=_known_names(name, published), beginning=beginning)
 
 
-def build_run(stored: dict[str, Any], path: Path, *, trusted: bool = False, besides: int = 0) -> TorchvisionNetwork:
+def build_run(stored: Mapping[str, Any], path: Path, *, trusted: bool = False, besides: int = 0) -> TorchvisionNetwork:
     """Return the model of a run of ``streamvision train``.
 
     Args:

@@ -74,8 +74,8 @@ from streamvision.evaluation.model import open_model
     "--style",
     type=Path,
     metavar="PICTURE",
-    help="Measure in place of all that how near to this picture's style MODEL paints, and what of the content is left, "
-    "by --features (road_signs_yolox).",
+    help="Measure, in place of all that, how near to this picture's style MODEL paints, and how much of the content is "
+    "left, by --features (road_signs_yolox).",
 )
 @report_option
 @runtime_options

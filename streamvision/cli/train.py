@@ -110,6 +110,8 @@ def train(
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
       streamvision train --data drive-captions/ --model captioner --imgsz 160 --preset plain
       streamvision train --data photos/ --model denoiser --imgsz 64 --epochs 4
+      streamvision train --data photos/ --model style --style painting.jpg --epochs 2
+      streamvision train --data sign-crops/ --model dcgan --epochs 300
       streamvision train --data drive-vehicles/ --model deep3dbox
       streamvision train --data sign-crops/ --model small_xception --rand-augment 1 --balance class-weights
       streamvision train --data labels.csv --model mypackage.nets:build --imgsz 64

@@ -87,12 +87,12 @@ class TrainingData(Generic[Picture]):
         listed: list[str] = [classes] if self.names else []
         if self.train == self.val:
             return [
-                f"{counted(len(self.train), 'pictures')}, shown {shown} times an epoch, are learnt and measured: a "
-                "trial whether they can be learnt by heart.",
+                f"{counted(len(self.train), 'pictures')}, {counted(shown, 'samples')} an epoch, are learnt and "
+                "measured: a trial whether they can be learnt by heart.",
                 *listed,
             ]
         why = "parts of each" if isinstance(self.train[0], PairedPicture) else "rare classes more often"
-        more = f" (shown {shown} times an epoch, {why})" if shown > len(self.train) else ""
+        more = f" ({counted(shown, 'samples')} an epoch, {why})" if shown > len(self.train) else ""
         lines = [
             f"{counted(len(self.train), 'pictures')} to learn from{more}, {len(self.val)} held out; the split is "
             f"{self.split_origin}."

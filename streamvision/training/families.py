@@ -226,7 +226,7 @@ TRAINERS: tuple[Trainer, ...] = (
     ),
     Trainer(
         ANSWERS,  # the same networks, for a table with several answers
-        "classifiers that learn numbers too",
+        "classifiers that learn from a table of answers",
         "classify",
         f"{_YOURS} (torchvision is BSD-3-Clause, timm Apache-2.0).",
         _answers,

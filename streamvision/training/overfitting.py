@@ -151,12 +151,7 @@ def write_notice(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], ver
         "## Pictures",
         "",
         *(f"- {image.path}" for image in data.train),
-        "",
-        "## Command",
-        "",
-        "```",
-        folder.command.read_text(encoding="utf-8").rstrip(),
-        "```",
+        *folder.command_section(),
     ]
     write_whole(folder.card, "\n".join(lines) + "\n")
 

@@ -62,18 +62,19 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
     """
     record = _read_record(folder.split) if folder.split.exists() else None
     earlier = _read_record(recipe.split) if recipe.split is not None and record is None else None
+    how = "stratified by class" if len(dataset.names) > 1 else "at random"
     if record is not None or earlier is not None:
         dataset, origin = _as_written(dataset, record or earlier or {}, recipe.split or folder.split)
     elif recipe.fold:
         fold, folds = recipe.fold_numbers()
         dataset = hold_out_fold(dataset, fold=fold, folds=folds, seed=recipe.seed)
-        origin = f"part {fold} of {folds} held out, stratified by class, seed {recipe.seed}"
+        origin = f"part {fold} of {folds} held out, {how}, seed {recipe.seed}"
     elif dataset.part("train").images and dataset.part("val").images:
         origin = "the data set's own"
     else:
         share = recipe.val_share
         dataset = split_dataset(dataset, fractions={"train": 1 - share, "val": share}, seed=recipe.seed)
-        origin = f"stratified by class, {share:.0%} held out, seed {recipe.seed}"
+        origin = f"{how}, {share:.0%} held out, seed {recipe.seed}"
     train, val = dataset.part("train").images, dataset.part("val").images
     if not train or not val:
         raise ConfigError(

@@ -252,12 +252,7 @@ def _write_card(recipe: Recipe, folder: RunFolder, by: Repetition, results: list
         head,
         "| --- " * (head.count("|") - 1) + "|",
         *rows,
-        "",
-        "## Command",
-        "",
-        "```",
-        folder.command.read_text(encoding="utf-8").rstrip(),
-        "```",
+        *folder.command_section(),
     ]
     write_whole(folder.card, "\n".join(lines) + "\n")
 

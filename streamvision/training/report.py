@@ -137,8 +137,7 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
     lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
     lines += [line for note in data.notes for line in (note, "")]
     lines += _class_table(data)
-    lines += ["", "## Command", "", "```", folder.command.read_text(encoding="utf-8").rstrip(), "```"]
-    return lines
+    return [*lines, *folder.command_section()]
 
 
 def _choice(recipe: Recipe, data: TrainingData[Any]) -> str:

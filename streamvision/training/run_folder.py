@@ -45,6 +45,10 @@ class RunFolder:
         self.summary = root / "summary.json"
         """The result, for programs."""
 
+    def command_section(self) -> list[str]:
+        """Return the last lines of a card, which say what to type for the same run; the first is empty."""
+        return ["", "## Command", "", "```", self.command.read_text(encoding="utf-8").rstrip(), "```"]
+
 
 @contextmanager
 def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[RunFolder]:

@@ -97,12 +97,7 @@ def write_agent_card(folder: RunFolder, recipe: Any, summary: Mapping[str, Any],
         "",
         "They are of the truth with noise. What it is worth on frames, of which the network may see less, says "
         "`streamvision eval drive`; the best policy was chosen on these roads, so take others there.",
-        "",
-        "## Command",
-        "",
-        "```",
-        folder.command.read_text(encoding="utf-8").rstrip(),
-        "```",
+        *folder.command_section(),
     ]
     write_whole(folder.card, "\n".join(lines) + "\n")
 

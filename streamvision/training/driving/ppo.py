@@ -272,7 +272,7 @@ def _save(path: Path, model: PPO, perception: dict[str, Any]) -> None:
 def _export(folder: RunFolder, best: dict[str, float], progress: TrainingProgress) -> dict[str, Any]:
     stored = read_run(folder.best)
     assert stored is not None
-    source = DriveAgentSource.of_run(stored, path=folder.best)
+    source = DriveAgentSource.of_run(StoredRun(stored=stored, path=folder.best))
     options = ExportOptions(dynamic_batch=True)
     try:
         onnx, card = to_onnx(source, options)

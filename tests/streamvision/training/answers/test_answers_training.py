@@ -106,7 +106,7 @@ def test_what_is_not_learnt_cannot_be_weighed_and_a_damaged_checkpoint_is_refuse
 ) -> None:
     with pytest.raises(ConfigError, match="'depth' is not learnt; known are ground, side"):
         start_training(recipe(table, answer_weights={"depth": 1}), project=tmp_path, name="run", command="train")
-    with pytest.raises(ConfigError, match="answers works with classifiers that learn numbers too only"):
+    with pytest.raises(ConfigError, match="answers works with classifiers that learn from a table of answers only"):
         start_training(recipe(table, model="unet", answers=("side",)), project=tmp_path, name="run", command="train")
     few = draw_answers(tmp_path / "few", count=3, seed=1)
     with pytest.raises(ConfigError, match="no answer differs among 1 picture held out"):
