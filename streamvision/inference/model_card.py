@@ -53,7 +53,9 @@ def _shown(text: str) -> str:
     return "".join(one if one.isprintable() or one in _JOINERS else " " for one in text).strip()
 
 
-Words = Annotated[str, AfterValidator(_shown)]
+MAX_WORDS = 2000
+"""Longest text of an author: pages ask for all that is said of a model again and again."""
+Words = Annotated[str, AfterValidator(lambda text: _shown(text[:MAX_WORDS]))]
 """What the author of a file says."""
 
 
@@ -70,7 +72,7 @@ Label = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_prin
 class KnownCard(BaseModel):
     """A number that is known beside the picture and given to the network, such as a car's own speed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Label = Field(description="What it is called.")
     unit: Label | None = Field(None, description="What it is counted in, such as m/s.")
@@ -80,7 +82,7 @@ class KnownCard(BaseModel):
 class InputCard(BaseModel):
     """How a picture becomes the network's input tensor."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     width_px: int = Field(
         gt=0, le=1 << 16, description="Width that the network sees; for dynamic models the preferred one."
@@ -146,7 +148,7 @@ class InputCard(BaseModel):
 class PictureCard(BaseModel):
     """How the levels of a picture that comes out became the tensor's values; by the words of :class:`InputCard`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
     scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
@@ -157,7 +159,7 @@ class PictureCard(BaseModel):
 class KeypointCard(BaseModel):
     """What the keypoints of one object are, and how they hang together."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     names: Annotated[tuple[str, ...], AfterValidator(shown_names)] = Field(
         min_length=1, description="Names, in the order of the output."
@@ -171,7 +173,7 @@ class KeypointCard(BaseModel):
 class NumberCard(BaseModel):
     """A number that a network says of a picture."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Label = Field(description="What it is called.")
     unit: Label | None = Field(None, description="What it is counted in, such as m.")
@@ -180,7 +182,7 @@ class NumberCard(BaseModel):
 class ModelCard(BaseModel):
     """Everything the runtime must know about a model, so that its file alone is enough to run it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     task: Task = Field("detect", description="What the model does.")
     head: str = Field(description="Layout of the outputs: the name of a head in streamvision.inference.heads.")
@@ -199,10 +201,10 @@ class ModelCard(BaseModel):
     nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
     licence: Words | None = Field(None, description="Licence of the weights, as their author states it.")
     source: Words | None = Field(None, description="What the model was made from.")
-    measured: dict[str, float] | None = Field(
+    measured: dict[Words, float] | None = Field(
         None, description="Figures of the model where it was made, such as map50_95, by name."
     )
-    assumed: tuple[str, ...] = Field(
+    assumed: tuple[Words, ...] = Field(
         (), description="What was not in the file and had to be assumed, one sentence each."
     )
 

@@ -10,12 +10,12 @@ def driving(context: StageContext) -> FrameStage | None:
     """Return the stage where the model may be a network that drives.
 
     Raises:
-        ConfigError: when limits are to be read for a model that gives no numbers.
+        ConfigError: when limits are to be read, and the only model gives no numbers.
         StreamVisionError: when what reads them is not there, or cannot be run.
     """
     settings = context.config.driving
     if context.card.head != "several":
-        if settings.limit_detector is not None:
+        if settings.limit_detector is not None and not context.config.models:  # of which another stream's may drive
             raise ConfigError(
                 "driving.limit_detector is for networks that drive, and this model gives no numbers; leave it out"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from streamvision.core.config.section import Section
 
@@ -19,3 +19,9 @@ class DrivingConfig(Section):
         "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx",
         description="Model that reads the numbers on them.",
     )
+
+    @model_validator(mode="after")
+    def _reads_what_is_found(self) -> DrivingConfig:
+        if self.limit_detector is None and self.limit_reader != type(self).model_fields["limit_reader"].default:
+            raise ValueError("limit_reader reads signs that limit_detector finds; give both, or leave both out")
+        return self

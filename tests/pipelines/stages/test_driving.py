@@ -12,6 +12,7 @@ import pytest
 
 import streamvision
 from pipelines.stages.driving.stage import WHEEL_TURN_DEG, wheel_marks
+from streamvision.core.config.app import parse_config
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.stage_output import Outline
 from streamvision.synthetic.driving import Command, live
@@ -136,3 +137,13 @@ def test_the_limit_that_is_driven_is_the_one_that_the_signs_say(
 def test_limits_are_not_read_for_a_model_that_does_not_drive() -> None:
     with pytest.raises(ConfigError, match=r"driving\.limit_detector is for networks that drive"):
         next(iter(streamvision.stream("synthetic:boxes?frames=2&realtime=0", driving={"limit_detector": "road_signs"})))
+
+
+def test_limits_are_read_for_the_streams_that_drive_alone() -> None:
+    settings = {"driving": {"limit_detector": "road_signs"}, "models": {"driver": {"path": "driver.onnx"}}}
+    assert len(list(streamvision.stream("synthetic:boxes?frames=2&realtime=0", model="none", **settings))) == 2
+
+
+def test_a_reader_without_a_detector_is_refused() -> None:
+    with pytest.raises(ConfigError, match="limit_reader reads signs that limit_detector finds"):
+        parse_config({"model": {"path": "driver.onnx"}, "driving": {"limit_reader": "reader.onnx"}}, origin="x.yaml")

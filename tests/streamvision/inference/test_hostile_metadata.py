@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from streamvision.core.errors import ModelError, StreamVisionError
 from streamvision.inference.card_reader import read_card
-from streamvision.inference.model_card import CARD_KEY, MAX_NAME, InputCard, KeypointCard, ModelCard
+from streamvision.inference.model_card import CARD_KEY, MAX_NAME, MAX_WORDS, InputCard, KeypointCard, ModelCard
 from support.constant_network import constant_network
 
 CARD = json.loads(
@@ -120,6 +120,25 @@ def test_names_of_a_file_are_fit_to_be_shown(given: str, shown: str) -> None:
     assert (card.source or "").encode("utf-8") is not None
     again = ModelCard.model_validate_json(card.to_metadata()[CARD_KEY])
     assert again.names == card.names
+
+
+def test_what_else_a_file_says_is_fit_to_be_shown_and_sent_on() -> None:
+    size = InputCard(width_px=64, height_px=64)
+    card = ModelCard(
+        head="yolo_v8",
+        names=("car",),
+        input=size,
+        source="s" * 500_000,
+        measured={"\x1b[2Jm\n": 0.5},
+        assumed=("a\nb",),
+    )
+    assert (len(card.source or ""), card.measured, card.assumed) == (MAX_WORDS, {"[2Jm": 0.5}, ("a b",))
+    backend, _ = constant_network("yolo_v8")
+    for said in ('"measured": {"map50": NaN}', '"measured": {"map50": 1e999}'):
+        text = f'{{"head": "yolo_v8", "names": ["car"], "input": {{"width_px": 64, "height_px": 64}}, {said}}}'
+        backend.metadata = {CARD_KEY: text}
+        with pytest.raises(ModelError, match=r"measured\.map50: Input should be a finite number"):
+            read_card(backend, path=Path("model.onnx"))
 
 
 def test_letters_of_a_model_that_reads_stay_as_they_are() -> None:
