@@ -16,7 +16,7 @@ TITLES = {
     "kernel_distance": "kernel distance",
     "variety": "variety",
     "novelty": "novelty",
-    "critic_loss": "critic's loss",
+    "discriminator_loss": "discriminator's loss",
     "map50": "mAP50",
     "map50_95": "mAP50-95",
     "map50_mask": "mAP50 of masks",

@@ -2,7 +2,8 @@
 
 Zhao, Liu, Lin, Zhu and Han, "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020: brightness,
 saturation and contrast, a shift by up to an eighth of the side, and a square of half the side that is blank. They are
-for both kinds of pictures that a critic sees: changes of the real ones alone would be learnt by the generator, too.
+for both kinds of pictures that a discriminator sees: changes of the real ones alone would be learnt by the generator,
+too.
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """

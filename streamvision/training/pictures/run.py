@@ -18,10 +18,10 @@ from streamvision.datasets.dataset import PairedPictures
 from streamvision.evaluation.images import ImageEvaluation, evaluate_images
 from streamvision.evaluation.perceptual import FeatureDistance
 from streamvision.inference.model import Model
-from streamvision.training.critic import Critic
+from streamvision.training.discriminator import Discriminator
 from streamvision.training.figures import DISTANCE
 from streamvision.training.pictures.choices import adversarial_weight, is_to_look_real
-from streamvision.training.pictures.critic import paired, patch_network
+from streamvision.training.pictures.patch_discriminator import paired, patch_network
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.report import LAST_EPOCH
 from streamvision.training.torch_run import TorchRun
@@ -37,7 +37,7 @@ class PictureRun(TorchRun):
 
     task = "image"
     figure = "psnr_db"
-    _critic: Critic | None = None
+    _discriminator: Discriminator | None = None
     _features: FeatureNetwork | None = None
     _seen: tuple[Any, Any, Any] | None = None
     """What the network was given in this step, what it made, and the truth."""
@@ -60,7 +60,7 @@ class PictureRun(TorchRun):
             self._features = open_features(self._recipe.features, trusted=self._trusted).to(self._device)
             beginning += f", perceptual loss by {self._features.name}"
         if self._adversarial:
-            self._critic = Critic(patch_network(), self._device, lr=self._recipe.lr)
+            self._discriminator = Discriminator(patch_network(), self._device, lr=self._recipe.lr)
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 
@@ -75,24 +75,24 @@ class PictureRun(TorchRun):
         loss = torch.nn.functional.l1_loss(made, target)
         if self._features is not None and self._recipe.perceptual is not None:
             loss = loss + self._recipe.perceptual * feature_difference(self._features(made), self._features(target))
-        if self._critic is None:
+        if self._discriminator is None:
             return loss
         self._seen = given, made.detach(), target
-        return loss + self._adversarial * self._critic.against(paired(given, made))
+        return loss + self._adversarial * self._discriminator.against(paired(given, made))
 
     def _step(self, batch: Any, rate: float) -> float:
         loss = super()._step(batch, rate)
-        if self._critic is not None and self._seen is not None:
+        if self._discriminator is not None and self._seen is not None:
             given, made, truth = self._seen
-            self._critic.learn(paired(given, made), paired(given, truth), rate=rate)
+            self._discriminator.learn(paired(given, made), paired(given, truth), rate=rate)
         return loss
 
     def _beside(self) -> dict[str, Any]:
-        return {} if self._critic is None else {"critic": self._critic.state()}
+        return {} if self._discriminator is None else {"discriminator": self._discriminator.state()}
 
     def _take_up(self, state: dict[str, Any]) -> None:
-        if self._critic is not None:
-            self._critic.take_up(state["critic"])
+        if self._discriminator is not None:
+            self._discriminator.take_up(state["discriminator"])
 
     def _validate(self) -> dict[str, float]:
         result = self._measured(PairedPictures(self._data.names, self._data.val))

@@ -57,7 +57,7 @@ def test_drawn_pictures_come_nearer_to_held_out_ones(trained: dict[str, Any]) ->
     assert min(distances) < 0.8 * distances[0]
     assert trained["frechet_distance"] == min(distances), "the best epoch is the nearest"
     assert trained["best_epoch"] == distances.index(min(distances)) + 1
-    assert all(0 < row["critic_loss"] < 2 for row in rows)
+    assert all(0 < row["discriminator_loss"] < 2 for row in rows)
     assert all(row["variety"] > 0 and math.isfinite(row["kernel_distance"] + row["novelty"]) for row in rows)
     card = (Path(trained["run"]) / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "as many that were learnt from are at a Fréchet distance of" in card
@@ -68,7 +68,7 @@ def test_drawn_pictures_come_nearer_to_held_out_ones(trained: dict[str, Any]) ->
 
 def test_both_networks_and_their_optimizers_go_on(trained: dict[str, Any]) -> None:
     stored = torch.load(trained["last"], weights_only=True)
-    for optimizer in (stored["optimizer"], stored["critic"]["optimizer"]):
+    for optimizer in (stored["optimizer"], stored["discriminator"]["optimizer"]):
         assert {float(one["step"]) for one in optimizer["state"].values()} == {EPOCHS * STEPS}
         assert optimizer["param_groups"][0]["betas"] == (0.5, 0.999)
     assert stored["averaged_steps"] == EPOCHS * STEPS
@@ -134,7 +134,7 @@ def test_what_cannot_be_learnt_so_is_refused_in_a_sentence(pictures: Path, tmp_p
         noise = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
         cv2.imwrite(str(few / f"{number}.png"), noise)
     for wrong, said in (
-        ({"data": few}, "10 pictures to learn from, which a critic knows by heart"),
+        ({"data": few}, "10 pictures to learn from, which a discriminator knows by heart"),
         ({"data": few, "imgsz": 128}, "12 of the 12 pictures in .* have sides under 64 px"),
         ({"imgsz": 36}, "multiple of 8 px and at most 1024 px, not 36"),
         ({"overfit": 8}, "overfit is not for dcgan: it makes no picture again"),

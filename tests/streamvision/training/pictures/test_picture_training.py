@@ -24,9 +24,9 @@ from streamvision.datasets.picture_pairs import read_made_worse, read_pairs
 from streamvision.evaluation.images import evaluate_images
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.picture_pairs import read_pair
-from streamvision.training.critic import Critic
-from streamvision.training.pictures.critic import paired, patch_network
+from streamvision.training.discriminator import Discriminator
 from streamvision.training.pictures.data import prepare_pictures
+from streamvision.training.pictures.patch_discriminator import paired, patch_network
 from streamvision.training.pictures.samples import PairSamples
 from streamvision.training.recipe import load_recipe
 from streamvision.training.run_folder import RunFolder
@@ -207,7 +207,7 @@ def test_pix2pix_learns_beside_its_discriminator_and_goes_on_with_it(streets: Pa
     assert stopped is not None
     ended = read_run(run / "weights" / "last.pt")
     assert ended is not None
-    steps = [state["critic"]["optimizer"]["state"][0]["step"] for state in (stopped, ended)]
+    steps = [state["discriminator"]["optimizer"]["state"][0]["step"] for state in (stopped, ended)]
     assert float(steps[1]) == 3 * float(steps[0]), "the discriminator went on, and did not begin anew"
     assert done["best_epoch"] == 3, "with a discriminator the last epoch counts"
     losses = [row["train_loss"] for row in figures(run)]
@@ -240,16 +240,16 @@ def test_features_that_are_not_there_leave_no_folder(photos: Path, tmp_path: Pat
 
 def test_a_discriminator_tells_made_pictures_from_true_ones() -> None:
     torch.manual_seed(0)
-    critic = Critic(patch_network(), torch.device("cpu"), lr=2e-3)
+    discriminator = Discriminator(patch_network(), torch.device("cpu"), lr=2e-3)
     generator = torch.Generator().manual_seed(1)
     given = torch.rand(4, 3, 16, 16, generator=generator)
     true = torch.rand(4, 3, 32, 32, generator=generator)
     made = true * 0.2 + 0.4  # grey
-    first = float(critic.against(paired(given, made)))
+    first = float(discriminator.against(paired(given, made)))
     for _ in range(25):
-        critic.learn(paired(given, made), paired(given, true), rate=2e-3)
-    assert float(critic.against(paired(given, made))) > first + 0.2, "what is made is told for what it is"
-    assert float(critic.against(paired(given, true))) < first
+        discriminator.learn(paired(given, made), paired(given, true), rate=2e-3)
+    assert float(discriminator.against(paired(given, made))) > first + 0.2, "what is made is told for what it is"
+    assert float(discriminator.against(paired(given, true))) < first
 
 
 def test_pix2pix_needs_pairs(photos: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SLOPE = 0.2
 """Of the leaky rectifiers, as there."""
 
 
-class Critic:
+class Discriminator:
     """Learns to tell made pictures from true ones.
 
     Args:

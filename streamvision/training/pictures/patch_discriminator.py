@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from streamvision.training.critic import SLOPE
+from streamvision.training.discriminator import SLOPE
 
 _WIDTH = 32
 
