@@ -102,7 +102,8 @@ def main() -> None:
         _save("several", several, _sure_answers)
     if given.generator:
         walk = f"synthetic:generator?model={given.generator}&realtime=0&size=960x320&frames=40"
-        _save("generator", streamvision.stream(walk, model="none", overlay=PLAIN), lambda result: result.frame.index)
+        nothing = {"status": False, "trails_s": 0, "boxes": False, "labels": False}
+        _save("generator", streamvision.stream(walk, model="none", overlay=nothing), lambda result: result.frame.index)
     if given.style:
         small = drive.replace("size=1280x720", "size=640x360").replace("fps=30", "fps=2")
         _save("style", streamvision.stream(small, model=given.style, overlay=PLAIN), _fourth)
@@ -110,8 +111,11 @@ def main() -> None:
         _save("drive", streamvision.stream(STEERED, model=given.driver, tracker=ALONE, overlay=PLAIN), _steered)
     with tempfile.TemporaryDirectory() as scratch:
         outlines = _outline_network(Path(scratch) / "outlines.onnx")
+        shown = min(120, given.frames - 1)
         _save(
-            "image", streamvision.stream(drive, model=outlines, overlay=PLAIN), lambda result: result.frame.index == 120
+            "image",
+            streamvision.stream(drive, model=outlines, overlay=PLAIN),
+            lambda result: result.frame.index == shown,
         )
         if given.segment:
             _save(

@@ -104,16 +104,30 @@ class Thresholds:
     @property
     def sentence(self) -> str:
         """What the choice is worth, in words."""
+        pictures = counted(self.pictures, "pictures")
+        if not self.classes:
+            return (
+                f"There was nothing to measure: the {pictures} show no marked object, and nothing was reported on "
+                "them; give pictures with objects."
+            )
+        if all(one.score is None for one in self.classes):
+            return (
+                f"No score was chosen, since no class has {LEAST_OBJECTS} marked objects or more: a hundred pictures "
+                f"cost {self.usual_cost:.4g} with the usual {USUAL_SCORE:g} ({pictures}); give more "
+                "pictures with objects."
+            )
         saved = self.usual_cost - self.cost
         figures = (
             f"a hundred pictures cost {self.cost:.4g} with scores chosen on other pictures and {self.usual_cost:.4g} "
             f"with the usual {USUAL_SCORE:g} ({saved:+.4g} saved, 95 % of resamples {self.saved_low:+.4g} to "
-            f"{self.saved_high:+.4g}; {counted(self.pictures, 'pictures')}, {FOLDS} parts)"
+            f"{self.saved_high:+.4g}; {pictures}, {FOLDS} parts)"
         )
         if self.saved_low > 0:
             return f"Cheaper: {figures}."
         if self.saved_high < 0:
             return f"Dearer, so keep the usual score: {figures}."
+        if self.saved_low == self.saved_high:
+            return f"Neither cheaper nor dearer than the usual score, which stays: {figures}."
         return f"It cannot be told whether this is cheaper: {figures}; measure more pictures."
 
     def config(self) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def next_commands(
         is_own_code: whether the checkpoint names code of the user's, which the export then imports.
     """
     form = "openvino" if find_spec("openvino") is not None else "onnx"
-    walk = ["run", "--source", f"synthetic:generator?model={generator}", "--model", "none", "--show"]
+    walk = ["run", "--source", f"synthetic:generator?model={generator}", "--model", "none"]
+    walk += ["--score", "1", "--show"]  # without boxes of what moves
     if onnx is None and generator is not None:
         return [_line(walk), _line(["export", str(folder.best), "--format", form, "--output", str(_exported(folder))])]
     pictures = data.shown[0].parent if data.shown else data.val[0].path.parent

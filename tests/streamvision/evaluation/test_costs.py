@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -92,6 +93,36 @@ def test_scores_that_say_nothing_promise_no_saving() -> None:
     images, found = pictures(*rng.uniform(0.3, 0.9, (2, 40)).tolist())
     result = choose_thresholds(Predictions(("sign",), tuple(images), tuple(found)), CostTable())
     assert result.saved_low <= 0
+
+
+NOTHING = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+
+
+def test_without_objects_and_reports_it_says_that_there_was_nothing_to_measure() -> None:
+    images = tuple(LabelledImage(Path(f"/none/{index}.png"), 100, 100, ()) for index in range(8))
+    result = choose_thresholds(Predictions(("sign",), images, (NOTHING,) * 8), CostTable())
+    assert result.sentence.startswith("There was nothing to measure: the 8 pictures show no marked object")
+    assert result.config() == {"model": {"class_scores": {}}}
+
+
+@pytest.mark.parametrize("objects", [0, 6])
+def test_too_few_objects_choose_no_score_and_false_alarms_still_cost(objects: int) -> None:
+    images, found = pictures([0.9] * objects, [0.8] * objects)
+    images += [LabelledImage(Path(f"/none/{index}.png"), 100, 100, ()) for index in range(20 - objects)]
+    found += [
+        replace(NOTHING, box_xyxy_px=np.array([BOX], np.float32), score=np.float32([0.5]), class_id=np.int32([0]))
+    ]
+    found += [NOTHING] * (20 - len(found))
+    result = choose_thresholds(Predictions(("sign",), tuple(images), tuple(found)), CostTable(Costs(1, 2)))
+    assert result.cost == result.usual_cost == (objects + 1) * 2 * 100 / 20
+    assert result.sentence.startswith("No score was chosen, since no class has 10 marked objects or more: a hundred")
+
+
+def test_a_usual_score_that_makes_no_error_stays() -> None:
+    images, found = pictures([0.9] * 20, [0.1] * 20)
+    result = choose_thresholds(Predictions(("sign",), tuple(images), tuple(found)), CostTable())
+    assert result.classes[0].score == 0.25
+    assert result.sentence.startswith("Neither cheaper nor dearer than the usual score, which stays")
 
 
 def test_each_class_has_its_costs_and_rare_ones_keep_the_usual_score() -> None:

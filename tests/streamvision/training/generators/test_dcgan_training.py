@@ -79,6 +79,7 @@ def test_the_file_is_the_generator_and_walks(trained: dict[str, Any]) -> None:
     assert trained["generator_checked"].startswith("equal on 32 latent vectors")
     assert "onnx" not in trained
     assert trained["next"][0].startswith("streamvision run --source 'synthetic:generator?model=")
+    assert "--model none --score 1 " in trained["next"][0]  # no boxes of what moves over the picture
     scene = GeneratorScene(64, 64, 10, 0, model=trained["generator"])
     first, later = (scene.picture_at(index).to_bgr() for index in (0, 15))
     assert first.std() > 2
