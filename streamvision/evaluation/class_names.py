@@ -37,7 +37,12 @@ def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequenc
 
 
 def match_names(
-    names: tuple[str, ...], used: set[int], model_names: Sequence[str], *, only: Sequence[str] = ()
+    names: tuple[str, ...],
+    used: set[int],
+    model_names: Sequence[str],
+    *,
+    only: Sequence[str] = (),
+    called: str = "model",
 ) -> ClassMatch:
     """Match the classes of a model to those of a data set.
 
@@ -49,6 +54,7 @@ def match_names(
         used: which of them occur in it.
         model_names: the model's class names, by class id.
         only: names of the classes to measure; empty for all that the data set has.
+        called: what sentences call the model.
 
     Raises:
         ConfigError: when a class to be measured is not one of the model's.
@@ -73,8 +79,9 @@ def match_names(
     measured = _measured(names, used, only)
     if missing := [names[class_id] for class_id in measured if class_id in used and class_id not in known]:
         raise ConfigError(
-            f"the data set's {_listed(missing)} {'is' if len(missing) == 1 else 'are'} not among the model's classes "
-            f"({_listed(model_names)}); give a model that has them, or name the classes to measure with --class"
+            f"the data set's {_listed(missing)} {'is' if len(missing) == 1 else 'are'} not among the {called}'s "
+            f"classes ({_listed(model_names)}); give a {called} that has them, or name the classes to measure "
+            "with --class"
         )
     if strangers := [name for name, class_id in zip(model_names, data_id.tolist(), strict=True) if class_id is None]:
         notes.append(f"The data set does not mark {_listed(strangers)}: what the model finds of these is not counted.")
@@ -104,7 +111,10 @@ def _measured(names: tuple[str, ...], used: set[int], only: Sequence[str]) -> li
     if unknown := [name for name, class_id in ids.items() if class_id is None]:
         raise ConfigError(f"--class {_listed(unknown)}: not a class of the data set, which has {_listed(names)}")
     if not used & (chosen := {class_id for class_id in ids.values() if class_id is not None}):
-        raise ConfigError(f"no picture of the data set shows {_listed(only)}; name classes that are marked")
+        raise ConfigError(
+            f"no picture that is measured shows {_listed(only)}; name classes that are marked there, or measure "
+            "another part (--split)"
+        )
     return sorted(chosen)
 
 

@@ -199,7 +199,7 @@ def evaluate_cuboids(
 def _matched(detector: Model, pictures: PictureSet[CuboidPicture], classes: Sequence[str]) -> ClassMatch:
     require_task(detector, "detect")
     used = {one.class_id for image in pictures.images for one in image.objects if measurable(one)}
-    return match_names(pictures.names, used, detector.names, only=classes)
+    return match_names(pictures.names, used, detector.names, only=classes, called="detector")
 
 
 def _class_id(name: str, names: tuple[str, ...]) -> int:

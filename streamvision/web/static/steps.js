@@ -4,6 +4,7 @@ import { button, node } from "./dom.js";
 import { Fields } from "./fields.js";
 
 const MAX_STEPS = 32;
+const OBJECTS = "contours";
 
 export class StepsEditor {
   #element;
@@ -31,10 +32,13 @@ export class StepsEditor {
     return this.#steps.map(({ kind, fields }) => ({ name: kind.value, options: given(fields.values) }));
   }
 
+  // In front of a last step that makes objects, as nothing may end with a step that only marks.
   #append() {
-    this.#steps.push(this.#made(this.#kinds[0].name, {}));
+    const step = this.#made(this.#kinds[0].name, {});
+    const behind = this.#steps.at(-1)?.kind.value === OBJECTS ? 1 : 0;
+    this.#steps.splice(this.#steps.length - behind, 0, step);
     this.#arrange();
-    this.#steps.at(-1).kind.focus();
+    step.kind.focus();
   }
 
   #made(name, options) {
