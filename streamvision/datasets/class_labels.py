@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPicture, NamedPictures, Problem, Split
-from streamvision.datasets.files import files_below, find_class_list, find_pictures, split_named, split_of_path
+from streamvision.datasets.files import (
+    class_name,
+    files_below,
+    find_class_list,
+    find_pictures,
+    split_named,
+    split_of_path,
+)
 from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 
 MAP_FOLDERS = ("masks", "labels", "annotations", "SegmentationClass")
@@ -40,7 +47,7 @@ def read_class_folders(folder: Path) -> NamedPictures:
         split = split_named(parts[0]) if parts else None
         inner = parts[1:] if split else parts
         if inner:
-            found.append((path, inner[0], split))
+            found.append((path, class_name(inner[0]), split))
         else:
             problems.append(Problem(path, "lies in no folder of a class; left out", "unlabelled_picture"))
     if not found:

@@ -18,7 +18,7 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.reading import UnreadableError, read_text
 from streamvision.datasets.collector import Collector
 from streamvision.datasets.dataset import CuboidPicture, LabelledCuboid, PictureSet
-from streamvision.datasets.files import find_pictures, read_class_list, root_of
+from streamvision.datasets.files import class_name, find_pictures, read_class_list, root_of
 from streamvision.datasets.kitti_txt import (
     DONT_CARE,
     LABEL_FOLDERS,
@@ -172,5 +172,7 @@ def _read_labels(path: Path, shift_m: tuple[float, float, float], collector: Col
         cuboid = Cuboid(center_m, (length, width, height), yaw_rad)
         box = (left, top, right, bottom)
         step = min(max(int(occluded), 0), 3)
-        labels.append(_Label(fields[0], LabelledCuboid(0, box, cuboid, min(max(truncated, 0.0), 1.0), step)))
+        labels.append(
+            _Label(class_name(fields[0]), LabelledCuboid(0, box, cuboid, min(max(truncated, 0.0), 1.0), step))
+        )
     return labels

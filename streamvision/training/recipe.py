@@ -15,6 +15,9 @@ from streamvision.core.config.section import MAX_THREADS, Section, read_yaml, va
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import DatasetFormat
 
+OVERSAMPLE_MOST = 4
+MAX_SEED = 2_000_000_000
+"""NumPy's generators take 32 bits, of which repetitions and searches count on from a seed."""
 PresetName = Literal["plain", "light", "road", "strong"]
 
 
@@ -172,7 +175,9 @@ class Recipe(Section):
         description="What is done for rare classes: show their pictures more often, or weigh their loss by the square "
         "root of their rarity (classifiers and ultralytics models).",
     )
-    oversample_most: int = Field(4, ge=1, le=16, description="Most times that a picture is shown in an epoch.")
+    oversample_most: int = Field(
+        OVERSAMPLE_MOST, ge=1, le=16, description="Most times that a picture is shown in an epoch."
+    )
     answers: tuple[str, ...] = Field(
         (),
         description="Column of the CSV table that one network learns with others: one of classes at most, and one of "
@@ -256,7 +261,7 @@ class Recipe(Section):
     )
     device: str = Field("auto", description="auto, cpu, or cuda[:N].")
     threads: int | None = Field(None, ge=1, le=MAX_THREADS, description="CPU threads; default: all.")
-    seed: int = Field(0, ge=0, description="Seed of the split, the weights and the augmentations.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the split, the weights and the augmentations.")
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -274,6 +279,18 @@ class Recipe(Section):
             )
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
+        if self.oversample_most != OVERSAMPLE_MOST and self.balance != "oversample":
+            raise ValueError("oversample_most bounds how often rare classes are shown; give balance: oversample, too")
+        unknown = set(self.augment) - set(Augmentation.model_fields)
+        if unknown:
+            raise ValueError(f"augment: unknown {sorted(unknown)}; known: {', '.join(Augmentation.model_fields)}")
+        augmentation = self.augmentation()
+        if "mosaic_off_share" in self.augment and not (
+            augmentation.mosaic or augmentation.mixup or augmentation.cutmix
+        ):
+            raise ValueError(
+                "augment: mosaic_off_share ends mosaic, mixup and cutmix, none of which is on; leave it out"
+            )
         if any(not math.isfinite(weight) or weight < 0 for weight in self.answer_weights.values()):
             raise ValueError("answer_weights are factors of losses; give numbers from 0")
         if self.fold is not None and not (
@@ -283,10 +300,6 @@ class Recipe(Section):
             raise ValueError(f"fold is {self.fold!r}; give which part of how many, such as 2/5, of 2 to 99 parts")
         if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
             raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
-        unknown = set(self.augment) - set(Augmentation.model_fields)
-        if unknown:
-            raise ValueError(f"augment: unknown {sorted(unknown)}; known: {', '.join(Augmentation.model_fields)}")
-        self.augmentation()
         return self
 
     def fold_numbers(self) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -178,9 +179,14 @@ def _thawed(recipe: Recipe, epochs: int) -> str:
     return f"; {which} learnt from epoch {recipe.unfreeze_at} on{rate}"
 
 
+def _cell(text: str) -> str:
+    """Return a name as it stands in a table of Markdown, which takes it for nothing else."""
+    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", text)
+
+
 def _class_table(data: TrainingData[Any]) -> list[str]:
     rows = [
-        f"| {name} | {data.learnt[index]} | {data.held_out[index]} |"
+        f"| {_cell(name)} | {data.learnt[index]} | {data.held_out[index]} |"
         for index, name in enumerate(data.names[:SHOWN_NAMES])
     ]
     if len(data.names) > SHOWN_NAMES:

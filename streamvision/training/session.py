@@ -290,6 +290,11 @@ def checked(recipe: Recipe, *, trusted: bool, trial: str | None = None) -> Recip
             raise ConfigError(f"generated draws boxes alone; leave it out for {recipe.model}, a model for {task}")
         if recipe.dropout is not None and task != "classify":
             raise ConfigError(f"dropout is for classifiers; leave it out for {recipe.model}, a model for {task}")
+    elif recipe.partial_weights and recipe.weights is None:
+        raise ConfigError(
+            f"partial_weights takes weights over of which not all fits, and {recipe.model} begins from nothing; give "
+            "--weights, or leave it out"
+        )
     if recipe.overfit:
         recipe = overfit_recipe(recipe)
     torch = import_torch()

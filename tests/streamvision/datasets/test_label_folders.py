@@ -126,6 +126,15 @@ def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     assert [one.name for one in inspect_labels(pictures, labels, by_pixel=True).classes] == ["0", "1", "2"]
 
 
+def test_a_class_is_called_what_can_be_printed(tmp_path: Path) -> None:
+    """A model's card takes nothing else, so that its classes would not be those of the data set."""
+    for name in ("red\x1b[2J", "blue"):
+        save_picture(tmp_path / name / "0.png")
+    pictures = read_class_folders(tmp_path)
+    assert pictures.names == ("blue", "red\\x1b[2J")
+    assert {one.path.parent.name for one in pictures.images if one.class_id == 1} == {"red\x1b[2J"}
+
+
 def test_class_folders_are_split_evenly_and_look_alikes_stay_together(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "set", count=10)
     for name in ("cat", "dog"):

@@ -8,6 +8,7 @@ import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import load_recipe, write_recipe
+from streamvision.training.session import checked
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
@@ -44,6 +45,9 @@ def test_a_recipe_may_change_single_augmentations_of_its_preset() -> None:
         ({"data": ".", "model": "edsr_x2", "features": "vgg16.pth"}, "give perceptual, its weight, too"),
         ({"data": ".", "model": "edsr_x2", "perceptual": 0.0}, "perceptual"),
         ({"data": ".", "model": "m.pt", "epoch": 2}, "epoch"),
+        ({"data": ".", "model": "m.pt", "seed": 1 << 40}, "seed"),
+        ({"data": ".", "model": "m.pt", "oversample_most": 8}, "give balance: oversample, too"),
+        ({"data": ".", "model": "m.pt", "augment": {"mosaic_off_share": 0.5}}, "none of which is on"),
     ],
 )
 def test_what_is_not_accepted_is_named(given: dict[str, object], said: str) -> None:
@@ -54,3 +58,9 @@ def test_what_is_not_accepted_is_named(given: dict[str, object], said: str) -> N
 def test_a_missing_recipe_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give an existing YAML file"):
         load_recipe(tmp_path / "none.yaml", {})
+
+
+def test_weights_that_are_not_given_are_not_taken_over_in_part(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(ConfigError, match="unet begins from nothing; give --weights"):
+        checked(load_recipe(None, {"data": tmp_path, "model": "unet", "partial_weights": True}), trusted=False)

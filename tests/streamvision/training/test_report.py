@@ -34,12 +34,12 @@ def test_no_panel_is_empty(figures: dict[str, float], titles: list[str], tmp_pat
     assert all(axis.lines for axis in figure.axes)
 
 
-def card(tmp_path: Path, *, epochs: int = 6, **settings: Any) -> str:
+def card(tmp_path: Path, *, epochs: int = 6, names: tuple[str, ...] = ("a", "b"), **settings: Any) -> str:
     folder = RunFolder(tmp_path)
     CurveFile(folder.curves_csv).append(epochs, {"top1": 0.5})
     folder.command.write_text("streamvision train", encoding="utf-8")
     counts = Counter({0: 1, 1: 2})
-    data: Any = TrainingData(("a", "b"), (), (), (), "new", (), learnt=counts, held_out=counts)
+    data: Any = TrainingData(names, (), (), (), "new", (), learnt=counts, held_out=counts)
     recipe = load_recipe(None, {"data": "signs", "model": "resnet18"} | settings)
     summary = {"task": "classify", "beginning": "began from nothing", "epochs": epochs, "training_s": 60.0}
     write_card(recipe, folder, data, summary | {"best_epoch": epochs, "top1": 0.5})
@@ -67,6 +67,11 @@ def test_the_card_says_what_was_frozen_and_done_for_rare_classes(
     settings: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     assert said in card(tmp_path, **settings)
+
+
+def test_names_of_classes_leave_the_table_of_the_card_as_it_is(tmp_path: Path) -> None:
+    text = card(tmp_path, names=("a|b", "<b>no_left`"))
+    assert "| a\\|b | 1 | 1 |\n| \\<b\\>no_left\\` | 2 | 2 |" in text
 
 
 def test_the_card_says_nothing_of_what_was_not_done(tmp_path: Path) -> None:
