@@ -89,8 +89,17 @@ def display_matrix(frame: VideoFrame) -> bytes | None:
     which may be never. So a tiny copy is asked.
     """
     tiny: Any = VideoReformatter().reformat(frame, _TINY_PX, _TINY_PX, format="gray", interpolation="POINT")
-    matrix = tiny.side_data.get(SideData.DISPLAYMATRIX)
+    try:
+        matrix = tiny.side_data.get(SideData.DISPLAYMATRIX)
+    except ValueError:  # PyAV does not know FFmpeg's newer kinds of side data, such as EXIF, and then gives none
+        return _turned_matrix(frame.rotation)
     return None if matrix is None else bytes(matrix)
+
+
+def _turned_matrix(degrees_counterclockwise: int) -> bytes:
+    """Return the matrix of a turn by a multiple of 90 degrees that mirrors nothing."""
+    cosine, sine = {0: (1, 0), 1: (0, 1), 2: (-1, 0), 3: (0, -1)}[round(degrees_counterclockwise / 90) % 4]
+    return _MATRIX.pack(cosine << 16, -sine << 16, 0, sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
 
 
 def geometry(width_px: int, height_px: int, *, aspect: Fraction | None, matrix: bytes | None) -> Geometry:

@@ -1,4 +1,4 @@
-"""Turns the file of one picture (JPEG, PNG, WebP, BMP) into a picture; JPEG stays in YUV."""
+"""Turns the file of one picture (JPEG, PNG, WebP, BMP) into a picture; JPEG stays in YUV, and stands as EXIF says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from pipelines.capture.ffmpeg.frame_pictures import picture_from_frame
+from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from streamvision.core.picture import BgrPicture, Picture
 
 MAX_PIXELS = 100_000_000
@@ -28,6 +28,7 @@ class StillDecoder:
 
     def __init__(self) -> None:
         self._jpeg = _decoder("mjpeg")
+        self._upright = FramePictures()
 
     def decode(self, data: bytes) -> Picture | None:
         """Return the picture; ``None`` where it is damaged, larger than :data:`MAX_PIXELS`, or none."""
@@ -39,7 +40,7 @@ class StillDecoder:
             frames = (self._jpeg if name == "mjpeg" else _decoder(name)).decode(Packet(data))
             if not frames:
                 return None
-            return picture_from_frame(frames[0]) if name == "mjpeg" else _bgr(frames[0])
+            return self._upright.picture(frames[0]) if name == "mjpeg" else _bgr(frames[0])
         except (ValueError, OSError, av.error.FFmpegError):
             return None
 

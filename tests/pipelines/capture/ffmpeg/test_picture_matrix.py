@@ -14,7 +14,9 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from pipelines.capture.pictures.still import StillDecoder
 from support.capturing import capturing, take
 from support.colour_bars import FRAMES, HEIGHT_PX, WIDTH_PX, bars, error_levels, write_bars
 
@@ -134,6 +136,22 @@ def test_phones_pictures_stand_upright(tmp_path: Path, degrees_clockwise: int, m
     assert len(pictures) == FRAMES
     assert pictures[0].shape == (HEIGHT_PX, WIDTH_PX, 3)
     assert max(map(error_levels, pictures)) <= 4
+
+
+@pytest.mark.parametrize(("orientation", "quarters"), [(1, 0), (6, 1), (3, 2), (8, 3)])
+def test_jpegs_stand_as_their_exif_data_say(tmp_path: Path, orientation: int, quarters: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = Image.fromarray(np.ascontiguousarray(np.rot90(bars(), quarters)))
+    lying.save(tmp_path / "one.jpg", exif=exif, quality=98, subsampling=0)
+    jpeg = (tmp_path / "one.jpg").read_bytes()
+    film = tmp_path / "film.mjpeg"
+    film.write_bytes(2 * jpeg)
+    still = StillDecoder().decode(jpeg)
+    assert still is not None
+    pictures = [*read(film), still.to_bgr()[..., ::-1]]
+    assert [picture.shape for picture in pictures] == 3 * [(HEIGHT_PX, WIDTH_PX, 3)]
+    assert max(map(error_levels, pictures)) <= 6
 
 
 @pytest.mark.parametrize("turn", ["rotate=90", "rotate=180", "rotate=270:flip=horizontal", "flip=vertical"])
