@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from streamvision.core.words import counted
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
 from streamvision.evaluation.cuboid import PITCH_DEG, CuboidEvaluation, CuboidFigures, evaluate_cuboids
-from streamvision.evaluation.cuboid.figures import PlacingFigures
+from streamvision.evaluation.cuboid.figures import FIGURES
 from streamvision.evaluation.model import open_model
 
 
@@ -100,17 +99,8 @@ def cuboid(
     click.echo("\n".join([*lines, *_remarks(result), *(f"Note: {note}" for note in result.notes)]))
 
 
-_FIGURES: tuple[tuple[str, Callable[[PlacingFigures], float]], ...] = (
-    ("mean 3-D IoU", lambda of: of.iou_3d),
-    ("mean bird's-eye IoU", lambda of: of.iou_bev),
-    ("distance error, m", lambda of: of.distance_error_m),
-    ("distance error, share", lambda of: of.distance_error),
-    ("yaw error, degrees (median)", lambda of: of.yaw_error_deg),
-    ("yaw wrong by over 90 degrees, share", lambda of: of.wrong_way_share),
-    ("size error, m", lambda of: of.size_error_m),
-)
-_OF_GROUPS = ("mean 3-D IoU", "distance error, m", "yaw error, degrees (median)", "size error, m")
-"""What is told of each class and range, too."""
+_OF_GROUPS = ("iou_3d", "distance_error_m", "yaw_error_deg", "size_error_m")
+"""Figures that stand in the table by class and by range, too."""
 
 
 def _rows(result: CuboidEvaluation) -> Rows:
@@ -120,15 +110,14 @@ def _rows(result: CuboidEvaluation) -> Rows:
         columns.insert(1, ("found boxes", result.detected.found))
     all_of = [of for _, of in columns]
     rows: Rows = [("figure", *(title for title, _ in columns))]
-    rows += [(words, *cells(*(figure(of) for of in all_of))) for words, figure in _FIGURES]
+    rows += [(words, *cells(*(getattr(of, name) for of in all_of))) for name, words in FIGURES.items()]
     for unit, groups in (("", [of.by_class for of in all_of]), (" m", [of.by_range for of in all_of])):
-        for name in groups[0]:
-            own = [group.get(name) for group in groups]
-            rows.append((f"objects, {name}{unit}", *("-" if of is None else f"{of.objects}" for of in own)))
+        for group in groups[0]:
+            own = [by_group.get(group) for by_group in groups]
+            rows.append((f"objects, {group}{unit}", *("-" if of is None else f"{of.objects}" for of in own)))
             rows += [
-                (f"{words}, {name}{unit}", *cells(*(None if of is None else figure(of) for of in own)))
-                for words, figure in _FIGURES
-                if words in _OF_GROUPS
+                (f"{FIGURES[name]}, {group}{unit}", *cells(*(None if of is None else getattr(of, name) for of in own)))
+                for name in _OF_GROUPS
             ]
     for words, precisions in (
         ("AP 3-D", [of.ap_3d for of in all_of]),

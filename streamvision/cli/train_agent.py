@@ -28,7 +28,7 @@ from streamvision.training.session import note_command
     type=click.IntRange(1, 100_000_000),
     default=120_000,
     show_default=True,
-    help="Steps of the car in all, a tenth of a second each.",
+    help="Steps of the car in all, a tenth of a second each; learnt from 2,048 at a time.",
 )
 @click.option(
     "--roads",
@@ -87,13 +87,13 @@ def train_agent(
         if not folder.last.is_file() or not folder.recipe.is_file():
             raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
         recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
-        note_command(folder, shlex.join(sys.argv))
+        note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
         summary = train_agent(recipe, folder, progress, resume=True)
     else:
         recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
         with new_run_folder(project, name, model="agent") as folder:
             write_whole(folder.recipe, yaml.safe_dump(recipe.__dict__, sort_keys=False))
-            note_command(folder, shlex.join(sys.argv))
+            note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
             summary = train_agent(recipe, folder, progress, resume=False)
     if as_json:
         click.echo(json.dumps(summary, indent=1))

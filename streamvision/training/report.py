@@ -185,6 +185,8 @@ def _cell(text: str) -> str:
 
 
 def _class_table(data: TrainingData[Any]) -> list[str]:
+    if not data.names:
+        return []
     rows = [
         f"| {_cell(name)} | {data.learnt[index]} | {data.held_out[index]} |"
         for index, name in enumerate(data.names[:SHOWN_NAMES])

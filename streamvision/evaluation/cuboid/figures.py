@@ -111,6 +111,18 @@ class PlacingFigures:
         return {name: rounded(value) for name, value in vars(self).items() if isinstance(value, float | int)}
 
 
+FIGURES = {
+    "iou_3d": "mean 3-D IoU",
+    "iou_bev": "mean bird's-eye IoU",
+    "distance_error_m": "distance error, m",
+    "distance_error": "distance error, share",
+    "yaw_error_deg": "yaw error, degrees (median)",
+    "wrong_way_share": "yaw wrong by over 90 degrees, share",
+    "size_error_m": "size error, m",
+}
+"""Those of :class:`PlacingFigures` in words, in the order of tables."""
+
+
 @dataclass(frozen=True)
 class CuboidFigures(PlacingFigures):
     """How well all objects are placed, and those of each kind."""
@@ -168,7 +180,7 @@ def figures_of(
 
 
 def _range_name(least_m: float, most_m: float) -> str:
-    return f"{least_m:g}-{most_m:g}" if math.isfinite(most_m) else f"{least_m:g}-"
+    return f"{least_m:g}-{most_m:g}" if math.isfinite(most_m) else f"{least_m:g}+"
 
 
 def _means(placed: Sequence[PlacedCuboid]) -> PlacingFigures:

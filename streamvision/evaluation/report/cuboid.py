@@ -15,6 +15,7 @@ from streamvision.core.page_charts import Plotted
 from streamvision.core.resampling import scaled
 from streamvision.core.words import counted
 from streamvision.evaluation.cuboid import CuboidEvaluation, CuboidFigures, PlacedCuboid
+from streamvision.evaluation.cuboid.figures import FIGURES
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.evaluation.report.measured import (
     Drawn,
@@ -93,21 +94,10 @@ def _columns(result: CuboidEvaluation) -> dict[str, CuboidFigures]:
 
 def _figures(result: CuboidEvaluation) -> Section:
     columns = _columns(result)
-    rows = [
-        (words, *(getattr(of, name) for of in columns.values()))
-        for words, name in (
-            ("mean 3-D IoU", "iou_3d"),
-            ("mean IoU from above", "iou_bev"),
-            ("error of the distance, m", "distance_error_m"),
-            ("error of the distance, share", "distance_error"),
-            ("error of the yaw, degrees (median)", "yaw_error_deg"),
-            ("yaw wrong by over 90 degrees, share", "wrong_way_share"),
-            ("error of length, width and height, m", "size_error_m"),
-        )
-    ]
+    rows = [(words, *(getattr(of, name) for of in columns.values())) for name, words in FIGURES.items()]
     rows += [
         (
-            f"error of the distance at {name} m, m",
+            f"distance error at {name} m, m",
             *(of.by_range[name].distance_error_m if name in of.by_range else None for of in columns.values()),
         )
         for name in result.found.by_range

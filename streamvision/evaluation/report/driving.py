@@ -59,11 +59,10 @@ def build_drive_report(drivers: Sequence[DrivingEvaluation], path: Path, *, titl
 def _in_short(one: DrivingEvaluation) -> str:
     ended = [drive.ended for drive in one.drives if drive.ended]
     mean, spread = one.mean_and_spread("driven_s")
-    drove = f"{one.driver} drove {mean:.1f} ± {spread:.1f} s"
-    if not ended:
-        return f"{drove}, and came to the end of each of its {counted(len(one.drives), 'drives')}."
-    why = ", ".join(f"{ended.count(each)} times {each}" for each in sorted(set(ended)))
-    return f"{drove}; {len(ended)} of {counted(len(one.drives), 'drives')} ended early ({why})."
+    differs = f" ± {spread:.1f}" if len(one.drives) > 1 else ""
+    why = ", ".join(f"{counted(ended.count(each), 'times')} {each}" for each in sorted(set(ended)))
+    early = f"{len(ended)} of {counted(len(one.drives), 'drives')} ended early{f' ({why})' if why else ''}"
+    return f"{one.driver} drove {mean:.1f}{differs} s; {early}."
 
 
 def _table(drivers: Sequence[DrivingEvaluation]) -> Section:

@@ -124,7 +124,7 @@ def write_agent_report(
     )
     best_steps = rows[int(summary["best_epoch"]) - 1]["steps"]
     drawn = base64.b64encode(picture.read_bytes()).decode("ascii")
-    proven = html.escape(str(summary.get("onnx_checked", "No ONNX file was kept.")))
+    proven = f"ONNX and torch: {summary['onnx_checked']}." if "onnx_checked" in summary else "No ONNX file was kept."
     write_whole(
         path,
         f"""<!doctype html>
@@ -138,7 +138,7 @@ th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #d8d
 .best td {{ font-weight: 600; background: #e9f6ec }}
 </style>
 <h1>Agent that drives, by reinforcement</h1>
-<p>Best after {best_steps:,.0f} of {summary["steps"]:,} steps, on roads that were held out. {proven}</p>
+<p>Best after {best_steps:,.0f} of {summary["steps"]:,} steps, on roads that were held out. {html.escape(proven)}</p>
 <img alt="Curves over the steps, and a drive" src="data:image/png;base64,{drawn}">
 <h2>On the held-out roads</h2><table><tr>{head}</tr>{body}</table>
 <h2>Recipe</h2><table>{settings}</table>
