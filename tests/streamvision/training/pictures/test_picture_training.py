@@ -33,6 +33,7 @@ from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import called
 from support.killed_runs import killed_after, killed_and_resumed
+from support.smooth_photos import smooth, write_photos
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 NOISE = 50.0
@@ -43,21 +44,10 @@ def recipe(data: Path, **more: Any) -> Any:
     return load_recipe(None, given | more)
 
 
-def smooth(width: int, height: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    small = rng.integers(0, 256, (max(height // 12, 2), max(width // 12, 2), 3), np.uint8)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve pictures, three of which are held out."""
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(12):
-        part = folder / "images" / ("val" if number % 4 == 0 else "train")
-        part.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(part / f"{number}.png"), smooth(128, 96, number))
-    return folder
+    return write_photos(tmp_path_factory.mktemp("photos"), count=12, size_px=(128, 96))
 
 
 @pytest.fixture(scope="module")

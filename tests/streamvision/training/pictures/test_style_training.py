@@ -21,24 +21,15 @@ from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.session import resume_training, start_training
 from support.command_line import called
 from support.killed_runs import killed_after
+from support.smooth_photos import smooth, write_photos
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
-
-
-def smooth(width: int, height: int, seed: int) -> np.ndarray:
-    small = np.random.default_rng(seed).integers(60, 196, (max(height // 12, 2), max(width // 12, 2), 3), np.uint8)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight pictures, two of which are held out."""
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(8):
-        part = folder / "images" / ("val" if number % 4 == 0 else "train")
-        part.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(part / f"{number}.png"), smooth(101, 75, number))
-    return folder
+    return write_photos(tmp_path_factory.mktemp("photos"), count=8, size_px=(101, 75), levels=(60, 196))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +107,8 @@ def test_frames_keep_their_size(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_naive_answer_has_the_colours_of_the_style() -> None:
-    style, plain = smooth(64, 48, 1) // 2 + 80, smooth(64, 48, 2)
+    style, plain = (smooth(64, 48, seed, levels=(60, 196)) for seed in (1, 2))
+    style = style // 2 + 80
     before, after, wanted = (
         cv2.cvtColor(one, cv2.COLOR_BGR2LAB).astype(float) for one in (plain, recoloured(plain, style), style)
     )
