@@ -27,6 +27,8 @@ AT_ONCE_BYTES = 256 * 1024
 """A document up to this size is written with each decision, which takes some milliseconds."""
 EVERY_S = 60.0
 """How often a larger one is."""
+_ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Without following a link, or waiting for somebody who reads a pipe."""
 
 
 class Annotations:
@@ -52,7 +54,7 @@ class Annotations:
         document = read_table(self._places.root) if self._is_due() else None
         pending = self._places.root / PENDING
         with writing(pending, instead="free space, or give another folder"):
-            descriptor = os.open(pending, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            descriptor = os.open(pending, _ADDING, 0o644)
             try:
                 os.write(descriptor, f"{picture}\n".encode())
                 os.fsync(descriptor)

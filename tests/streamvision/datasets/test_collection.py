@@ -255,6 +255,14 @@ def test_a_large_coco_document_follows_later_and_loses_nothing_with_a_killed_pro
     assert json.loads(table.read_text())["annotations"] == []
 
 
+def test_a_pipe_in_the_place_of_what_is_pending_is_waited_for_by_nobody(collection: Collection) -> None:
+    name = collection.add(picture()[0], proposal())
+    os.mkfifo(collection.folder / "annotations.pending")
+    with pytest.raises(OutputError, match=r"cannot write .*annotations\.pending"):
+        collection.accept(name, [])
+    assert collection.waiting_names() == [name]
+
+
 def test_comments_of_somebody_stay_where_a_class_is_added(collection: Collection) -> None:
     path = collection.folder / "data.yaml"
     path.write_text("# by Ann\ntrain: images\nval: images\nnames:\n  0: stop  # the octagon\n  1: no\n")
