@@ -60,11 +60,6 @@ class Coverage:
         self._known: F32 | None = None
         self._count = 0
 
-    @property
-    def count(self) -> int:
-        """How many pictures were counted."""
-        return self._count
-
     def add(self, description: F32) -> None:
         """Count a picture among those that are kept."""
         if self._known is None or self._known.shape[1] != len(description):

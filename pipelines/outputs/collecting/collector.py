@@ -214,9 +214,7 @@ class Collector:
             if self._collection is None:
                 return
             if not self._is_loaded:
-                for known in self._collection.looks(most=MAX_KNOWN // 3):
-                    self._known.add(known)
-                self._is_loaded = True
+                self._load(self._collection)
             judged = [self._judged(stream, one, names) for one in candidates]
             for candidate, description in sorted(judged, key=lambda one: -one[0].hardness):
                 hard = candidate.hardness
@@ -239,12 +237,19 @@ class Collector:
         self._collection = create_collection(config.folder, names)
         if self._second is None and config.second_model is not None and "disagreement" in config.reasons:
             self._second = SecondModel(config.second_model, score=config.second_score)
-        if "unseen" in config.reasons:
-            if self._embedder is None and config.embedding_model is not None:
-                self._embedder = Embedder.open(config.embedding_model)
-            if not self._coverage.count:
-                for picture in kept_before(self._collection):
-                    self._coverage.add(self._describe(picture))
+        if self._embedder is None and config.embedding_model is not None and "unseen" in config.reasons:
+            self._embedder = Embedder.open(config.embedding_model)
+
+    def _load(self, collection: Collection) -> None:
+        """Look at what is there, which takes its time, so that no stream waits for it to begin or to end."""
+        for known in collection.looks(most=MAX_KNOWN // 3):
+            self._known.add(known)
+        if "unseen" in self.config.reasons:
+            for picture in kept_before(collection):
+                if not self._users:
+                    return
+                self._coverage.add(self._describe(picture))
+        self._is_loaded = True
 
     def _close(self) -> None:
         for one in (self._second, self._embedder):

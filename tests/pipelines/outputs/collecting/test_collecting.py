@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 from pipelines.engine import Pipeline
+from pipelines.outputs.collecting.collector import Collector
 from pipelines.outputs.collecting.second_model import SecondModel
 from streamvision.core.config.app import parse_config
+from streamvision.core.config.collect import CollectConfig
 from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
 from streamvision.datasets.collection import Collection, Waiting
 from support.command_line import called
@@ -160,6 +163,13 @@ def test_a_new_scene_is_kept_and_the_same_one_is_not(tmp_path: Path, detector: P
     )
     run(nearly, detector, tmp_path / "hard", reasons=["unseen"], least=0.2, **more)
     assert not any("nothing is kept yet" in one.proposal.reasons[0].why for one in kept(tmp_path / "hard")[1:])
+
+
+def test_a_stream_begins_before_what_is_kept_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.outputs.collecting.collector.kept_before", lambda _: pytest.fail("nobody can wait"))
+    collector = Collector(CollectConfig(folder=tmp_path / "hard"))
+    collector.open(SimpleNamespace(names=("stop",)))
+    collector.close(for_good=True)
 
 
 def test_pictures_are_kept_as_they_are_shown_to_everybody(tmp_path: Path, detector: Path) -> None:
