@@ -14,6 +14,7 @@ from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.files import writing
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.registry import Plugin
 from streamvision.core.telemetry import DropCounter
@@ -53,13 +54,15 @@ def check_outputs(
     taken: set[object] = set()
     for plugin, target in _wanted(config):
         if plugin.folder:
-            _check_folder(target)
+            with writing(target, instead="give another folder"):
+                _check_folder(target)
             continue
         if plugin.suffixes is not None and target.suffix.lower() not in plugin.suffixes:
             accepted = " or ".join(suffix for suffix in plugin.suffixes if suffix)
             raise OutputError(f"cannot write {plugin.summary} to {target}: give a name that ends in {accepted}")
         for path in _paths(plugin, target, stream_ids, several=len(stream_ids) > 1 if several is None else several):
-            _check_writable(path)
+            with writing(path):
+                _check_writable(path)
             identity = _identity(path)
             if identity in taken:
                 raise OutputError(f"two outputs have the same file {path}; give each its own")

@@ -32,7 +32,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.crops import crop_edges, part_of
 from streamvision.core.detections import class_name
 from streamvision.core.errors import OutputError, StreamVisionError
-from streamvision.core.files import sha256_of
+from streamvision.core.files import exists, sha256_of, writing
 from streamvision.core.model_location import files_of
 from streamvision.core.picture import Picture
 from streamvision.core.redaction import redact_outside
@@ -167,10 +167,11 @@ class Collector:
             StreamVisionError: when a model is not there.
         """
         folder = self.config.folder
-        if folder.exists() and not is_collection(folder) and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(f"{folder} holds something else than collected frames; give an empty or a new folder")
+        with writing(folder, instead="give another folder"):
+            if folder.exists() and not is_collection(folder) and (not folder.is_dir() or any(folder.iterdir())):
+                raise OutputError(f"{folder} holds something else than collected frames; give an empty or a new folder")
         for path in (self.config.second_model, self.config.embedding_model):
-            if path is not None and isinstance(found := find_model(path), Path) and not found.exists():
+            if path is not None and isinstance(found := find_model(path), Path) and not exists(found):
                 raise OutputError(f"there is no model {path}; give the file of a model")
 
     def open(self, stream: CollectedStream) -> None:

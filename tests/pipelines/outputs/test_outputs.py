@@ -89,7 +89,11 @@ def test_a_bad_output_leaves_the_good_ones_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "message"),
-    [("missing/d.jsonl", r"there is no folder .*missing; create it with mkdir -p"), ("", "is a folder")],
+    [
+        ("missing/d.jsonl", r"there is no folder .*missing; create it with mkdir -p"),
+        ("", "is a folder"),
+        (f"{'x' * 400}.jsonl", "File name too long"),
+    ],
 )
 def test_an_impossible_file_is_refused_with_a_sentence(tmp_path: Path, file: str, message: str) -> None:
     with pytest.raises(OutputError, match=message):

@@ -139,7 +139,7 @@ def test_a_model_that_cannot_be_compared_is_refused_before_anything_runs(tmp_pat
         second.check(("zebra",))
     second.close()
     source = film(tmp_path / "gate.mp4", 1, [])
-    for refused in (tmp_path / "absent.onnx", tiny_embedder(tmp_path / "embed.onnx")):
+    for refused in (tmp_path / "absent.onnx", tmp_path / f"{'x' * 400}.onnx", tiny_embedder(tmp_path / "embed.onnx")):
         with pytest.raises(StreamVisionError):
             run(source, detector, tmp_path / "hard", second_model=str(refused))
 
