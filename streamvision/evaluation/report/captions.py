@@ -74,10 +74,11 @@ def _in_short(result: CaptionEvaluation) -> list[str]:
     known = {kind: one for kind, one in result.facts.items() if kind != "all" and one.f1 is not None}
     if len(known) > 1:
         low, high = (pick(known, key=lambda kind: known[kind].f1 or 0.0) for pick in (min, max))
-        sentences.append(
-            f"Facts of {high} are told best (F1 {_figure(known[high].f1)}), those of {low} worst "
-            f"({_figure(known[low].f1)})."
-        )
+        if known[high].f1 != known[low].f1:
+            sentences.append(
+                f"Facts of {high} are told best (F1 {_figure(known[high].f1)}), those of {low} worst "
+                f"({_figure(known[low].f1)})."
+            )
     return sentences
 
 
@@ -124,8 +125,8 @@ def _mistakes(result: CaptionEvaluation) -> list[Section]:
             none_mixed=none,
         )
         for anchor, heading, words, counts, none in (
-            ("invented", "Invented", "Facts that were said and are not true.", invented, "All that is said is true."),
-            ("missed", "Missed", "Facts that are true and were not said.", missed, "All that is true is said."),
+            ("invented", "Invented", "Facts that were said and are not true.", invented, "No untrue fact is said."),
+            ("missed", "Missed", "Facts that are true and were not said.", missed, "All true facts are said."),
         )
     ]
 
@@ -135,8 +136,8 @@ def _said_most(result: CaptionEvaluation) -> Section:
     return Section(
         "said",
         "What is said most often",
-        f"A model that says the same of all pictures does not look. {counted(len(set(result.said)), 'sentences')} of "
-        f"{len(result.said)} differ from each other.",
+        f"A model that says the same of all pictures does not look. Said were "
+        f"{counted(len(set(result.said)), 'different sentences')} about {counted(len(result.said), 'pictures')}.",
         short="Said",
         chips=[(_cut(sentence) or "nothing", count) for sentence, count in counts],
     )
