@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
+from streamvision.checkpoints.restoring import require_finite
 from streamvision.checkpoints.yolox_network import Yolox
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import STEM, load_weights, read_weights, scale_of
@@ -27,6 +28,7 @@ STAGES = 4
 """How many sets of features a network gives, the finest first."""
 LEAST_PX = 8
 """Shorter side of a picture from which on every stage of every network finds something."""
+_BACKBONE = "backbone.backbone."
 _VGG = ("vgg16", "vgg19", "vgg13", "vgg11")
 _VGG_FIRST = "features.0.weight"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -89,16 +91,22 @@ def open_features(given: str | Path | None = None, *, trusted: bool = False) -> 
         ConfigError: when there is no such file, or it is of another kind.
         ModelError: when it cannot be read, or this installation lacks the model.
     """
+    network, path = _opened(given, trusted=trusted)
+    require_finite(network.state_dict(), path)
+    return network
+
+
+def _opened(given: str | Path | None, *, trusted: bool) -> tuple[FeatureNetwork, Path]:
     path = model_file(FREE_MODEL if given is None else str(given))
     if not isinstance(path, Path) or not path.is_file():
         raise ConfigError(f"there is no network at {path} for features, and nothing is downloaded unasked: {_ACCEPTED}")
     if path.suffix.lower() == ".onnx":
-        return _of_yolox(path, trusted=trusted)
+        return _of_yolox(path, trusted=trusted), path
     tensors = read_tensors(path, trusted=trusted)
     if STEM in tensors:
-        return _of_yolox(path, trusted=trusted)
+        return _of_yolox(path, trusted=trusted), path
     if _VGG_FIRST in tensors:
-        return _of_vgg(tensors, path)
+        return _of_vgg(tensors, path), path
     raise ConfigError(f"{path} is no network whose features are known here; give {_ACCEPTED}")
 
 
@@ -144,9 +152,9 @@ def _of_yolox(path: Path, *, trusted: bool) -> FeatureNetwork:
     name = scale_of(path, trusted=trusted)
     network = Yolox(SCALES[name], classes=1)
     tensors = read_weights(path, SCALES[name], trusted=trusted)
-    backbone = {key: tensor for key, tensor in tensors.items() if key.startswith("backbone.backbone.")}
-    own = network.state_dict()
-    load_weights(network, {**own, **backbone}, path)
+    backbone = {key: tensor for key, tensor in tensors.items() if key.startswith(_BACKBONE)}
+    unused = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith(_BACKBONE)}
+    load_weights(network, {**unused, **backbone}, path)
     seen: Any = network.backbone.backbone
     return FeatureNetwork([seen.stem, seen.dark2, seen.dark3, seen.dark4], name=f"{path.stem} ({name})")
 
@@ -154,7 +162,7 @@ def _of_yolox(path: Path, *, trusted: bool) -> FeatureNetwork:
 def _of_vgg(tensors: Mapping[str, Any], path: Path) -> FeatureNetwork:
     from torchvision import models
 
-    stored = {key.removeprefix("features."): one for key, one in tensors.items() if key.startswith("features.")}
+    stored = {key.removeprefix("features."): one.float() for key, one in tensors.items() if key.startswith("features.")}
     shapes = {key: one.shape for key, one in stored.items()}
     for name in _VGG:
         with torch.device("meta"):  # its last layers, which are not used, have most of its weights

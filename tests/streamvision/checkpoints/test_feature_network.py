@@ -79,6 +79,13 @@ def test_layers_of_a_vgg_are_torchvisions(tmp_path: Path) -> None:
     for found, end in zip(network(pictures()), (2, 5, 10, 15), strict=True):
         with torch.no_grad():
             assert torch.allclose(found, layers[:end](seen), atol=1e-5)
+    torch.save({f"features.{key}": one.half() for key, one in layers.state_dict().items()}, path)
+    assert float(feature_difference(open_features(path)(pictures()), network(pictures()))) < 1e-3
+    spoilt = {f"features.{key}": one.clone() for key, one in layers.state_dict().items()}
+    spoilt["features.3.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(spoilt, path)
+    with pytest.raises(ModelError, match="that are not finite; give a file that is whole"):
+        open_features(path)
     torch.save({f"features.{key}": one for key, one in layers[:8].state_dict().items()}, path)
     with pytest.raises(ModelError, match="does not hold the features of vgg16"):
         open_features(path)
@@ -90,6 +97,10 @@ def test_a_checkpoint_says_which_yolox_it_is(tmp_path: Path) -> None:
     torch.save({"model": network.state_dict()}, tmp_path / "own.pth")
     found = open_features(tmp_path / "own.pth")
     assert found.name == "own (yolox_tiny)"
+    half = {key: one for key, one in network.state_dict().items() if "dark3" not in key}
+    torch.save({"model": half}, tmp_path / "half.pth")  # what is missing must not be left to chance
+    with pytest.raises(ModelError, match=r"tensors are missing, such as backbone\.backbone\.dark3"):
+        open_features(tmp_path / "half.pth")
     network.eval()
     with torch.no_grad():
         assert torch.equal(found(pictures())[0], network.backbone.backbone.stem(pictures()))
