@@ -162,7 +162,12 @@ def _of_yolox(path: Path, *, trusted: bool) -> FeatureNetwork:
 def _of_vgg(tensors: Mapping[str, Any], path: Path) -> FeatureNetwork:
     from torchvision import models
 
-    stored = {key.removeprefix("features."): one.float() for key, one in tensors.items() if key.startswith("features.")}
+    # Copied, as tensors that are read lie in the file itself, which others may write anew.
+    stored = {
+        key.removeprefix("features."): one.float().clone()
+        for key, one in tensors.items()
+        if key.startswith("features.")
+    }
     shapes = {key: one.shape for key, one in stored.items()}
     for name in _VGG:
         with torch.device("meta"):  # its last layers, which are not used, have most of its weights

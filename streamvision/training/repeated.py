@@ -182,15 +182,20 @@ def _train(
 
 
 def _figures(number: int, run: RunFolder) -> RunFigures:
-    rows = CurveFile(run.curves_csv).rows()
-    summary = read_json(run.summary, limit=16 * MIB)
-    keys = [key for key in shown(rows[-1]) if key in summary]
+    try:
+        rows = CurveFile(run.curves_csv).rows()
+        best = {key: float(value) for key, value in read_json(run.summary, limit=16 * MIB).items() if key in rows[-1]}
+    except (OSError, UnreadableError, AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{run.root} is not that of a training that has ended; remove it, and resume, which trains it anew"
+        ) from error
+    keys = [key for key in shown(rows[-1]) if key in best]
     return RunFigures(
         number=number,
         run=str(run.root),
         epochs=len(rows),
         last={key: rows[-1][key] for key in keys},
-        best={key: float(summary[key]) for key in keys},
+        best={key: best[key] for key in keys},
     )
 
 

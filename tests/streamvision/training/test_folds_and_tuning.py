@@ -18,7 +18,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.training import repeated
 from streamvision.training.families import trainer_of
 from streamvision.training.progress import TrainingProgress
-from streamvision.training.recipe import load_recipe
+from streamvision.training.recipe import load_recipe, write_recipe
 from streamvision.training.repeated import FOLDS, SEEDS, repetition_in, resume_repeated, train_repeated
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
@@ -206,3 +206,15 @@ def test_folds_are_summed_up_by_the_figures_that_all_of_them_have() -> None:
     assert summary["last"] == {"skill": {"mean": 0.375, "sd": stdev([0.5, 0.25]), "least": 0.25, "most": 0.5}}
     assert "skill 0.375" in summary["sentence"]
     assert "top-1" not in summary["sentence"]
+
+
+@pytest.mark.parametrize("summary", ["[]", '{"top1": null}', '{"top1": "much"}', "{"])
+def test_a_seed_whose_folder_was_damaged_is_one_sentence(summary: str, tmp_path: Path) -> None:
+    write_recipe(load_recipe(None, {"data": tmp_path, "model": "lenet"}), tmp_path / "recipe.yaml")
+    (tmp_path / "seeds.json").write_text('{"count": 2, "ended": false}', encoding="utf-8")
+    run = tmp_path / "seed-0"
+    run.mkdir()
+    (run / "summary.json").write_text(summary, encoding="utf-8")
+    (run / "curves.csv").write_text("epoch,top1\n1,0.5\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="seed-0 is not that of a training that has ended; remove it"):
+        resume_repeated(tmp_path, SEEDS, command="train --resume")
