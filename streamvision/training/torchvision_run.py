@@ -198,6 +198,7 @@ def build_detector(name: str, *, classes: int, side_px: int, **settings: Any) ->
     model = create(name, classes=classes + 1, **sizes, **settings)
     if fixed:
         model.transform.fixed_size = (side_px, side_px)
+    forget_statistics_soon(model)
     return model
 
 
