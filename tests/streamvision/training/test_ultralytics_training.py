@@ -127,12 +127,22 @@ def test_whether_keypoints_can_be_learnt_by_heart_goes_by_the_keypoints(tmp_path
     assert "mAP50 of keypoints 0.000 on 2 pictures that it was trained on" in done["overfit"]["sentence"]
 
 
-@pytest.mark.parametrize("setting", [{"generated": 4}, {"add": ["more"]}, {"dropout": 0.5}])
+@pytest.mark.parametrize("setting", [{"generated": 4}, {"dropout": 0.5}])
 def test_what_is_for_boxes_or_classes_is_refused_for_keypoints(setting: dict[str, Any], tmp_path: Path) -> None:
     data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3])
     given = recipe(data, str(tiny_architecture(tmp_path, "pose")), **setting)
     with pytest.raises(ConfigError, match=f"^{next(iter(setting))} .*leave it out for .*, a model for pose"):
         start_training(given, project=tmp_path / "runs", name="run", command="train")
+
+
+@pytest.mark.usefixtures("without_onnx")
+def test_keypoints_of_added_pictures_are_learnt_from(tmp_path: Path) -> None:
+    data, more = (draw_shapes(tmp_path / name, "pose", kpt_shape=[4, 3]) for name in ("data", "more"))
+    given = recipe(data, str(tiny_architecture(tmp_path, "pose")), add=[str(more.parent)])
+    start_training(given, project=tmp_path, name="run", command="train")
+    added = json.loads((tmp_path / "run" / "split.json").read_text())["added"]
+    assert len(added["train"]) >= 2  # but those that look like a held-out one
+    assert len(added["val"]) == 4
 
 
 @pytest.mark.usefixtures("without_onnx")
