@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from streamvision.core.page_charts import Plotted
 from streamvision.core.words import counted
 from streamvision.evaluation.images import DISTANCES, PLAIN, ImageEvaluation, WorstPart
-from streamvision.evaluation.report.measured import Figure, Section, Shown, Table, drawn, write_measured
-
-GAP_PX = 6
-MAX_ROWS = 500
-"""Pictures of the table, those that gained least."""
+from streamvision.evaluation.report.measured import Figure, Section, Shown, drawn, picture_by_picture, write_measured
 
 
 def build_image_report(result: ImageEvaluation, path: Path, *, title: str) -> None:
@@ -108,32 +101,18 @@ def _worst(result: ImageEvaluation) -> Section:
 
 
 def _shown(one: WorstPart) -> Shown:
-    gap: NDArray[np.uint8] = np.zeros((one.truth.shape[0], GAP_PX, 3), np.uint8)
-    sheet = np.concatenate([one.given, gap, one.made, gap, one.truth], axis=1)
     figures = one.figures
     words = (
         f"{figures.plain_psnr_db:.2f} dB given, {figures.psnr_db:.2f} dB made ({figures.gain_db:+.2f}); the part at "
         f"{one.left_px}, {one.top_px} px"
     )
-    return Shown.of(sheet, file=figures.image.path.name, words=words, longest_px=sheet.shape[1])
+    return Shown.beside(one.given, one.made, one.truth, file=figures.image.path.name, words=words)
 
 
 def _every(result: ImageEvaluation) -> Section:
-    rows = sorted(result.pictures, key=lambda one: one.gain_db)[:MAX_ROWS]
-    left = f", of {len(result.pictures)} the {MAX_ROWS} that gained least" if len(result.pictures) > MAX_ROWS else ""
     head = ("picture", "PSNR (dB)", "of the plain input", "gain (dB)", "SSIM", "of the plain input")
-    return Section(
-        "figures",
-        "Picture by picture",
-        f"Those that gained least first{left}. Click a heading to sort.",
-        short="Figures",
-        tables=[
-            Table(
-                head,
-                [
-                    (one.image.path.name, one.psnr_db, one.plain_psnr_db, one.gain_db, one.ssim, one.plain_ssim)
-                    for one in rows
-                ],
-            )
-        ],
-    )
+    rows = [
+        (one.image.path.name, one.psnr_db, one.plain_psnr_db, one.gain_db, one.ssim, one.plain_ssim)
+        for one in sorted(result.pictures, key=lambda one: one.gain_db)
+    ]
+    return picture_by_picture(head, rows, first="gained least")

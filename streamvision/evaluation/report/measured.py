@@ -18,6 +18,10 @@ from streamvision.evaluation.report.pictures import data_uri
 
 MAX_POINTS = 1500
 """Of each colour in a chart; of more, as many are chosen at random."""
+MAX_ROWS = 500
+"""Pictures of a table that has a row for each."""
+GAP_PX = 6
+"""Between pictures that are shown beside each other."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,13 @@ class Shown:
         """Return a picture of the page, made smaller where its longer side has more pixels than that."""
         return cls(file, words, data_uri(bgr, longest_px=longest_px), bgr.shape[1], bgr.shape[0])
 
+    @classmethod
+    def beside(cls, *pictures_bgr: NDArray[np.uint8], file: str, words: str) -> Shown:
+        """Return pictures of one height beside each other, in their own size."""
+        gap: NDArray[np.uint8] = np.zeros((pictures_bgr[0].shape[0], GAP_PX, 3), np.uint8)
+        sheet = np.concatenate([part for bgr in pictures_bgr for part in (gap, bgr)][1:], axis=1)
+        return cls.of(sheet, file=file, words=words, longest_px=sheet.shape[1])
+
 
 @dataclass(frozen=True)
 class Section:
@@ -99,6 +110,19 @@ class Section:
     """Pictures, the worst first."""
     none_wrong: str = "There is none."
     """What is said where there are no pictures."""
+
+
+def picture_by_picture(head: Sequence[str], rows: Sequence[Sequence[str | float | None]], *, first: str) -> Section:
+    """Return the section with a row for each picture, of many the first.
+
+    Args:
+        head: headings of the columns.
+        rows: of all pictures, in their order.
+        first: which come first, behind "those that".
+    """
+    left = f", {MAX_ROWS} of {len(rows)}" if len(rows) > MAX_ROWS else ""
+    words = f"Those that {first} first{left}. Click a heading to sort."
+    return Section("figures", "Picture by picture", words, short="Figures", tables=[Table(head, rows[:MAX_ROWS])])
 
 
 def write_measured(

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from streamvision.core.page_charts import Plotted
 from streamvision.core.words import counted
-from streamvision.evaluation.report.measured import Figure, Section, Shown, Table, drawn, write_measured
+from streamvision.evaluation.report.measured import Figure, Section, Shown, drawn, picture_by_picture, write_measured
 
 if TYPE_CHECKING:  # it imports torch, which other reports do without
     from streamvision.evaluation.style import Painted, StyleEvaluation
-
-GAP_PX = 6
-MAX_ROWS = 500
-"""Pictures of the table, those that are farthest from the style."""
 
 
 def build_style_report(result: StyleEvaluation, path: Path, *, title: str) -> None:
@@ -88,32 +81,15 @@ def _shown(result: StyleEvaluation) -> Section:
 
 
 def _sheet(one: Painted) -> Shown:
-    gap: NDArray[np.uint8] = np.zeros((one.given.shape[0], GAP_PX, 3), np.uint8)
     figures = one.figures
     words = f"style {figures.style:.3f} (plain {figures.plain_style:.3f}), content {figures.content:.3f}"
-    sheet = np.concatenate([one.given, gap, one.made], axis=1)
-    return Shown.of(sheet, file=figures.image.path.name, words=words, longest_px=sheet.shape[1])
+    return Shown.beside(one.given, one.made, file=figures.image.path.name, words=words)
 
 
 def _every(result: StyleEvaluation) -> Section:
-    rows = sorted(result.pictures, key=lambda one: -one.style)[:MAX_ROWS]
-    left = f", of {len(result.pictures)} the {MAX_ROWS} farthest" if len(result.pictures) > MAX_ROWS else ""
     head = ("picture", "style", "of the plain picture", "of its colours", "content", "of its colours")
-    return Section(
-        "figures",
-        "Picture by picture",
-        f"Those that are farthest from the style first{left}. Click a heading to sort.",
-        short="Figures",
-        tables=[
-            Table(
-                head,
-                [
-                    (
-                        one.image.path.name,
-                        *(one.style, one.plain_style, one.recoloured_style, one.content, one.recoloured_content),
-                    )
-                    for one in rows
-                ],
-            )
-        ],
-    )
+    rows = [
+        (one.image.path.name, one.style, one.plain_style, one.recoloured_style, one.content, one.recoloured_content)
+        for one in sorted(result.pictures, key=lambda one: -one.style)
+    ]
+    return picture_by_picture(head, rows, first="are farthest from the style")
