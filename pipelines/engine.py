@@ -111,6 +111,7 @@ class Pipeline:
         """The models that are open, each with its streams; one may be exchanged while it runs."""
         self.view = LiveView({}, statuses=self.statuses, stage_times=self.times.distributions, model="")
         self._describe_models()
+        self.view.model_of = self.model_groups.describe_of
         self.view.frame_ages = self.ages
         live = {name for name, (spec, _) in sources.items() if spec.live}
         patient = service or config.serve is not None or shared

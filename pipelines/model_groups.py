@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -70,8 +70,12 @@ class ModelGroups:
 
     def describe(self) -> str:
         """Return one line about the models that are open and where they execute."""
-        lines = [group.models.first.describe() for group in self._groups]
-        return "; ".join(dict.fromkeys(lines)) or f"{self.config.model.path.name}: not open, since no stream needs it"
+        return _described(self._groups) or f"{self.config.model.path.name}: not open, since no stream needs it"
+
+    def describe_of(self, stream_ids: Collection[str]) -> str:
+        """Return one line about the models that these streams have open; empty where they have none."""
+        ids = set(stream_ids)
+        return _described(group for group in self._groups if any(one.id in ids for one in group.streams))
 
     def acquire(self, name: str | None) -> ModelGroup:
         """Return the group of a model for one stream more, until :meth:`release`; the model is opened if need be.
@@ -200,3 +204,7 @@ class ModelGroups:
                 return None
             group.users += 1
             return group
+
+
+def _described(groups: Iterable[ModelGroup]) -> str:
+    return "; ".join(dict.fromkeys(group.models.first.describe() for group in groups))

@@ -100,7 +100,8 @@ class ClusterPipeline:
             {}, statuses=self.statuses, stage_times=self._times.distributions, model=self._machines.describe()
         )
         self.view.frame_ages = self.ages
-        self.view.models = ClusterModels(config, self._machines.open_models, self._streams_by_model)
+        self.view.models = models = ClusterModels(config, self._machines.open_models, self._streams_by_model)
+        self.view.model_of = models.describe_of
 
     # --- as a pipeline ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn
 
 from streamvision.cluster.messages import OpenModel
@@ -42,6 +42,11 @@ class ClusterModels:
         """Return the models of the run, the default first."""
         opened, streams = self._opened(), self._streams()
         return [_running(name, path, opened.get(name), streams.get(name, ())) for name, path in self._paths.items()]
+
+    def describe_of(self, stream_ids: Collection[str]) -> str:
+        """Return one line about the models that are open and that these streams go through."""
+        ids = set(stream_ids)
+        return "; ".join(one.description for one in self.running() if one.description and ids.intersection(one.streams))
 
     def change(self, name: str) -> ModelChange | None:
         """Return that there was none."""

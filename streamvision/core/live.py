@@ -6,7 +6,7 @@ One writer for each channel, any number of readers. The writer never waits for a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -184,6 +184,8 @@ class LiveView:
         """Gives the encoded video of the streams; ``None`` where nobody does."""
         self.model = model
         """One line about model, backend, device and precision."""
+        self.model_of: Callable[[Collection[str]], str] = lambda _: ""
+        """Returns the same of these streams' models alone; nothing where it is not known which these are."""
         self._lock = threading.Lock()
         # Both are replaced, never changed, so that whoever goes through them sees those of one moment.
         self._channels = dict(channels)

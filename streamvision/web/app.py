@@ -193,7 +193,7 @@ def create_app(
     @describe(answer=StreamList)
     def streams() -> Response:
         """Give the status of every stream."""
-        return jsonify(status_json(view, seen()))
+        return jsonify(status_json(view, view.statuses(), present()))
 
     @app.get("/api/streams/<stream_id>")
     @access("view")
@@ -257,7 +257,7 @@ def create_app(
     def events() -> Response:
         """Send states, statuses and, if asked, detections as server-sent events."""
         wanted = request.args.get("detections", "0").lower() in ("1", "true", "yes")
-        first = event("status", status_json(view, seen()))
+        first = event("status", status_json(view, view.statuses(), present()))
         return live_response("events", asked_streams(), detections=wanted, opening=first)
 
     @app.get("/healthz")

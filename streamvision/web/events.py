@@ -67,7 +67,7 @@ class StatusTicker:
             self._finish_ended(statuses)
 
     def _status_event(self, statuses: list[StreamStatus], principal: Principal) -> bytes:
-        return event("status", status_json(self._view, [one for one in statuses if principal.may_see(one.id)]))
+        return event("status", status_json(self._view, statuses, principal))
 
     def _tell_changes(self, statuses: list[StreamStatus]) -> bool:
         came_or_gone = self._states.keys() != {s.id for s in statuses}
@@ -95,10 +95,18 @@ class StatusTicker:
                 self._fanout.finish(status.id)
 
 
-def status_json(view: LiveView, statuses: list[StreamStatus]) -> dict[str, Any]:
-    """Describe the model and all streams in plain values."""
-    streams = [status.to_json() for status in statuses]
-    return {"model": view.model, "streams": streams, "faults": [*view.faults(), *_fleet_faults(view)]}
+def status_json(view: LiveView, statuses: list[StreamStatus], principal: Principal) -> dict[str, Any]:
+    """Describe the streams that somebody may see, in plain values, with their models.
+
+    What is wrong beside the streams is told to those who may see all of them: it may name any.
+    """
+    seen = [status for status in statuses if principal.may_see(status.id)]
+    sees_all = principal.streams is None
+    return {
+        "model": view.model if sees_all else view.model_of([one.id for one in seen]),
+        "streams": [one.to_json() for one in seen],
+        "faults": [*view.faults(), *_fleet_faults(view)] if sees_all else [],
+    }
 
 
 def _fleet_faults(view: LiveView) -> list[str]:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
-from streamvision.web.access import Principal, access, principal, root
+from streamvision.web.access import Principal, access, present, principal, root
 from streamvision.web.events import status_json
 from streamvision.web.refusal import refuse
 
@@ -88,7 +88,7 @@ def add_pages(
         }
 
     def wall(focus: str | None) -> str:
-        status, offers_video = status_json(view, seen()), view.packets is not None
+        status, offers_video = status_json(view, view.statuses(), present()), view.packets is not None
         return render_template("index.html", focus=focus, status=status, offers_video=offers_video)
 
     @app.get("/")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,11 @@ BRIEF = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+SEEDS = {"gate": 31, "yard": 37, "vault9": 70707}
+ABOUT_VAULT = re.compile(r"vault9|cellar|nightwatch|guard|70707", re.IGNORECASE)
+"""What tells of the stream vault9: its id, name, model, the model's file, its source, its zone."""
+ASKED = {"since": "0", "until": "2000000000", "at": "1900000000", "polygon": "0,0,1,0,1,1", "stream": "yard"}
+"""Values of the parameters that addresses require."""
 OPEN_TO_VIEWERS = {"POST /api/me/password", "POST /api/tracklets/similar", "POST /login", "POST /logout"}
 """What changes something of whoever asks alone, or only asks with a picture."""
 
@@ -53,12 +61,13 @@ def known(folder: Path) -> Iterator[People]:
 
 @pytest.fixture(scope="module")
 def served(folder: Path, known: People, model: Path) -> Iterator[Served]:
-    with serving(str(folder), folder, write_config(folder / "cameras.yaml", model), login=True) as running:
-        for stream_id in ("gate", "yard"):
-            zones = {"zones": [EVERYWHERE]}
-            running.service.view.control.add_stream(
-                {"id": stream_id, "source": "synthetic:boxes?fps=5&size=160x120", "analytics": zones}
-            )
+    other = shutil.copy(model, folder / "nightwatch.onnx")
+    file = write_config(folder / "cameras.yaml", model, models={"guard": {"path": str(other), "threads": 1}})
+    with serving(str(folder), folder, file, login=True) as running:
+        for stream_id, more in {"gate": {}, "yard": {}, "vault9": {"model": "guard", "name": "Cellar"}}.items():
+            zones = {"zones": [{**EVERYWHERE, "name": f"all of {stream_id}"}]}
+            source = f"synthetic:boxes?fps=5&size=160x120&seed={SEEDS[stream_id]}"
+            running.service.view.control.add_stream({"id": stream_id, "source": source, "analytics": zones, **more})
         yield running
 
 
@@ -70,6 +79,21 @@ def app(served: Served, known: People) -> Flask:
 def operations(app: Flask) -> Iterator[Any]:
     for found in schemathesis.openapi.from_wsgi("/api/openapi.json", app).get_all_operations():
         yield found.ok()
+
+
+def addresses_of(app: Flask) -> Iterator[str]:
+    """Yield an address of each GET in the description that ends, about the stream yard or the first things."""
+    document = json.loads(app.test_client().get("/api/openapi.json").get_data())
+    for path, operations in document["paths"].items():
+        if "get" not in operations or "live" in operations["get"].get("tags", ()):
+            continue
+        parameters = operations["get"].get("parameters", ())
+        query = "&".join(f"{one['name']}={ASKED[one['name']]}" for one in parameters if one["name"] in ASKED)
+        for number in range(1, 5) if "_id}" in path.replace("{stream_id}", "") or "{number}" in path else (1,):
+            address = re.sub(
+                r"\{[a-z_]+\}", str(number), path.replace("{stream_id}", "yard").replace("{name}", "default")
+            )
+            yield f"{address}?{query}" if "/recordings" in path else address
 
 
 def endpoint_of(app: Flask, operation: Any) -> str:
@@ -117,6 +141,62 @@ def test_events_and_streams_of_others_are_not_shown(app: Flask, known: People) -
     assert client.get("/api/event-log?stream=gate", headers=eve).status_code == 403
     page = client.get("/events", headers=eve).get_data(as_text=True)
     assert "yard" in page and "gate" not in page
+
+
+def test_no_answer_tells_a_viewer_of_a_stream_that_may_not_be_seen(app: Flask, known: People) -> None:
+    client = app.test_client(use_cookies=False)
+    until(
+        lambda: client.get("/api/event-log?stream=vault9&limit=1", headers=known.headers("ann")).get_json()["events"],
+        "something was seen in the vault",
+    )
+    told: dict[str, list[str]] = {"ann": [], "eve": []}
+    answered = []
+    for who in told:
+        for address in (*addresses_of(app), "/", "/streams/yard", "/events", "/timeline", "/streams/nowhere"):
+            answer = client.get(address, headers=known.headers(who))
+            if ABOUT_VAULT.search(f"{answer.headers}{answer.get_data().decode('latin-1')}"):
+                told[who].append(address)
+            if who == "eve" and answer.status_code == 200:
+                answered.append(address)
+    assert {"/api/streams", "/readyz", "/api/event-log", "/api/tracklets", "/metrics", "/api/models"} <= set(
+        told["ann"]
+    )
+    assert told["eve"] == []
+    assert {
+        "/api/streams/yard/analytics",
+        "/api/settings",
+        "/api/recordings?since=0&until=2000000000",
+        "/api/event-log.csv",
+        "/",
+        "/events",
+    } <= set(answered), answered
+
+
+@pytest.mark.parametrize("address", ["/api/events?detections=1", "/api/live?layer=h264&results=1"])
+def test_no_live_answer_tells_a_viewer_of_a_stream_that_may_not_be_seen(
+    served: Served, known: People, address: str
+) -> None:
+    def first_bytes(who: str) -> bytes:
+        connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
+        connection.request("GET", address, headers=known.headers(who))
+        response, got = connection.getresponse(), b""
+        while len(got) < 60_000 and got.count(b"yard") < 40:
+            got += response.read1(4096)
+        connection.close()
+        return got
+
+    assert ABOUT_VAULT.search(first_bytes("ann").decode("latin-1"))
+    assert not ABOUT_VAULT.search(first_bytes("eve").decode("latin-1"))
+
+
+def test_a_viewer_is_told_of_the_models_of_streams_to_see_alone(app: Flask, known: People) -> None:
+    client = app.test_client(use_cookies=False)
+
+    def model_for(who: str) -> str:
+        return client.get("/api/streams", headers=known.headers(who)).get_json()["model"]
+
+    until(lambda: "tiny.onnx" in model_for("eve") and "nightwatch" in model_for("bob"), "the models are open")
+    assert "nightwatch" not in model_for("eve") and "tiny.onnx" in model_for("bob")
 
 
 def test_numbers_tell_nobody_of_events_and_identities_of_others(app: Flask, known: People) -> None:
