@@ -58,6 +58,15 @@ def files_below(folder: Path, suffixes: Collection[str], *, most: int | None = N
     Raises:
         ConfigError: when there are more.
     """
+    return sorted(path for path in _walk(folder, suffixes, most) if not _passed_over(path, folder))
+
+
+def links_passed_over(folder: Path) -> list[Path]:
+    """Return the links of a data set to files elsewhere that are no pictures, which no reader follows; sorted."""
+    return sorted(path for path in _walk(folder, {""}, None) if _passed_over(path, folder))
+
+
+def _walk(folder: Path, suffixes: Collection[str], most: int | None) -> list[Path]:
     found, visited, seen = [], set(real_place(folder).parents), 0
     for place, folders, files in os.walk(folder, followlinks=True):
         seen += len(folders) + len(files)
@@ -66,7 +75,11 @@ def files_below(folder: Path, suffixes: Collection[str], *, most: int | None = N
         visited.add(Path(place).resolve())
         folders[:] = [name for name in folders if name[0] != "." and Path(place, name).resolve() not in visited]
         found += [Path(place, name) for name in files if name[0] != "." and name.lower().endswith(tuple(suffixes))]
-    return sorted(path for path in found if path.suffix.lower() in PICTURE_SUFFIXES or not leads_out(path, folder))
+    return found
+
+
+def _passed_over(path: Path, folder: Path) -> bool:
+    return path.suffix.lower() not in PICTURE_SUFFIXES and leads_out(path, folder)
 
 
 def leads_out(path: Path, folder: Path) -> bool:

@@ -24,14 +24,14 @@ from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.createml_json import find_createml, is_createml, read_createml
 from streamvision.datasets.cvat_xml import find_cvat, is_cvat, read_cvat
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
-from streamvision.datasets.files import PICTURE_SUFFIXES, files_below, head_of
+from streamvision.datasets.files import PICTURE_SUFFIXES, files_below, head_of, links_passed_over
 from streamvision.datasets.kitti_txt import find_kitti, is_kitti, read_kitti
 from streamvision.datasets.labelme_json import find_labelme, is_labelme, read_labelme
 from streamvision.datasets.open_images_csv import COLUMNS as ID_COLUMNS
 from streamvision.datasets.open_images_csv import find_open_images, is_open_images, read_open_images
 from streamvision.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
 from streamvision.datasets.record_file import is_record_file
-from streamvision.datasets.skipped import skipped_pictures
+from streamvision.datasets.skipped import skipped_links, skipped_pictures
 from streamvision.datasets.tf_csv import COLUMNS, find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
 from streamvision.datasets.tf_record import find_record_files, read_tf_record, write_tf_record
 from streamvision.datasets.writing import CopyOrLink, OutputFolder, check_sources_outside
@@ -129,7 +129,7 @@ def read_dataset(
     dataset = _known(chosen).read(folder, progress=progress, **({"shapes": True} if shapes else {}))
     if folder.is_dir():
         skipped = skipped_pictures(folder, (image.path for image in dataset.images))
-        dataset = Dataset(dataset.names, dataset.images, (*skipped, *dataset.problems))
+        dataset = Dataset(dataset.names, dataset.images, (*skipped_links(folder), *skipped, *dataset.problems))
     if not dataset.images:
         count = len(dataset.problems)
         problem = next(iter(dataset.problems), None)
@@ -247,10 +247,12 @@ def _contents(folder: Path) -> str:
     if folder.is_file():
         return "neither labels nor a table of them"
     kinds = Counter(path.suffix.lower() or "no ending" for path in files_below(folder, {""}))
+    links = len(links_passed_over(folder))
+    passed_over = f" ({counted(links, 'links')} out of it not followed)" if links else ""
     if not kinds:
-        return "no files"
+        return f"no files{passed_over}"
     shown = ", ".join(
         f"{count} files with {kind}" if kind == "no ending" else f"{count} {kind}"
         for kind, count in kinds.most_common(5)
     )
-    return shown if kinds.keys() - PICTURE_SUFFIXES else f"{shown} and no labels"
+    return f"{shown}{'' if kinds.keys() - PICTURE_SUFFIXES else ' and no labels'}{passed_over}"

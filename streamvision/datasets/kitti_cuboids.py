@@ -18,7 +18,7 @@ from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.reading import UnreadableError, read_text
 from streamvision.datasets.collector import Collector
 from streamvision.datasets.dataset import CuboidPicture, LabelledCuboid, PictureSet
-from streamvision.datasets.files import class_name, find_pictures, read_class_list, root_of
+from streamvision.datasets.files import class_name, find_pictures, is_there, leads_out, read_class_list, root_of
 from streamvision.datasets.kitti_txt import (
     DONT_CARE,
     LABEL_FOLDERS,
@@ -68,7 +68,8 @@ def read_cuboids(path: Path) -> PictureSet[CuboidPicture]:
         if collector.taken_before(place, split) or (picture := collector.open(place, labels=file)) is None:
             continue
         camera, shift_m = _read_camera(file, folder)
-        labels = _read_labels(file, shift_m, collector)
+        if (labels := _read_labels(file, shift_m, collector)) is None:
+            continue
         found.append((picture, camera, labels, split))
     listed = read_class_list(folder)
     names = tuple(listed or sorted({label.name for _, _, labels, _ in found for label in labels}))
@@ -112,11 +113,11 @@ def occlusion_step(hidden_share: float) -> int:
 def _read_camera(labels: Path, folder: Path) -> tuple[Pinhole, tuple[float, float, float]]:
     """Return the camera of a picture, and how far its frame lies from that of the labels."""
     places = [parent / "calib" / f"{labels.stem}.txt" for parent in labels.parents if parent.is_relative_to(folder)]
-    path = next((place for place in places if place.is_file()), None)
+    path = next((place for place in places if is_there(place) and not leads_out(place, folder)), None)
     if path is None:
         raise SourceError(
-            f"{labels} has no camera: {places[0]} is missing; each picture needs a file with a line {_CAMERA}: and the "
-            "12 numbers of its projection, as KITTI's calib/ has"
+            f"{labels} has no camera: {places[0]} is missing or leads elsewhere; each picture needs a file with "
+            f"a line {_CAMERA}: and the 12 numbers of its projection, as KITTI's calib/ has"
         )
     try:
         lines = read_text(path).split("\n")
@@ -143,13 +144,13 @@ def _read_camera(labels: Path, folder: Path) -> tuple[Pinhole, tuple[float, floa
     return camera, shift_m
 
 
-def _read_labels(path: Path, shift_m: tuple[float, float, float], collector: Collector) -> list[_Label]:
+def _read_labels(path: Path, shift_m: tuple[float, float, float], collector: Collector) -> list[_Label] | None:
     labels = []
     try:
         lines = read_text(path).split("\n")
     except UnreadableError as error:
         collector.note(path, "broken_labels", f"{error}; left out")
-        return []
+        return None
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if not fields or fields[0] == DONT_CARE:

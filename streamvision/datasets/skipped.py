@@ -1,4 +1,4 @@
-"""Pictures of kinds that are not read: named, so that a set is not smaller than it looks without a word."""
+"""Files that are not read, pictures and links: named, so that a set is not smaller than it looks without a word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from streamvision.datasets.dataset import Problem
-from streamvision.datasets.files import files_below
+from streamvision.datasets.files import files_below, links_passed_over
 
 _JPEG_SUFFIXES = (".jfif", ".jpe", ".jif", ".pjpeg")
 """Other endings of JPEG, which training libraries do not know."""
@@ -32,3 +32,10 @@ def skipped_pictures(folder: Path, taken: Iterable[Path]) -> Iterator[Problem]:
             advice = "call it .jpg" if suffix in _JPEG_SUFFIXES else "save it as .jpg or .png"
             reason = f"is a picture with an ending that is not read, {suffix} ({advice}); left out"
             yield Problem(path, reason, "broken_picture")
+
+
+def skipped_links(folder: Path) -> Iterator[Problem]:
+    """Yield the links of a data set that lead out of it and were not followed, as only those to pictures are."""
+    for path in links_passed_over(folder):
+        reason = "is a link that leads out of the data set, which is followed to pictures alone (copy it); left out"
+        yield Problem(path, reason, "broken_labels")

@@ -16,6 +16,7 @@ where we list every bad file with its reason and go on.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     collector = Collector(progress)
     description = choose_yaml(path)
     folder = description.parent if description else root_of(path)
+    folders = {folder}
     keypoints: tuple[int, int] | None = None
     if description is None:
         names = _listed_classes(folder, collector)
@@ -102,6 +104,7 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     else:
         said = read_data_yaml(description)
         names, keypoints = said.classes.names, said.keypoints
+        folders.add(folder / said.root)
         for remark in said.classes.remarks():
             collector.note(description, "other", remark)
         groups = dict(pictures_by_split(said, collector))
@@ -109,15 +112,21 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     highest = -1
     for done, (file, split) in enumerate(groups.items()):
         collector.progress(done, len(groups))
-        labels = _labels_beside(file, folder, collector)
+        labels = next((place for place in (labels_of(file), file.with_suffix(".txt")) if is_there(place)), None)
         if labels:
             used.add(collector.key(labels))
+        if labels and all(leads_out(labels, folder) for folder in folders):
+            continue  # the link is told of, and what the picture shows is not known
         if (picture := collector.open(file)) is None:
             continue
         boxes: list[MarkedBox] = []
         if labels:
             reader = _LabelReader(labels, picture, names or None, collector, shapes, keypoints)
-            boxes = list(reader)
+            try:
+                boxes = list(reader)
+            except UnreadableError as error:
+                collector.note(labels, "broken_labels", f"{error}; left out")
+                continue
             highest = max(highest, reader.highest)
         else:
             collector.note(file, "unlabelled_picture", "has no text file; read as a picture without objects")
@@ -126,16 +135,6 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
         if collector.key(labels) not in used:
             collector.note(labels, "missing_picture", "has no picture; left out")
     return collector.dataset(names or [str(index) for index in range(highest + 1)])
-
-
-def _labels_beside(picture: Path, folder: Path, collector: Collector) -> Path | None:
-    """Return the labels of a picture; ``None`` where there are none, or they are a link out of the data set."""
-    places = (labels_of(picture), picture.with_suffix(".txt"))
-    labels = next((place for place in places if is_there(place)), None)
-    if labels is None or not leads_out(labels, folder):
-        return labels
-    collector.note(labels, "broken_labels", "is a link that leads out of the data set; its labels were left out")
-    return None
 
 
 def _listed_classes(folder: Path, collector: Collector) -> list[str]:
@@ -187,7 +186,7 @@ def write_yolo(dataset: Dataset, output: OutputFolder) -> None:
 
 
 def read_labels(path: Path, names: Sequence[str], width_px: int, height_px: int) -> list[LabelledBox]:
-    """Return the boxes of one label file; what is no box of these classes is left out.
+    """Return the boxes of one label file; what is no box of these classes is left out, all where it cannot be read.
 
     Args:
         path: the file.
@@ -197,7 +196,9 @@ def read_labels(path: Path, names: Sequence[str], width_px: int, height_px: int)
     """
     reader = _LabelReader(path, PictureFile(path, width_px, height_px, 1), names, Collector(no_progress))
     ids = {name: index for index, name in enumerate(names)}
-    return [LabelledBox(ids[marked.name], marked.box_xyxy_px) for marked in reader]
+    with contextlib.suppress(UnreadableError):
+        return [LabelledBox(ids[marked.name], marked.box_xyxy_px) for marked in reader]
+    return []
 
 
 @dataclass
@@ -213,13 +214,7 @@ class _LabelReader:
     highest: int = -1
 
     def __iter__(self) -> Iterator[MarkedBox]:
-        try:
-            lines = read_text(self.path).splitlines()
-        except UnreadableError as error:
-            reason = f"{error}; its picture was read as one without objects"
-            self.collector.note(self.path, "broken_labels", reason)
-            return
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(read_text(self.path).splitlines(), 1):
             if fields := line.split():
                 yield from self._box(number, fields)
 

@@ -16,14 +16,16 @@ import pytest
 from PIL import Image
 
 from streamvision.core.errors import ConfigError, SourceError
-from streamvision.datasets import read_dataset
-from streamvision.datasets.dataset import Dataset
-from streamvision.datasets.files import class_name, files_below
+from streamvision.datasets import read_dataset, write_dataset
+from streamvision.datasets.dataset import Dataset, DatasetFormat
+from streamvision.datasets.files import PICTURE_SUFFIXES, class_name, files_below
+from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.pascal_voc import is_annotation
 from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 from streamvision.datasets.record_file import DamagedRecordError, encode_example, masked_crc32c, read_records
 from streamvision.evaluation.predictions import read_bgr
-from support.labelled_pictures import reasons, save_picture
+from support.label_formats import ONLY_READ
+from support.labelled_pictures import contents, make_dataset, reasons, save_picture
 
 IMAGE = {"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}
 BOX = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}
@@ -151,15 +153,46 @@ def test_a_set_elsewhere_is_named_by_path(tmp_path: Path) -> None:
         assert [image.path.name for image in read_dataset(file).images] == ["a.jpg"]
 
 
-def test_labels_that_are_links_to_elsewhere_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / "secret.txt").write_text("a secret\n")
+LISTS = ("classes.txt", "labels.txt", "data.yaml", "label_map.pbtxt", "class-descriptions-boxable.csv")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_links_to_elsewhere_are_followed_to_pictures_and_told_where_they_are_labels(
+    tmp_path: Path, format: DatasetFormat
+) -> None:
+    folder = tmp_path / "set"
+    written = make_dataset(tmp_path / "in", count=4, split=False, empty=False)
+    if format in ONLY_READ:
+        ONLY_READ[format](written, folder)
+    else:
+        write_dataset(written, folder, format=format)
+    plain = contents(read_dataset(folder))
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in LISTS]
+    pictures = [path for path in files if path.suffix in PICTURE_SUFFIXES]
+    labels = [path for path in files if path not in pictures]
+    (tmp_path / "elsewhere").mkdir()
+    for at, path in enumerate([*pictures, labels[0]]):
+        place = tmp_path / "elsewhere" / f"{at}{path.suffix}"
+        path.rename(place)
+        path.symlink_to(place)
+    if len(labels) == 1:
+        with pytest.raises(ConfigError, match="1 link out of it not followed"):
+            read_dataset(folder)
+        return
+    dataset = read_dataset(folder)
+    assert [problem.path for problem in dataset.problems if "link that leads out of" in problem.reason] == [labels[0]]
+    assert len(dataset.images) == 3 and all(plain[name] == of for name, of in contents(dataset).items())
+
+
+def test_links_within_a_set_that_lies_elsewhere_are_followed(tmp_path: Path) -> None:
     yolo(tmp_path / "set", "train: images\nnames: [car]\n")
     labels = tmp_path / "set" / "labels" / "a.txt"
-    labels.unlink()
-    labels.symlink_to("../../secret.txt")
-    dataset = read_dataset(tmp_path / "set")
-    assert any("link that leads out of the data set" in problem.reason for problem in dataset.problems)
-    assert not any("secret" in problem.reason for problem in dataset.problems)
+    labels.rename(tmp_path / "set" / "labels" / "kept.txt")
+    labels.symlink_to("kept.txt")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "data.yaml").write_text("path: ../set\ntrain: images\nnames: [car]\n")
+    (image,) = read_dataset(tmp_path / "mine").images
+    assert len(image.boxes) == 1
 
 
 def test_a_description_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:

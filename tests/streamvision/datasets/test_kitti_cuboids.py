@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ConfigError, SourceError, StreamVisionError
+from streamvision.core.reading import MAX_TEXT_BYTES
 from streamvision.datasets.drive import DriveSampling
 from streamvision.datasets.drive_cuboids import write_drive_cuboids
 from streamvision.datasets.kitti_cuboids import occlusion_step, read_cuboids
@@ -120,3 +121,14 @@ def test_random_bytes_are_a_sentence_or_a_problem(tmp_path: Path) -> None:
             read_cuboids(data)
         except StreamVisionError as error:
             assert str(error)
+
+
+def test_labels_that_cannot_be_read_and_cameras_elsewhere_are_not_used(tmp_path: Path) -> None:
+    (folder(tmp_path / "a") / "label_2" / "000001.txt").write_bytes(CAR.encode() + b" " * MAX_TEXT_BYTES)
+    data = read_cuboids(tmp_path / "a")
+    assert not data.images and "left out" in data.problems[0].reason
+    camera = folder(tmp_path / "b") / "calib" / "000001.txt"
+    camera.rename(tmp_path / "camera.txt")
+    camera.symlink_to(tmp_path / "camera.txt")
+    with pytest.raises(SourceError, match="is missing or leads elsewhere"):
+        read_cuboids(tmp_path / "b")
