@@ -32,7 +32,7 @@ from streamvision.datasets.picture_files import BrokenPictureError, read_picture
 from streamvision.evaluation.coco_shapes import Likeness, is_marked
 from streamvision.evaluation.evaluate import check_marked
 from streamvision.training.additions import Addition, problems_of, read_addition, read_sets, sentences
-from streamvision.training.parts import Parts, deal_parts
+from streamvision.training.parts import Parts, deal_parts, shows_objects
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -140,7 +140,13 @@ def prepare_objects(folder: RunFolder, recipe: Recipe, *, by: Likeness = "box") 
         _check_keypoints(layout, additions)
         if layout.mirrored is None and recipe.augmentation().flip:
             lacking = (*lacking, NOT_MIRRORED)
-    data = prepared(dataset, additions, folder, recipe, lambda one: one, counted="objects", notes=lacking)
+
+    def is_taught(image: LabelledImage) -> bool:
+        return any(not box.ignore and is_marked(box, by) for box in image.boxes)
+
+    data = prepared(
+        dataset, additions, folder, recipe, lambda one: one, counted="objects", notes=lacking, teaches=is_taught
+    )
     if not any(image.boxes for image in data.train):
         raise ConfigError(
             f"{recipe.data}: none of {len(data.train)} pictures to learn from has an object marked on it; mark some, "
@@ -265,12 +271,14 @@ def prepared(
     *,
     counted: str = "pictures",
     notes: Sequence[str] = (),
+    teaches: Callable[[LabelledImage], bool] = shows_objects,
 ) -> TrainingData[Picture]:
     """Split pictures with marked objects, or such as :func:`as_boxed` returned; ``unboxed`` turns each back.
 
-    ``counted`` is what the boxes are, and ``notes`` are told behind what became of the additions.
+    ``counted`` is what the boxes are, ``notes`` are told behind what became of the additions, and ``teaches`` says
+    which pictures have something to learn by heart.
     """
-    parts: Parts = deal_parts(dataset, additions, folder, recipe)
+    parts: Parts = deal_parts(dataset, additions, folder, recipe, teaches=teaches)
     counts = [_counted_boxes(part) for part in (parts.train, parts.val)]
     told = [*sentences(additions, parts.added, dataset.names, parts.names), *notes]
     train, val, added = (tuple(map(unboxed, part)) for part in (parts.train, parts.val, parts.added.val))

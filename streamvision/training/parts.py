@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,22 @@ class Parts:
         return tuple(name for class_id, name in enumerate(self.names) if class_id in shown and not held_out[class_id])
 
 
-def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolder, recipe: Recipe) -> Parts:
+def shows_objects(image: LabelledImage) -> bool:
+    """Say whether a picture has an object that counts."""
+    return any(not box.ignore for box in image.boxes)
+
+
+def deal_parts(
+    dataset: Dataset,
+    additions: Sequence[Addition],
+    folder: RunFolder,
+    recipe: Recipe,
+    *,
+    teaches: Callable[[LabelledImage], bool] = shows_objects,
+) -> Parts:
     """Return the parts of a run; what is added is learnt from, and never held out with the data set's own.
+
+    ``teaches`` says of which pictures few are chosen, where these are to be learnt by heart.
 
     The parts are written to ``split.json``; where that file is there already (a resumed run), it decides. Where the
     recipe names that of an earlier run, what that held out stays held out.
@@ -96,12 +110,26 @@ def deal_parts(dataset: Dataset, additions: Sequence[Addition], folder: RunFolde
         _write_record(folder.split, dataset, added, names, origin, recipe)
     train = (*train, *added.train)
     if recipe.overfit:
-        few = tuple(choose_pictures(Dataset(names, train), recipe.overfit, seed=recipe.seed))
-        times = math.ceil(OVERFIT_STEPS * recipe.batch / len(few))
-        return Parts(names, few, (times,) * len(few), few, "none", Additions())
+        return few_parts(names, tuple(filter(teaches, train)), recipe, count=recipe.overfit)
     most = recipe.oversample_most if recipe.balance == "oversample" else 1
     present = [{box.class_id for box in image.boxes} for image in train]
     return Parts(names, train, repeats_for_rare_classes(present, most=most), val, origin, added)
+
+
+def few_parts(names: tuple[str, ...], train: tuple[LabelledImage, ...], recipe: Recipe, *, count: int) -> Parts:
+    """Return so many pictures, of all classes as evenly as possible, both to learn from and held out.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    if not train:
+        raise ConfigError(
+            f"{recipe.data} has no picture to learn by heart, since nothing is marked on those to learn from; see "
+            f"streamvision data inspect {recipe.data}"
+        )
+    few = tuple(choose_pictures(Dataset(names, train), count, seed=recipe.seed))
+    times = math.ceil(OVERFIT_STEPS * recipe.batch / len(few))
+    return Parts(names, few, (times,) * len(few), few, "none", Additions())
 
 
 def repeats_for_rare_classes(present: Sequence[Collection[Hashable]], *, most: int) -> tuple[int, ...]:

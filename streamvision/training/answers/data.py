@@ -60,7 +60,9 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
         return replace(by_path[one.path], class_id=next((box.class_id for box in one.boxes), None))
 
     dataset, additions = read_sets(recipe.data, recipe.add, lambda path: _as_boxed(sets[path]))
-    parts = prepared(dataset, additions, folder, recipe, answered)
+    known = {path: _known(image) for path, image in by_path.items()}
+    most = max(known.values())
+    parts = prepared(dataset, additions, folder, recipe, answered, teaches=lambda one: 0 < known[one.path] == most)
     _check_learnt(pictures, parts, recipe)
     if not _differ(parts.val):
         raise ConfigError(
@@ -74,6 +76,11 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
 
 def _as_boxed(pictures: AnsweredPictures) -> Dataset:
     return as_boxed(pictures, lambda image: [] if image.class_id is None else [image.class_id])
+
+
+def _known(image: AnsweredPicture) -> int:
+    """Return how many answers are known of a picture."""
+    return sum(answer is not None for answer in (image.class_id, *image.numbers))
 
 
 def _differ(images: tuple[AnsweredPicture, ...]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.captions import read_captions
-from streamvision.datasets.dataset import CaptionedPicture, CaptionedPictures, Dataset
+from streamvision.datasets.dataset import CaptionedPicture, CaptionedPictures, Dataset, LabelledImage
 from streamvision.inference.sentence_words import SPECIAL, split_words
 from streamvision.training.additions import Addition
 from streamvision.training.data import TrainingData, as_boxed, prepared
@@ -41,7 +41,18 @@ def prepare_captions(folder: RunFolder, recipe: Recipe) -> TrainingData[Captione
     stratified = vocabulary(tuple(captions.values()), most=_SPLIT_BY)[len(SPECIAL) :]
     dataset, *additions = (_as_boxed(pictures, stratified) for pictures in sets)
     added = [Addition(path, one) for path, one in zip(recipe.add, additions, strict=True)]
-    data = prepared(dataset, added, folder, recipe, lambda one: CaptionedPicture(one.path, captions[one.path]))
+
+    def says_words(one: LabelledImage) -> bool:
+        return any(map(split_words, captions[one.path]))
+
+    data = prepared(
+        dataset,
+        added,
+        folder,
+        recipe,
+        lambda one: CaptionedPicture(one.path, captions[one.path]),
+        teaches=says_words,
+    )
     names = vocabulary([image.captions for image in data.train], most=MAX_WORDS)
     return replace(
         data,

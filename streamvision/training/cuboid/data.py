@@ -19,7 +19,7 @@ from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.additions import Addition, problems_of, sentences
 from streamvision.training.cuboid.samples import crop_box
 from streamvision.training.data import TrainingData
-from streamvision.training.parts import deal_parts, repeats_for_rare_classes
+from streamvision.training.parts import deal_parts, few_parts, repeats_for_rare_classes
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
@@ -40,7 +40,7 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
     by_path = {image.path: image for one in sets for image in one.images}
     dataset, *added_sets = map(_as_boxed, sets)
     additions = [Addition(path, one) for path, one in zip(recipe.add, added_sets, strict=True)]
-    parts = deal_parts(dataset, additions, folder, recipe)
+    parts = deal_parts(dataset, additions, folder, recipe.model_copy(update={"overfit": None}))
 
     def crops(image: LabelledImage) -> list[CuboidPicture]:
         pairs = zip(by_path[image.path].objects, image.boxes, strict=True)
@@ -54,6 +54,11 @@ def prepare_cuboids(folder: RunFolder, recipe: Recipe) -> TrainingData[CuboidPic
             f"{recipe.data} has {counted(len(train), 'objects')} to learn from and {len(val)} held out that are at "
             f"least {LEAST_HEIGHT_PX:g} px high and mostly in the picture; both parts need one"
         )
+    if recipe.overfit:
+        by_crop = {_boxed(one): one for one in train}
+        parts = few_parts(parts.names, tuple(by_crop), recipe, count=recipe.overfit)
+        train, added = [by_crop[one] for one in parts.train], []
+        shown, val = list(zip(train, parts.repeats, strict=True)), train
     counts = [Counter(image.objects[0].class_id for image in part) for part in (train, val)]
     return TrainingData(
         parts.names,
@@ -90,17 +95,12 @@ def _traits(one: LabelledCuboid) -> set[tuple[str, int]]:
 
 
 def _as_boxed(pictures: PictureSet[CuboidPicture]) -> Dataset:
-    images = tuple(
-        LabelledImage(
-            image.path,
-            image.width_px,
-            image.height_px,
-            tuple(LabelledBox(one.class_id, one.box_xyxy_px) for one in image.objects),
-            image.split,
-        )
-        for image in pictures.images
-    )
-    return Dataset(pictures.names, images, pictures.problems)
+    return Dataset(pictures.names, tuple(map(_boxed, pictures.images)), pictures.problems)
+
+
+def _boxed(image: CuboidPicture) -> LabelledImage:
+    boxes = tuple(LabelledBox(one.class_id, one.box_xyxy_px) for one in image.objects)
+    return LabelledImage(image.path, image.width_px, image.height_px, boxes, image.split)
 
 
 def single(image: CuboidPicture) -> list[CuboidPicture]:

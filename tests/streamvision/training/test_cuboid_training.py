@@ -150,7 +150,9 @@ def test_all_crops_of_a_picture_are_of_one_part_of_a_search_and_added_ones_keep_
     assert counts == (len(document["train"]), len(document["val"]))
     assert not set(document["train"]) & set(document["val"])
     assert not set(map(str, told)) & set(document["train"] + document["val"])
-    few = prepare_cuboids(RunFolder(tmp_path), checked(recipe(drive, overfit=2), trusted=False))
+    few = prepare_cuboids(RunFolder(tmp_path), checked(recipe(drive, overfit=3), trusted=False))
+    assert len(few.train) == len(few.val) == 3  # crops, whatever pictures they are of
+    assert len({image.objects[0].class_id for image in few.train}) > 1
     assert sum(few.repeats) >= 10 * 2  # an epoch is some steps
 
 

@@ -11,13 +11,14 @@ import pytest
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
+from streamvision.evaluation.coco_shapes import Likeness
 from streamvision.training.data import TrainingData, prepare_objects
 from streamvision.training.layouts import write_yolo_layout
 from streamvision.training.parts import repeats_for_rare_classes
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
 from support.label_formats import ONLY_READ
-from support.labelled_pictures import make_dataset
+from support.labelled_pictures import make_dataset, save_picture
 from support.sign_pictures import draw_signs
 
 
@@ -49,6 +50,29 @@ def test_the_format_is_given_where_the_files_leave_it_open(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="say which with --format"):
         prepared(tmp_path / "run", data)
     assert len(prepared(tmp_path / "run", data, format="voc").train) == 6
+
+
+@pytest.mark.parametrize("by", ["box", "mask", "oriented", "keypoints"])
+def test_pictures_to_learn_by_heart_have_something_marked(by: Likeness, tmp_path: Path) -> None:
+    """Of twelve pictures ten show nothing, or what does not teach; two are to be learnt, and so are those that are."""
+    shape = {"segmentation": [[5, 5, 40, 5, 40, 30, 5, 30]], "keypoints": [5, 5, 2, 40, 30, 2], "num_keypoints": 2}
+    box = {"category_id": 1, "bbox": [5, 5, 35, 25], "area": 875, "iscrowd": 0}
+    document: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "sign"}]}
+    document["categories"][0]["keypoints"] = ["left", "right"]
+    for number in range(12):
+        save_picture(tmp_path / "data" / f"{number}.jpg", 64, 48, seed=number)
+        document["images"].append({"id": number, "file_name": f"{number}.jpg", "width": 64, "height": 48})
+        taught, crowd, bare = shape, {"iscrowd": 1}, {} if by != "box" else {"iscrowd": 1}
+        for own in [taught] if number in (3, 7) else [crowd] if number == 5 else [bare] if number == 6 else []:
+            document["annotations"].append({"id": number + 1, "image_id": number, **box, **own})
+    (tmp_path / "data" / "instances_train.json").write_text(json.dumps(document))
+    (tmp_path / "data" / "instances_val.json").write_text(json.dumps(document | {"images": [], "annotations": []}))
+    (tmp_path / "run").mkdir()
+    few = prepare_objects(
+        RunFolder(tmp_path / "run"), recipe(tmp_path / "data", overfit=4, seed=1, val_share=0.1), by=by
+    )
+    assert {image.path.name for image in few.train} <= {"3.jpg", "7.jpg"}
+    assert few.train == few.val and sum(few.learnt.values()) == len(few.train) > 0
 
 
 @pytest.mark.parametrize("format", ONLY_READ)
