@@ -27,16 +27,39 @@ from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.live import LiveChannel
+from streamvision.core.model_location import is_without_network
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.classical.model import ClassicalModel
+from streamvision.inference.model import Model
 from streamvision.inference.slicing.tiles import tiling_of
 
 PacketListeners = Callable[[str, StreamConfig], PacketListener | None]
 """Gives who takes the encoded packets of a stream, by its id and what is set for it; ``None`` where nobody does."""
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
+
+
+def settings_refusal(stream: StreamConfig, run: AppConfig, model: Model | None) -> str | None:
+    """Return why what is set for a stream is refused, as far as that shows without its source; ``None``: it is not.
+
+    Args:
+        stream: what is set for it.
+        run: what is set for the run.
+        model: its model, where that is open.
+    """
+    try:
+        own = run.for_stream(stream)
+        create_tracker(own.tracker, score=own.model.score)
+        if is_without_network(own.model.path):
+            model = ClassicalModel(own.model)
+        if model is not None:
+            model.limits_of(own.model, score_floor=None)
+            tiling_of(own.slices, model.card)
+    except StreamVisionError as error:
+        return str(error)
+    return None
 
 
 def name_streams(streams: Sequence[StreamConfig]) -> dict[str, tuple[SourceSpec, StreamConfig]]:

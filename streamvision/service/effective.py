@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from pipelines.assembly import settings_refusal
+from pipelines.model_groups import ModelGroups
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.errors import ConfigError
 from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
 from streamvision.service.values import parsed_stream
 
@@ -41,6 +45,43 @@ def waiting_keys(now: AppConfig, *, opened: AppConfig) -> list[str]:
     if now.recording.folder != opened.recording.folder:
         waiting.append("recording.folder")
     return waiting
+
+
+def check_settings(
+    wanted: Mapping[str, StreamConfig],
+    before: Mapping[str, StreamConfig],
+    run: AppConfig,
+    *,
+    opened: AppConfig,
+    groups: ModelGroups | None,
+) -> None:
+    """Refuse what no stream could begin with, also where none does now: one is switched off, or its camera away.
+
+    What was set already is no reason to refuse another change.
+
+    Args:
+        wanted: what is to be set for streams, by id.
+        before: what was.
+        run: what is to be set for the run.
+        opened: what the run was opened with.
+        groups: the models of the run; ``None`` where they are on other machines.
+
+    Raises:
+        ConfigError: for the first such setting.
+    """
+    present = groups.config if groups is not None else opened
+    models = groups.models() if groups is not None else {}
+    model_now = present.model.model_copy(update={key: getattr(run.model, key) for key in MODEL_KEYS})
+    plain, run_now = StreamConfig(source="any"), run.model_copy(update={"model": model_now})
+    pairs = [
+        (plain, run_now, plain, present),
+        *((one, present, before.get(name), present) for name, one in wanted.items()),
+    ]
+    for one, its_run, known, known_run in pairs:
+        model = models.get(one.model)
+        why = settings_refusal(one, its_run, model)
+        if why is not None and (known is None or settings_refusal(known, known_run, models.get(known.model)) != why):
+            raise ConfigError(why)
 
 
 def _with_run(config: StreamConfig, run: AppConfig, opened: AppConfig) -> StreamConfig:

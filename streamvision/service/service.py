@@ -19,14 +19,14 @@ from pipelines.runner import StreamRunner
 from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.errors import ConfigError, StateError, StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.notify.notifier import check_notify
 from streamvision.service.absent import absent_status
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
 from streamvision.service.counting import restored_counts
-from streamvision.service.effective import stream_configs, waiting_keys
+from streamvision.service.effective import check_settings, stream_configs, waiting_keys
 from streamvision.service.given_streams import with_given_streams
 from streamvision.service.layers import Layers
 from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, given_ids, remember, remembered
@@ -218,13 +218,16 @@ class Service:
         wanted = self._stream_configs(layers, run)
         check_notify(run.notify)
         moves = {name: one for name, one in wanted.items() if one != self._running.get(name)}
-        before = dict(self._running)
+        before, absent = dict(self._running), dict(self._absent)
         moved: list[str] = []
         try:
+            check_settings(moves, before, run, opened=self._opened, groups=self.pipeline.model_groups)
             for name, config in moves.items():
                 moved.append(name)
-                is_absent = name in self._absent and config.source == before[name].source
+                is_absent = name in absent and config.source == before[name].source
                 (self._try_move if is_absent else self._move)(name, config)
+                if is_absent and self._absent.get(name, absent[name]) != absent[name]:
+                    raise ConfigError(self._absent[name])  # it could not begin before, but for another reason
             remember(self.database, self._layers, layers, settings=settings or {})
         except BaseException:
             for name in reversed(moved):
