@@ -39,6 +39,8 @@ ARCHITECTURE = "drive_agent"
 WIDTH = 64
 PERCEPTION = "perception"
 """Key under which a checkpoint holds that of the network that sees."""
+INPUTS = (3, len(OBSERVED))
+"""How many numbers of :data:`OBSERVED` agents of earlier versions are given, and those of this one."""
 
 
 class Policy(nn.Sequential):
@@ -96,7 +98,13 @@ class DriveAgentSource(TorchSource):
             UntrustedError: when the network that sees is code of the user's and not trusted.
         """
         try:
-            policy = Policy(int(run.stored["model"]["0.weight"].shape[1])).eval()
+            inputs = int(run.stored["model"]["0.weight"].shape[1])
+            if inputs not in INPUTS:
+                raise ModelError(
+                    f"{run.path} holds an agent that is given {inputs} numbers, and agents are given "
+                    f"{' or '.join(map(str, INPUTS))}; give the best.pt of a run"
+                )
+            policy = Policy(inputs).eval()
             seeing = replace(run, stored=checked_run(run.stored[PERCEPTION], run.path), names=None)
             perception = AnswersSource.of_run(seeing)
             policy.load_state_dict(run.stored["model"])

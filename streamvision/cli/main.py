@@ -20,7 +20,7 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.logs import LogSettings, configure, report_crashes, say_failure
 from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact, short
 from streamvision.core.version import __version__
 
 COMMANDS = {
@@ -153,13 +153,22 @@ def _run(given: list[str]) -> int:
         _show_usage_error(error, given)
         return error.exit_code
     except StreamVisionError as error:
-        say_failure(str(error))
-        if "--json" in given:
-            click.echo(json.dumps({"error": str(error)}))
-        return 1
+        return _failed(str(error), given)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return _failed(f"{short(str(error.filename))} is longer than file systems take; give a shorter path", given)
     except (click.Abort, KeyboardInterrupt):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _failed(sentence: str, given: Sequence[str]) -> int:
+    """Tell an error, on stdout too where that is read by a program, and return the exit code."""
+    say_failure(sentence)
+    if "--json" in given:
+        click.echo(json.dumps({"error": sentence}))
+    return 1
 
 
 def _show_usage_error(error: click.ClickException, given: Sequence[str]) -> None:

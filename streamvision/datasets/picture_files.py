@@ -72,9 +72,13 @@ def read_picture(path: Path) -> PictureFile:
     """Read a picture's size and orientation from its header, and see that its end is there.
 
     Raises:
-        BrokenPictureError: when the file is empty, no picture, cut short, or a WebP that is to be turned.
+        BrokenPictureError: when the file is not there, empty, no picture, cut short, or a WebP that is to be turned.
     """
-    if not path.stat().st_size:
+    try:
+        is_empty = not path.stat().st_size
+    except OSError as error:  # as where it was removed since the folder was listed
+        raise BrokenPictureError(f"cannot be read ({error.strerror})") from None
+    if is_empty:
         raise BrokenPictureError("is empty")
     with open_image(path) as image:
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)

@@ -64,9 +64,14 @@ class ColourMaps:
 
     def _nearest(self, picture: U8) -> NDArray[np.int64]:
         """Return (H * W,) the index of the nearest colour of each pixel."""
-        pixels = picture.reshape(-1, 3).astype(np.int64)
-        apart = np.stack([np.square(pixels - colour).sum(axis=1) for colour in self.colours])
-        nearest: NDArray[np.int64] = apart.argmin(axis=0)
+        pixels = picture.reshape(-1, 3).astype(np.int32)
+        least = np.full(len(pixels), np.iinfo(np.int32).max, np.int32)
+        nearest: NDArray[np.int64] = np.zeros(len(pixels), np.int64)
+        # One colour after the other, so that memory does not grow with their number.
+        for index, colour in enumerate(self.colours.astype(np.int32)):
+            apart = np.square(pixels - colour).sum(axis=1, dtype=np.int32)
+            nearest[apart < least] = index
+            np.minimum(least, apart, out=least)
         return nearest
 
 

@@ -90,7 +90,7 @@ def _deployed(run: RunFolder) -> Path:
 
 
 def _figures(model: Model, data: TrainingData[Any]) -> dict[str, float]:
-    """Return the figures that decide; none of a generator, which measures by what its encoder says."""
+    """Return the figures that decide; none of generators and styles, whose pictures have no truth to compare with."""
     from streamvision.training.answers.data import AnswersData  # which imports torch
 
     pictures, task = data.held_out_added, model.card.task
@@ -111,7 +111,7 @@ def _figures(model: Model, data: TrainingData[Any]) -> dict[str, float]:
     elif task == "segment" or task == "pose" or task == "obb":
         found = evaluate_shapes(task, model, Dataset(data.names, pictures)).figures
         figures = {"map50": found.map50, "map50_95": found.map50_95}
-    elif isinstance(pictures[0], PairedPicture):
+    elif isinstance(pictures[0], PairedPicture) and pictures[0].has_truth:
         of_pictures = evaluate_images(model, PairedPictures(data.names, pictures))
         figures = {key: of_pictures.mean(key) for key in ("psnr_db", "ssim")}
     return {key: value or 0.0 for key, value in figures.items()}

@@ -108,8 +108,10 @@ def train_repeated(
     """Train once for each fold or seed; returns the summary.
 
     Raises:
-        ConfigError: when the recipe contradicts that, or what :func:`start_training` refuses.
+        ConfigError: when there are too few or too many, the recipe contradicts that, or :func:`start_training` refuses.
     """
+    if not 2 <= count <= MOST_RUNS:
+        raise ConfigError(f"{by.many} is {count}, and mean and spread need 2 to {MOST_RUNS} of them")
     for setting in by.conflicts:
         if getattr(recipe, setting) is not None:
             raise ConfigError(f"{by.many} say themselves what is held out and learnt; leave {setting} out")

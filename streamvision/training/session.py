@@ -140,7 +140,7 @@ def _train(
         f"{in_words(best)}"
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
-    samples = Path(summary["samples"]) if run.task == "generate" else None
+    samples = Path(summary["samples"]) if run.task == "generate" and "samples" in summary else None
     summary |= _draw(folder, curves, data, progress, trusted=trusted, samples=samples)
     summary |= measure_added(recipe, folder, data, progress, trusted=trusted)
     if run.task == "detect":

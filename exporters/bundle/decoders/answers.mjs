@@ -57,8 +57,10 @@ export function madePicture([{ data, dims }], place, { input, picture }) {
 /** What differs between two answers, one sentence each. */
 export function differentAnswers(found, expected, tolerance) {
   const off = (one, other) => !(Math.abs(one - other) <= tolerance.number * Math.max(Math.abs(other), 1));
-  const wrong = expected.numbers.filter(({ value }, at) => off(found.numbers[at]?.value, value))
-    .map(({ name, value }, at) => `the number ${name} is ${found.numbers[at]?.value}, not ${value}`);
+  const wrong = expected.numbers.flatMap(({ name, value }, at) => {
+    const other = found.numbers[at]?.value ?? NaN;
+    return off(other, value) ? [`the number ${name} is ${other}, not ${value}`] : [];
+  });
   if (expected.sentence) {
     const [ours, theirs] = [found.sentence?.text ?? "", expected.sentence.text].map((text) => text.split(" "));
     const same = theirs.filter((word, at) => ours[at] === word).length / Math.max(ours.length, theirs.length);

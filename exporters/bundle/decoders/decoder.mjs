@@ -65,7 +65,8 @@ export function toTensor(rgba, place, input) {
   return tensor;
 }
 
-/** What the network says of the picture: {detections, classScores, classMap}, each where the model's task gives it.
+/** What the network says of the picture: {detections, classScores, classMap, numbers, sentence, cuboid, picture}, each where the
+ *  model's task gives it.
  *  `outputs` are the network's, in its own order: [{data: Float32Array, dims: [1, ...]}]. */
 export function decode(outputs, place, card, reading) {
   const found = { detections: [], classScores: [], classMap: null, numbers: [], sentence: null, cuboid: null, picture: null };

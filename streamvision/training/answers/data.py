@@ -50,9 +50,10 @@ def prepare_answers(folder: RunFolder, recipe: Recipe) -> AnswersData:
     pictures = read_answers(recipe.data, only=recipe.answers)
     sets = {recipe.data: pictures} | {path: read_answers(path, only=pictures.columns) for path in recipe.add}
     for path, added in sets.items():
-        if (added.class_column, added.numbers) != (pictures.class_column, pictures.numbers):
+        if any(getattr(added, of) != getattr(pictures, of) for of in ("class_column", "numbers", "known")):
             raise ConfigError(
-                f"{path} has other answers or units than {recipe.data}; give a table whose first line names the same"
+                f"{path} has other answers, known numbers or units than {recipe.data}; give a table whose first line "
+                "names the same"
             )
     by_path = {image.path: image for one in sets.values() for image in one.images}
 

@@ -5,6 +5,7 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
@@ -93,7 +94,7 @@ class GeneratorRun(TorchRun):
         vectors = torch.randn(count, latents, generator=torch.Generator().manual_seed(SEED))
         made = (generator(part.to(self._device)).cpu().numpy() for part in torch.split(vectors, self._recipe.batch))
         epoch = self._epochs_done + 1
-        if epoch % max(self._recipe.epochs // SAMPLE_PICTURES, 1) == 0:
+        if epoch % math.ceil(self._recipe.epochs / SAMPLE_PICTURES) == 0:
             folder = self._folder.root / "samples"
             folder.mkdir(exist_ok=True)
             draw_samples(folder / f"epoch-{epoch:04}.png", generator, latents=latents)

@@ -124,6 +124,23 @@ def test_a_decoder_agrees_with_the_runtime(bundles: Path, name: str, decoder: Se
     assert "agrees" in done.stdout
 
 
+def test_the_number_that_differs_is_told_with_what_was_found(project_root: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("Node.js is not installed: apt-get install nodejs")
+    module = (project_root / "exporters" / "bundle" / "decoders" / "answers.mjs").as_uri()
+    script = (
+        f"import {{ differentAnswers }} from {json.dumps(module)};"
+        "const said = (...values) => ({ numbers: values.map((value, at) => ({ name: 'ab'[at], value })) });"
+        "console.log(JSON.stringify(differentAnswers(said(1, 2), said(1, 3), { number: 0.1 })));"
+        "console.log(JSON.stringify(differentAnswers(said(1), said(1, 3), { number: 0.1 })));"
+    )
+    done = run("node", "--input-type=module", "-e", script)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        ["the number b is 2, not 3"],
+        ["the number b is NaN, not 3"],
+    ], done.stderr
+
+
 def spoiled(bundle: Path, folder: Path) -> Path:
     """Return a copy under the same name, which is the Kotlin package."""
     return Path(shutil.copytree(bundle, folder / bundle.name))

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from streamvision.cli.main import COMMANDS, cli
-from support.command_line import command, streamvision
+from support.command_line import called, command, streamvision
 
 
 def test_help_names_every_command_and_loads_none() -> None:
@@ -41,6 +41,14 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 def test_what_other_programs_call_it_leads_to_our_command() -> None:
     assert "No such command 'predict'; did you mean 'run'?" in streamvision("predict", "a.jpg").stderr
     assert "No such command 'xyzzy'" in streamvision("xyzzy").stderr
+
+
+@pytest.mark.parametrize("given", ["eval image m.onnx --data . --features", "train --model dcgan --data", "label"])
+def test_a_name_that_no_file_can_have_is_one_sentence(given: str) -> None:
+    done = called(*given.split(), "n" * 5000)
+    assert done.code == 1
+    assert "is longer than file systems take; give a shorter path" in done.sentence()
+    assert len(done.sentence()) < 200
 
 
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:

@@ -52,5 +52,7 @@ def test_a_webp_that_libraries_turn_differently_is_left_out(tmp_path: Path) -> N
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     Image.new("RGB", (60, 40)).save(tmp_path / "a.webp", exif=exif)
+    with pytest.raises(BrokenPictureError, match=r"cannot be read \(No such file or directory\)"):
+        read_picture(tmp_path / "removed.png")
     with pytest.raises(BrokenPictureError, match="a WebP that its EXIF data turn"):
         read_picture(tmp_path / "a.webp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -52,6 +53,21 @@ def test_pictures_are_no_maps() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     with pytest.raises(ConfigError, match="leave --nearest-colour out"):
         ColourMaps([picture])
+
+
+def test_memory_does_not_grow_with_the_colours() -> None:
+    def most_bytes(count: int) -> int:
+        levels = (np.arange(200 * 200) % count * 3).astype(np.uint8).reshape(200, 200)
+        truth = np.stack([levels] * 3, axis=-1)
+        counted = ColourMaps([truth])
+        tracemalloc.start()
+        try:
+            counted.add(truth, truth)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_bytes(64) < 1.5 * most_bytes(4)
 
 
 def test_the_command_counts_them(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
         resume_repeated(root, FOLDS, command="")
 
 
+@pytest.mark.parametrize(("by", "count"), [(SEEDS, 1), (SEEDS, 100), (FOLDS, 1), (FOLDS, -2)])
+def test_one_training_alone_has_no_spread(by: Any, count: int, hues: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{by.many} is {count}, and mean and spread need 2 to 99"):
+        train_repeated(recipe(hues), by, count, project=tmp_path / "runs", name=None, command="")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_folds_choose_what_is_held_out(hues: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave fold out"):
         train_repeated(recipe(hues, fold="1/2"), FOLDS, 2, project=tmp_path / "runs", name=None, command="")

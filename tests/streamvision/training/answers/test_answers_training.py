@@ -120,6 +120,19 @@ def test_what_is_not_learnt_cannot_be_weighed_and_a_damaged_checkpoint_is_refuse
         pass
 
 
+def test_added_tables_say_their_numbers_on_the_same_scale(table: Path, tmp_path: Path) -> None:
+    def known_to(folder: str, largest: str) -> Path:
+        path = draw_answers(tmp_path / folder, count=12, seed=1)
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        lines = [f"{head},own_speed [known to {largest}]", *(f"{row},5" for row in rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    given = recipe(known_to("metres", "20 m/s"), add=(known_to("kilometres", "72 km/h"),))
+    with pytest.raises(ConfigError, match="other answers, known numbers or units than"):
+        start_training(given, project=tmp_path, name="run", command="train")
+
+
 def test_the_ready_recipe_is_accepted(project_root: Path) -> None:
     path = project_root / "configs" / "train-answers.yaml"
     text = path.read_text(encoding="utf-8")

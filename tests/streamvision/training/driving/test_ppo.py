@@ -128,6 +128,16 @@ def test_agents_of_earlier_versions_which_know_no_speed_are_opened(tmp_path: Pat
     assert steering.shape == speed.shape == (2, 1)
 
 
+@pytest.mark.parametrize("inputs", [0, 1, 4, len(OBSERVED) + 1])
+def test_agents_that_no_version_leaves_are_refused(inputs: int, tmp_path: Path) -> None:
+    perception = torch.load(perception_of(tmp_path / "p.pt", "speed", "gap", "lane_20", "lane_10"), weights_only=True)
+    stored = {"architecture": "drive_agent", "names": ["picture"], "imgsz": 64, "perception": perception}
+    policy = ppo.Policy(3).state_dict() | {"0.weight": torch.zeros(64, inputs)}
+    torch.save(stored | {"model": policy, "steps": 1}, tmp_path / "odd.pt")
+    with pytest.raises(ModelError, match=f"is given {inputs} numbers, and agents are given 3 or 5"):
+        open_source(tmp_path / "odd.pt")
+
+
 def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
     perception = perception_of(tmp_path / "perception.pt", "speed", "gap", "lane_10")
     with pytest.raises(ModelError, match="does not give lane_20; give one that learnt"):

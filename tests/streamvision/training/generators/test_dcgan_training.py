@@ -128,6 +128,14 @@ def test_a_collapse_is_said_in_the_features_of_a_named_model(
     assert done["variety"] < 0.1
 
 
+@pytest.mark.usefixtures("without_onnx")
+def test_where_no_onnx_file_can_be_made_the_generator_is_kept(pictures: Path, colours: Path, tmp_path: Path) -> None:
+    given = recipe(pictures, epochs=1, features=str(colours))
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert Path(done["best"]).is_file()
+    assert not {"generator", "results"} & done.keys()
+
+
 def test_what_cannot_be_learnt_so_is_refused_in_a_sentence(pictures: Path, tmp_path: Path) -> None:
     few = tmp_path / "few"
     few.mkdir()

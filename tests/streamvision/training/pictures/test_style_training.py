@@ -16,8 +16,13 @@ pytest.importorskip("torchvision")
 
 import streamvision
 from streamvision.core.errors import ConfigError
+from streamvision.datasets.picture_pairs import read_made_worse
 from streamvision.evaluation.style import recoloured
+from streamvision.training.comparing import measure_added
+from streamvision.training.data import TrainingData
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe
+from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import called
 from support.killed_runs import killed_after
@@ -95,6 +100,12 @@ def test_its_file_is_measured_as_in_training(run: Path, photos: Path, stripes: P
         streamvision.evaluate(run / "weights" / "best.onnx", photos, style=stripes, noise=5)
     with pytest.raises(ConfigError, match="have no classes"):
         streamvision.evaluate(run / "weights" / "best.onnx", photos, style=stripes, classes=["car"])
+
+
+def test_what_is_added_to_a_style_has_no_truth_to_be_measured_by(run: Path, photos: Path, stripes: Path) -> None:
+    pictures = read_made_worse(photos)
+    data = TrainingData(pictures.names, (), (), (), "by hand", (), held_out_added=pictures.images)
+    assert measure_added(recipe(photos, stripes), RunFolder(run), data, TrainingProgress(), trusted=False) == {}
 
 
 def test_frames_keep_their_size(run: Path, tmp_path: Path) -> None:
