@@ -3,7 +3,7 @@
 Each answer's loss is about one at the beginning, whatever its unit: cross-entropy for the class, the squared error of
 numbers as shares of their standard deviation. So all count alike where the recipe gives no weights. Weights that the
 network learns by each answer's uncertainty (Kendall, Gal and Cipolla, CVPR 2018) were cross-validated beside that and
-gained nothing (docs/training.md).
+gained nothing (docs/training-classes.md).
 
 This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
 """
