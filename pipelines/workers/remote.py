@@ -38,7 +38,10 @@ CALL_TIMEOUT_S = 2.0
 """Longest wait for an answer."""
 SILENT_S = 5.0
 """A process that tells ten times a second how it is doing, and has told nothing for so long, hangs."""
-_PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from pipelines.workers.process import main; main()"
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[2:]; from streamvision.core.importing import import_uncollected; "
+    "import_uncollected('pipelines.workers.process').main()"
+)
 """What a worker process executes: it finds the same modules as this one, whatever its folder holds."""
 
 

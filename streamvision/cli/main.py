@@ -17,6 +17,7 @@ from streamvision.cli.environment import environment_options, source_of
 from streamvision.cli.log_options import format_of, logging_options
 from streamvision.cli.own_arguments import hide_secrets_of_own_arguments
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.importing import import_uncollected
 from streamvision.core.logs import LogSettings, configure, report_crashes, say_failure
 from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
@@ -71,7 +72,7 @@ class LazyGroup(click.Group):
         """Import the command of that name."""
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"streamvision.cli.{name.replace('-', '_')}")
+        module = import_uncollected(f"streamvision.cli.{name.replace('-', '_')}")
         command = next(c for c in vars(module).values() if isinstance(c, click.Command) and c.name == name)
         _take_logging_options(command)
         context.default_map = {**(context.default_map or {}), name: environment_options(command, name, os.environ)}

@@ -48,7 +48,7 @@ ClassName = Annotated[str, BeforeValidator(lambda given: str(given) if type(give
 class Section(BaseModel):
     """A part of the configuration; unknown keys are refused, renamed ones are read with a warning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, defer_build=True)
 
     renamed_keys: ClassVar[dict[str, str]] = {}
     """By former name, the present name of each key that was renamed; files with the former name stay valid."""
