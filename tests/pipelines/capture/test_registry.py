@@ -15,7 +15,7 @@ from streamvision.core.errors import SourceError
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "sources.md"
 
 PACKAGE = """
 import time
@@ -82,8 +82,8 @@ def test_without_the_package_its_sources_are_not_known() -> None:
 
 
 @pytest.mark.parametrize("kind", SOURCES.built_in, ids=lambda kind: kind.name)
-def test_every_kind_has_its_example_in_the_readme(kind: SourceKind) -> None:
-    rows = [line for line in README.read_text().splitlines() if line.startswith("|")]
+def test_every_kind_has_its_example_in_the_documentation(kind: SourceKind) -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
     summaries = [scene.summary for scene in SCENES.built_in] if kind.name == "synthetic" else [kind.summary]
     assert all(any(summary in row for row in rows) for summary in summaries)
     assert any(kind.example in row for row in rows)
