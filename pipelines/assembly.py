@@ -105,7 +105,7 @@ def check_clocks(config: AppConfig, sources: Sources) -> None:
     compared = {
         name: spec.live
         for name, (spec, stream) in sources.items()
-        if stream.enabled and across.takes_part(name) and (stream.tracker or config.tracker).name != "none"
+        if stream.enabled and across.takes_part(name) and config.tracker_of(stream).name != "none"
     }
     file = next((name for name, live in compared.items() if not live), None)
     camera = next((name for name, live in compared.items() if live), None)

@@ -122,7 +122,7 @@ class RunOutputs:
             names=stream.names,
             heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
             without=frozenset({"record"}) if stream.config.record is False else frozenset(),
-            identity_memory_s=(stream.config.tracker or self._config.tracker).memory_s,
+            identity_memory_s=self._config.tracker_of(stream.config).memory_s,
         )
 
 

@@ -13,9 +13,6 @@ from streamvision.core.errors import ConfigError
 from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
 from streamvision.service.values import parsed_stream
 
-STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "slices", "analytics")
-"""Sections of the run that each stream may have of its own."""
-
 
 def stream_configs(layers: Layers, run: AppConfig, *, opened: AppConfig) -> dict[str, StreamConfig]:
     """Return what is set for each stream, with what has changed of the run since it was opened.
@@ -85,8 +82,17 @@ def check_settings(
 
 
 def _with_run(config: StreamConfig, run: AppConfig, opened: AppConfig) -> StreamConfig:
-    pairs: list[tuple[str, Any, Any]] = [(key, run, opened) for key in STREAM_SECTIONS]
+    """Return what is set for a stream, with what it shares with the run or what has changed of that."""
+    own: dict[str, Any] = {
+        key: section
+        for key, section in run.sections_of(config).items()
+        if getattr(config, key) is not None or getattr(run, key) != getattr(opened, key)
+    }
     if config.model is None:
-        pairs += [(key, run.model, opened.model) for key in MODEL_KEYS]
-    changed = {key: getattr(now, key) for key, now, then in pairs if getattr(now, key) != getattr(then, key)}
-    return config.model_copy(update={key: one for key, one in changed.items() if getattr(config, key) is None})
+        changed = {key: getattr(run.model, key) for key in MODEL_KEYS}
+        own |= {
+            key: one
+            for key, one in changed.items()
+            if getattr(config, key) is None and one != getattr(opened.model, key)
+        }
+    return config.model_copy(update=own)

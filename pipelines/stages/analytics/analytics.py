@@ -331,8 +331,7 @@ class Analysing(FrameStage):
 
 def analyse(context: StageContext) -> Analysing:
     """Return the stage of one stream; regions can be drawn at any time, so there always is one."""
-    config = context.config.analytics if context.stream.analytics is None else context.stream.analytics
     models = context.secondary.for_objects if context.secondary else ()
     placed = any(model.places_in_space for model in models)
     memory_s = context.config.tracker.memory_s
-    return Analysing(Analytics(config, context.names, memory_s=memory_s, knows_distances=placed))
+    return Analysing(Analytics(context.config.analytics, context.names, memory_s=memory_s, knows_distances=placed))

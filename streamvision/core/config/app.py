@@ -130,7 +130,7 @@ class AppConfig(Section):
 
     @model_validator(mode="after")
     def _table_has_identities(self) -> AppConfig:
-        trackers = [stream.tracker or self.tracker for stream in self.streams] or [self.tracker]
+        trackers = [self.tracker_of(stream) for stream in self.streams] or [self.tracker]
         if self.outputs.table is not None and all(tracker.name == "none" for tracker in trackers):
             raise ValueError("outputs.table has a row an identity, but the tracker is none; choose one, or no table")
         return self
@@ -139,7 +139,7 @@ class AppConfig(Section):
     def _identities_across_cameras_meet(self) -> AppConfig:
         if self.across_cameras is None:
             return self
-        trackers = [stream.tracker or self.tracker for stream in self.streams] or [self.tracker]
+        trackers = [self.tracker_of(stream) for stream in self.streams] or [self.tracker]
         if all(tracker.name == "none" for tracker in trackers):
             raise ValueError("across_cameras joins the identities of trackers, but the tracker is none; choose one")
         if self.workers > 1:
@@ -223,11 +223,9 @@ class AppConfig(Section):
         Raises:
             ConfigError: when the stream asks for what the run does not have.
         """
-        own = {key: value for key in ("analytics", "overlay", "slices") if (value := getattr(stream, key)) is not None}
-        own |= {"model": self._model_of(stream), "tracker": self._tracker_of(stream)}
-        if stream.adaptive is not None:
-            budget = {"full_frames_per_s": self.adaptive.full_frames_per_s}
-            own["adaptive"] = stream.adaptive.model_copy(update=budget)
+        if stream.tracker is not None and stream.tracker.appearance not in (None, self.tracker.appearance):
+            raise ConfigError("tracker.appearance of a stream must be that of the run, since all share that model")
+        own = {**self.sections_of(stream), "model": self._model_of(stream)}
         if stream.record and self.outputs.record is None:
             raise ConfigError("a stream is to be recorded, but outputs.record does not say where; set it, too")
         if stream.collect and self.collect is None:
@@ -237,6 +235,31 @@ class AppConfig(Section):
         run = self.model_copy(update=own)
         run._check_network_is_there()
         return run
+
+    def sections_of(self, stream: StreamConfig) -> dict[str, Section]:
+        """Return the sections that a stream may have of its own, by name, as they count for it.
+
+        What it leaves out in one is as the run has it. Lines and zones alone are of one picture: its `analytics` take
+        the place of the run's.
+        """
+        budget = {"full_frames_per_s": self.adaptive.full_frames_per_s}
+        return {
+            "analytics": self.analytics if stream.analytics is None else stream.analytics,
+            "overlay": self.overlay.with_keys_of(stream.overlay),
+            "slices": self.slices.with_keys_of(stream.slices),
+            "tracker": self.tracker_of(stream),
+            "adaptive": self.adaptive.with_keys_of(stream.adaptive).model_copy(update=budget),
+        }
+
+    def tracker_of(self, stream: StreamConfig) -> TrackerConfig:
+        """Return who gives identities to a stream; appearance and options are those of one tracker, not of another."""
+        own, run = stream.tracker, self.tracker
+        if own is not None and "name" in own.model_fields_set and own.name != run.name:
+            run = run.model_copy(update={"appearance": None, "options": {}})
+        tracker = run.with_keys_of(own)
+        return tracker.model_copy(
+            update={"appearance_head": self.tracker.appearance_head if tracker.appearance else None}
+        )
 
     def _check_network_is_there(self) -> None:
         if not is_without_network(self.model.path):
@@ -265,14 +288,6 @@ class AppConfig(Section):
                 "let it have a model whose path is none"
             )
         return model.model_copy(update=own)
-
-    def _tracker_of(self, stream: StreamConfig) -> TrackerConfig:
-        own = stream.tracker
-        if own is None:
-            return self.tracker
-        if own.appearance not in (None, self.tracker.appearance):
-            raise ConfigError("tracker.appearance of a stream must be that of the run, since all share that model")
-        return own.model_copy(update={"appearance_head": self.tracker.appearance_head}) if own.appearance else own
 
 
 def load_config(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -16,6 +16,9 @@ from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
 from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text, shown
 from streamvision.core.redaction import redact_source, short
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _log = logging.getLogger(__name__)
 _QUOTED = re.compile(r"'([^']*)'")
@@ -69,6 +72,16 @@ class Section(BaseModel):
                 raise ValueError(f"{name!r} is the former name of {present!r}, and both are given; keep {present!r}")
             _log.warning("the configuration's key %r is now called %r; please rename it", name, present)
         return {cls.renamed_keys.get(name, name): value for name, value in document.items()}
+
+    def with_keys_of(self, own: Section | None) -> Self:
+        """Return this section with the keys that another of its kind was given; all its keys count as given then.
+
+        >>> from streamvision.core.config.overlay import OverlayConfig
+        >>> OverlayConfig(trails_s=0).with_keys_of(OverlayConfig(labels=False))
+        OverlayConfig(boxes=True, labels=False, trails_s=0.0, status=False, analytics=True)
+        """
+        given = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
+        return self.model_copy(update={name: getattr(self, name) for name in type(self).model_fields} | given)
 
 
 S = TypeVar("S", bound=Section)

@@ -102,8 +102,8 @@ class StreamConfig(Section):
         description="What its camera is, for models that place objects in space: how wide it sees, in degrees or by "
         "its focal length, and how high it hangs; default: that of the drawn drive, none for other sources.",
     )
-    analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
-    overlay: OverlayConfig | None = Field(None, description="What is drawn here; default: what the file says.")
+    analytics: AnalyticsConfig | None = Field(None, description="What is counted here, in place of what the file says.")
+    overlay: OverlayConfig | None = Field(None, description="What is drawn here; what is left out is as the file says.")
     collect: bool | None = Field(
         None, description="Whether frames of it are kept to be labelled; default: where `collect` of the run is set."
     )
@@ -111,18 +111,20 @@ class StreamConfig(Section):
         None, description="Whether it is recorded to `outputs.record`; default: where that is set."
     )
     recording: Annotated[StreamRecordingConfig | None, given_by("mode")] = Field(
-        None, description="What a service records of its own packets; default: what the file says."
+        None, description="What a service records of its own packets; what is left out is as the file says."
     )
     adaptive: Annotated[AdaptiveConfig | None, given_by("mode")] = Field(
         None,
-        description="Which part of each frame of it the network is shown; default: what the file says, which alone "
-        "sets full_frames_per_s.",
+        description="Which part of each frame of it the network is shown; what is left out is as the file says, which "
+        "alone sets full_frames_per_s.",
     )
     slices: Annotated[SlicesConfig | None, given_by("tiles")] = Field(
-        None, description="In which tiles the network is shown its pictures; default: what the file says."
+        None, description="In which tiles the network is shown its pictures; what is left out is as the file says."
     )
     tracker: Annotated[TrackerConfig | None, given_by("name")] = Field(
-        None, description="Who gives identities here; default: what the file says, which alone sets appearance."
+        None,
+        description="Who gives identities here; what is left out is as the file says, which alone sets appearance. "
+        "Another `name` has options of its own.",
     )
     node_labels: dict[Annotated[str, Field(max_length=63)], Annotated[str, Field(max_length=63)]] = Field(
         default_factory=dict,

@@ -74,7 +74,7 @@ export class CameraDialog {
     this.#film.show(config);
     this.#kept.show(config);
     this.#own.checked = Boolean(config.overlay);
-    this.#drawn.show(config.overlay ? config : settings);
+    this.#drawn.show({ overlay: { ...settings.overlay, ...config.overlay } }); // what is left out is as for all
     this.#showOwn();
     this.#steps.kinds = steps;
     this.#stepsOf = new Map(models.map((model) => [model.name ?? "", model.steps]));
@@ -107,8 +107,9 @@ export class CameraDialog {
     if (!this.#field("source").readOnly) wanted.source = typed("source");
     const before = { name: null, model: null, enabled: true, detect: true, source: null, ...this.#shown };
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key, value]) => value !== before[key]));
-    const overlay = this.#own.checked ? this.#drawn.values.overlay : null;
-    const redrawn = JSON.stringify(overlay) !== JSON.stringify(this.#shown.overlay ?? null);
+    const drawn = this.#shown.overlay ? this.#drawn.patch.overlay : this.#drawn.values.overlay;
+    const overlay = this.#own.checked ? drawn : null;
+    const redrawn = overlay !== undefined && (overlay !== null || this.#shown.overlay);
     const steps = this.#ownSteps.checked ? this.#steps.value : null;
     const refound = JSON.stringify(steps) !== JSON.stringify(this.#shown.steps ?? null);
     const sections = { ...this.#found.patch, ...this.#film.patch, ...this.#kept.patch };

@@ -81,6 +81,30 @@ def test_what_a_stream_has_of_its_own_wins_over_the_run_which_changes_for_the_ot
         until(lambda: served.get("/api/streams/off")["frames_done"] > 2, "it runs now")
 
 
+def test_what_a_stream_leaves_out_of_a_section_follows_the_run(start: Start, tmp_path: Path) -> None:
+    with start(str(tmp_path / "state")) as served:
+        served.add(id="gate", overlay={"labels": False}, tracker={"memory_s": 3})
+
+        def drawn() -> tuple[bool, bool, float]:
+            overlay = served.service.pipeline._streams["gate"].settings.run.overlay
+            return overlay.boxes, overlay.labels, overlay.trails_s
+
+        assert drawn() == (True, False, 2)
+        assert served.ask("PATCH", "/api/settings", {"overlay": {"boxes": False, "trails_s": 0}})[0] == 200
+        assert drawn() == (False, False, 0)
+        assert served.ask("PATCH", "/api/streams/gate", {"overlay": {"boxes": True}})[0] == 200
+        assert drawn() == (True, False, 0)
+        assert served.ask("PATCH", "/api/streams/gate", {"overlay": {"boxes": None}})[0] == 200
+        assert drawn() == (False, False, 0)  # though the default is what was set before
+        assert served.ask("PATCH", "/api/settings", {"overlay": None, "tracker": {"name": "sort"}})[0] == 200
+        assert drawn() == (True, False, 2)
+        tracker = served.service.pipeline._streams["gate"].settings.run.tracker
+        assert (tracker.name, tracker.memory_s) == ("sort", 3)
+        assert served.get("/api/streams/gate/config")["overlay"] == {"labels": False}
+        assert served.ask("PATCH", "/api/streams/gate", {"overlay": None})[0] == 200
+        assert drawn() == (True, True, 2)
+
+
 def test_the_tiles_of_a_stream_are_changed_while_it_runs(start: Start, tmp_path: Path) -> None:
     with start(str(tmp_path / "state")) as served:
         served.add(id="gate")
