@@ -91,11 +91,9 @@ def last_in_float(card: ModelCard) -> int:
 def last_in_words(card: ModelCard) -> str:
     """Return which these are, with the verb."""
     count = last_in_float(card)
-    return (
-        "The last learned layer before each output stays"
-        if count == 1
-        else (f"The last {count} learned layers before each output stay")
-    )
+    if count == 1:
+        return "The last learned layer before each output stays"
+    return f"The last {count} learned layers before each output stay"
 
 
 class FloatReference:

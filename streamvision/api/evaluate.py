@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamvision.checkpoints.torch_runtime import import_torch
+from streamvision.api.measuring_options import MeasuringOptions
 from streamvision.core.config.merging import with_aliases
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -23,10 +23,8 @@ from streamvision.datasets.class_labels import read_class_maps
 from streamvision.datasets.dataset import DatasetFormat
 from streamvision.datasets.kitti_cuboids import read_cuboids
 from streamvision.datasets.measured_part import choose_split
-from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
 
 if TYPE_CHECKING:
-    from streamvision.datasets.dataset import PairedPictures
     from streamvision.evaluation.predictions import Measurement
     from streamvision.inference.model import Model
 
@@ -84,8 +82,9 @@ def evaluate(
     from streamvision.evaluation.model import open_model
 
     path = model_location(model)
-    known = {name for names in MEASURED_BY.values() for name in names}
-    how = {name: value for name, value in options.items() if name in known}
+    known = MeasuringOptions.model_fields
+    given = {name: value for name, value in options.items() if name in known}
+    how = validate(MeasuringOptions, given, origin="streamvision.evaluate").model_dump(exclude_none=True)
     opening = {name: value for name, value in options.items() if name not in known}
     with ExitStack() as stack:
         detector = stack.enter_context(
@@ -107,7 +106,7 @@ def evaluate(
         if task == "caption":
             from streamvision.evaluation.captions.evaluate import baseline_captions
 
-            training = read_captions(Path(how["train_data"])) if "train_data" in how else None
+            training = read_captions(how["train_data"]) if "train_data" in how else None
             measure = partial(measure, training=baseline_captions(pictures, part, training))
         return measure(detector, part, classes=classes, notes=notes)
 
@@ -139,6 +138,7 @@ def _measure_of(
     from streamvision.evaluation.cuboid import evaluate_cuboids
     from streamvision.evaluation.evaluate import evaluate as evaluate_boxes
     from streamvision.evaluation.evaluate import evaluate_shapes
+    from streamvision.evaluation.picture_measuring import PictureMeasuring
     from streamvision.evaluation.semantic import evaluate_semantic
 
     task = detector.card.task
@@ -155,7 +155,7 @@ def _measure_of(
     if task == "semantic":
         return evaluate_semantic, read_class_maps(data)
     if task == "image":
-        return _measure_of_pictures(data, how, trusted=trusted)
+        return PictureMeasuring(**how).opened(data, trusted=trusted)
     if task == "caption":
         return evaluate_captions, read_captions(data)
     if task == "classify" and ("answers" in how or is_answer_table(data)):
@@ -163,29 +163,3 @@ def _measure_of(
     if task == "classify":
         return evaluate_classifier, read_classes(data)
     raise ConfigError(f"{detector.describe()} is a model for {task}, for which there are no figures")
-
-
-def _measure_of_pictures(
-    data: Path, how: Mapping[str, Any], *, trusted: bool
-) -> tuple[Callable[..., Measurement], PairedPictures]:
-    """Return what measures networks that make pictures of pictures, and the pictures."""
-    from streamvision.evaluation.images import evaluate_images
-
-    made_worse = {name: value for name, value in how.items() if name in ("noise", "shrink", "reverse")}
-    if "style" in how:
-        if useless := sorted(how.keys() - {"style", "features"}):
-            raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
-        import_torch()
-        from streamvision.checkpoints.feature_network import open_features
-        from streamvision.evaluation.style import Style, evaluate_style
-
-        style = Style(Path(how["style"]), open_features(how.get("features"), trusted=trusted))
-        return partial(evaluate_style, style=style), read_made_worse(data)
-    distances = {}
-    if "lpips" in how or "features" in how:
-        import_torch()
-        from streamvision.evaluation.perceptual import open_distances
-
-        distances = open_distances(how.get("lpips"), how.get("features"), trusted=trusted)
-    measure = partial(evaluate_images, distances=distances, nearest_colour=bool(how.get("nearest_colour")))
-    return measure, read_measured_pairs(data, **made_worse)

@@ -124,7 +124,10 @@ def drive(
         for location in models:
             model = opened.enter_context(open_model(location, **chosen_options(given)))
             if str(location) in drivers:
-                raise ConfigError(f"{location} drives already; give each model once, none and rules drive anyway")
+                raise ConfigError(
+                    f"{location} is measured already; give each model once, and leave out none and rules, which always "
+                    "are"
+                )
             drivers[str(location)] = PictureDriver(model, limit=signs())
         evaluate = partial(
             evaluate_driver,

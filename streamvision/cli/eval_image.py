@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.cli.eval_options import (
     SPLIT_HELP,
     SPLITS,
@@ -20,14 +19,16 @@ from streamvision.cli.eval_options import (
 )
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
-from streamvision.core.errors import ConfigError
 from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets.measured_part import choose_split
-from streamvision.datasets.picture_pairs import read_made_worse, read_measured_pairs
-from streamvision.evaluation.images import DISTANCES, evaluate_images
+from streamvision.evaluation.images import DISTANCES, ImageEvaluation
 from streamvision.evaluation.model import open_model
+from streamvision.evaluation.picture_measuring import PictureMeasuring
+
+if TYPE_CHECKING:  # it imports torch
+    from streamvision.evaluation.style import StyleEvaluation
 
 
 @click.command("image", short_help="PSNR and SSIM of a network that makes pictures of pictures.")
@@ -110,41 +111,33 @@ def image(
       streamvision eval image style.onnx --data photos --style style.png
       streamvision eval image edsr_x4.onnx --data photos --shrink 4 --lpips alexnet-owt-7be5be79.pth
     """
-    if style is not None:
-        others = {
-            "--nearest-colour": nearest_colour,
-            "--noise": noise,
-            "--shrink": shrink,
-            "--reverse": reverse,
-            "--lpips": lpips,
-        }
-        if useless := [option for option, value in others.items() if value]:
-            raise ConfigError(f"a style has no truth to compare with; leave {' and '.join(useless)} out")
-        _measure_style(model, data, split, style, features, report, as_json=as_json, **given)
-        return
-    distances = {}
-    if lpips is not None or features is not None:
-        import_torch()
-        from streamvision.evaluation.perceptual import open_distances
-
-        distances = open_distances(lpips, features, trusted=bool(given.get("trust_checkpoint")))
-    pictures, notes = choose_split(read_measured_pairs(data, noise=noise, shrink=shrink, reverse=reverse), split)
+    measuring = PictureMeasuring(
+        noise=noise,
+        shrink=shrink,
+        reverse=reverse,
+        lpips=lpips,
+        features=features,
+        nearest_colour=nearest_colour,
+        style=style,
+    )
+    measure, pictures = measuring.opened(data, trusted=bool(given.get("trust_checkpoint")))
+    part, notes = choose_split(pictures, split)
     with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
-        result = evaluate_images(
-            detector,
-            pictures,
-            notes=notes,
-            distances=distances,
-            nearest_colour=nearest_colour,
-            on_progress=progress.show,
-        )
+        result: Any = measure(detector, part, notes=notes, on_progress=progress.show)
     if report:
-        from streamvision.evaluation.report import build_image_report
+        from streamvision.evaluation.report import build_image_report, build_style_report
 
-        write_report(build_image_report, result, report, model=model, data=data)
+        build = build_image_report if style is None else build_style_report
+        write_report(build, result, report, model=model, data=data)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return
+    head = f"{result.model} on {counted(len(result.pictures), 'pictures')}, {result.seconds:.1f} s"
+    lines = _lines_of_pictures(result) if style is None else _lines_of_style(result)
+    click.echo("\n".join([head, *lines, *(f"Note: {note}" for note in result.notes)]))
+
+
+def _lines_of_pictures(result: ImageEvaluation) -> list[str]:
     figures = ("psnr_db", "ssim", *result.distances)
     rows = [
         ("pictures", "PSNR (dB)", "SSIM", *(DISTANCES[name] for name in result.distances)),
@@ -152,8 +145,7 @@ def image(
         ("plain input", *cells(*(result.mean(f"plain_{figure}") for figure in figures))),
     ]
     measured = counted(len(result.pictures), "pictures")
-    lines = [f"{result.model} on {measured}, {result.seconds:.1f} s", *table(rows)]
-    lines.append(f"{result.better} of {measured} have a higher PSNR than the plain input.")
+    lines = [*table(rows), f"{result.better} of {measured} have a higher PSNR than the plain input."]
     if result.maps is not None:
         found = result.maps.to_json()
         keys = ("pixel_accuracy", "mean_iou")
@@ -164,42 +156,14 @@ def image(
                 ("commonest colour", *cells(*(found[f"commonest_{key}"] for key in keys))),
             ]
         )
-    click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
+    return lines
 
 
-def _measure_style(
-    model: ModelLocation,
-    data: Path,
-    split: str | None,
-    style: Path,
-    features: str | None,
-    report: Path | None,
-    *,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Measure a network that paints in a style, and print what came of it."""
-    import_torch()
-    from streamvision.checkpoints.feature_network import open_features
-    from streamvision.evaluation.style import Style, evaluate_style
-
-    wanted = Style(style, open_features(features, trusted=bool(given.get("trust_checkpoint"))))
-    pictures, notes = choose_split(read_made_worse(data), split)
-    with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
-        result = evaluate_style(detector, pictures, wanted, notes=notes, on_progress=progress.show)
-    if report:
-        from streamvision.evaluation.report import build_style_report
-
-        write_report(build_style_report, result, report, model=model, data=data)
-    if as_json:
-        click.echo(json.dumps(result.to_json()))
-        return
+def _lines_of_style(result: StyleEvaluation) -> list[str]:
     rows = [
         ("pictures", "content", "style"),
         ("made", *cells(result.mean("content"), result.mean("style"))),
         ("plain input", *cells(0.0, result.mean("plain_style"))),
         ("in its colours", *cells(result.mean("recoloured_content"), result.mean("recoloured_style"))),
     ]
-    head = f"{result.model} on {counted(len(result.pictures), 'pictures')}, {result.seconds:.1f} s"
-    about = f"Differences of the features of {result.features}, as shares; 0 is the same."
-    click.echo("\n".join([head, *table(rows), about, *(f"Note: {note}" for note in result.notes)]))
+    return [*table(rows), f"Differences of the features of {result.features}, as shares; 0 is the same."]

@@ -113,7 +113,8 @@ def _ticks(values: Sequence[float]) -> list[float]:
     low, high = min(values, default=0.0), max(values, default=1.0)
     if 0 < low < high / 2:
         low = 0.0
-    step = nice_step(max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-9) / 5)
+    spread = high - low if high > low else max(abs(high), 1.0) / 10
+    step = nice_step(max(spread, 1e-6 * max(abs(low), abs(high)), 1e-9) / 5)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [tick * step for tick in range(first, max(last, first + 1) + 1)]
 

@@ -251,7 +251,7 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"is not text in UTF-8 (byte {error.start + 1}), as which it is to be saved") from None
+        raise UnreadableError(f"is not text in UTF-8 (byte {error.start + 1}); save it as that") from None
 
 
 class _BoundedTree(ElementTree.TreeBuilder):

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 Point = tuple[float, float]
+_LEAST_IN_DECIMALS = 1e-3
+"""Smaller numbers are written with an exponent."""
 
 
 def nice_step(value: float) -> float:
@@ -20,6 +22,8 @@ def short_number(value: float) -> str:
     """Return a number as it stands beside a tick."""
     if value == 0:
         return "0"
+    if abs(value) < _LEAST_IN_DECIMALS:
+        return f"{value:.3g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{min(digits, 4)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -85,7 +85,7 @@ def read_picture(path: Path) -> PictureFile:
         orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
         width, height = _stored_size_px(image)
         if image.format == "WEBP" and orientation != 1:
-            raise BrokenPictureError("is a WebP that its EXIF data turn, which libraries do or do not; save it upright")
+            raise BrokenPictureError("is a WebP that its EXIF data turn, which not all libraries do; save it upright")
         if image.format == "JPEG" and not _ends_like_jpeg(path):
             decode(image)
     return PictureFile(path, *((width, height) if orientation < 5 else (height, width)), orientation)

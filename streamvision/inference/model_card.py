@@ -69,8 +69,8 @@ Label = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_prin
 """Words that stand on pages, in terminals and on pictures as a file gives them."""
 
 
-Divisor = Annotated[float, Field(ge=1e-9, le=1e9)]
-"""A number that levels are divided by in float32."""
+Factor = Annotated[float, Field(ge=1e-9, le=1e9)]
+"""A number that levels are multiplied or divided by in float32, in which it neither vanishes nor overflows."""
 
 
 class KnownCard(BaseModel):
@@ -104,11 +104,11 @@ class InputCard(BaseModel):
         "do, or their top left corners, as MediaPipe does; or by the middles with Pillow's bicubic kernel.",
     )
     pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border, before scaling.")
-    scale: Divisor = Field(1 / 255, description="Factor from uint8 levels to tensor values.")
+    scale: Factor = Field(1 / 255, description="Factor from uint8 levels to tensor values.")
     mean: tuple[float, float, float] | None = Field(
         None, description="Subtracted from the scaled values, one a channel in the order of `color`."
     )
-    std: tuple[Divisor, Divisor, Divisor] | None = Field(
+    std: tuple[Factor, Factor, Factor] | None = Field(
         None, description="The scaled values less the mean are divided by it, one a channel in the order of `color`."
     )
     crop_short_side_px: int | None = Field(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 MAE, R2 = "mae_", "r2_"
 """How figures of a number begin whose name follows: mean absolute error, and coefficient of determination."""
-DISTANCE = "feature_distance"
+FEATURE_DISTANCE = "feature_distance"
 TITLES = {
     "skill": "skill",
     "elbo_bits": "evidence lower bound (bits a value)",
@@ -34,7 +34,7 @@ TITLES = {
     "psnr_gain_db": "PSNR above the plain input's (dB)",
     "ssim": "SSIM",
     "ssim_gain": "SSIM above the plain input's",
-    DISTANCE: "distance of features",
+    FEATURE_DISTANCE: "distance of features",
     "style_gain": "share of the style's loss that is gone",
     "bleu4": "BLEU-4",
     "facts_f1": "F1 of facts",
@@ -42,13 +42,13 @@ TITLES = {
 """By the names in ``curves.csv``, in the order in which they are shown."""
 
 
-DISTANCES = ("frechet_distance", "kernel_distance")
+SET_DISTANCES = ("frechet_distance", "kernel_distance")
 """Figures by which sets of pictures are compared."""
 
 
 def is_error(key: str) -> bool:
     """Say whether less of a figure is better."""
-    return key.startswith((MAE, DISTANCE)) or key in DISTANCES
+    return key.startswith((MAE, FEATURE_DISTANCE)) or key in SET_DISTANCES
 
 
 def shown(figures: Mapping[str, float]) -> list[str]:

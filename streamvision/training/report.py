@@ -16,7 +16,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.training.data import SHOWN_NAMES, TrainingData
 from streamvision.training.families import trainer_for
-from streamvision.training.figures import DISTANCES, TITLES, is_error, shown, title
+from streamvision.training.figures import SET_DISTANCES, TITLES, is_error, shown, title
 from streamvision.training.pictures.choices import is_to_look_real
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
@@ -78,11 +78,11 @@ class CurveFile:
             "held-out pictures, dB": [
                 key for key in PLOTTED if key.endswith("_db") and any(key in row for row in rows)
             ],
-            "drawn to held-out pictures": [key for key in DISTANCES if any(key in row for row in rows)],
+            "drawn to held-out pictures": [key for key in SET_DISTANCES if any(key in row for row in rows)],
             "held-out pictures": [
                 key
                 for key in PLOTTED
-                if not key.endswith("_db") and key not in DISTANCES and any(key in row for row in rows)
+                if not key.endswith("_db") and key not in SET_DISTANCES and any(key in row for row in rows)
             ],
             "learning rate": ["lr"],
         }

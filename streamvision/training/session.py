@@ -292,7 +292,7 @@ def checked(recipe: Recipe, *, trusted: bool, trial: str | None = None) -> Recip
             raise ConfigError(f"dropout is for classifiers; leave it out for {recipe.model}, a model for {task}")
     elif recipe.partial_weights and recipe.weights is None:
         raise ConfigError(
-            f"partial_weights takes weights over of which not all fits, and {recipe.model} begins from nothing; give "
+            f"partial_weights is for weights that do not fit as a whole, and {recipe.model} begins from nothing; give "
             "--weights, or leave it out"
         )
     if recipe.overfit:

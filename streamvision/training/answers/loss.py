@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from streamvision.training.answers.samples import NO_CLASS
+from streamvision.training.answers.samples import UNKNOWN_CLASS
 
 
 def answer_losses(results: Tensor, classes: Tensor, numbers: Tensor, *, class_count: int) -> Tensor:
@@ -24,7 +24,7 @@ def answer_losses(results: Tensor, classes: Tensor, numbers: Tensor, *, class_co
 
     Args:
         results: (N, K + M) what the network gives.
-        classes: (N,) int64 class, or :data:`~.samples.NO_CLASS`.
+        classes: (N,) int64 class, or :data:`~.samples.UNKNOWN_CLASS`.
         numbers: (N, M) float32, NaN where it is not known.
         class_count: K.
     """
@@ -33,8 +33,8 @@ def answer_losses(results: Tensor, classes: Tensor, numbers: Tensor, *, class_co
     losses = (error**2).sum(dim=0) / known.sum(dim=0).clamp(min=1)
     if not class_count:
         return losses
-    of_class = functional.cross_entropy(results[:, :class_count], classes, ignore_index=NO_CLASS, reduction="sum")
-    return torch.cat([(of_class / (classes != NO_CLASS).sum().clamp(min=1))[None], losses])
+    of_class = functional.cross_entropy(results[:, :class_count], classes, ignore_index=UNKNOWN_CLASS, reduction="sum")
+    return torch.cat([(of_class / (classes != UNKNOWN_CLASS).sum().clamp(min=1))[None], losses])
 
 
 def weighted_sum(losses: Tensor, weights: Sequence[float]) -> Tensor:

@@ -25,7 +25,7 @@ from streamvision.training.augment import Sample
 from streamvision.training.batches import SquareSamples, to_tensor
 from streamvision.training.recipe import Augmentation
 
-NO_CLASS = -1
+UNKNOWN_CLASS = -1
 """Class of a picture of which it is not known."""
 
 
@@ -36,8 +36,9 @@ CACHED_BYTES = 400_000_000
 class AnswerSamples(SquareSamples[AnsweredPicture]):
     """Pictures with a class and numbers each.
 
-    A batch is (N, 3, S, S) float32 pictures of 0..1, (N,) int64 classes, :data:`NO_CLASS` where it is not known, and
-    (N, numbers) float32 numbers less their mean and divided by their standard deviation, NaN where they are not known.
+    A batch is (N, 3, S, S) float32 pictures of 0..1, (N,) int64 classes, :data:`UNKNOWN_CLASS` where it is not known,
+    and (N, numbers) float32 numbers less their mean and divided by their standard deviation, NaN where they are not
+    known.
     """
 
     def __init__(self, images: Sequence[AnsweredPicture], *, side_px: int, answers: Answers) -> None:
@@ -68,6 +69,6 @@ class AnswerSamples(SquareSamples[AnsweredPicture]):
         classes = [self._images[int(index)].class_id for index in indices]
         return (
             torch.stack([to_tensor(sample.image) for sample in samples]),
-            torch.tensor([NO_CLASS if class_id is None else class_id for class_id in classes]),
+            torch.tensor([UNKNOWN_CLASS if class_id is None else class_id for class_id in classes]),
             torch.from_numpy(self._numbers[indices].astype(np.float32)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from streamvision.checkpoints.base import NO_CLASS
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 from streamvision.datasets.class_csv import read_classes
@@ -15,7 +16,6 @@ from streamvision.training.data import TrainingData, as_boxed, prepared
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
-NO_CLASSES = ("picture",)
 LEAST_SHARE = 0.5
 """Of the squares' side; where most pictures have less, a network would learn blurs."""
 
@@ -55,4 +55,4 @@ def _read(data: Path) -> NamedPictures:
         found = find_pictures(data) if data.is_dir() else []
         if not found:
             raise
-        return NamedPictures(NO_CLASSES, tuple(NamedPicture(path, 0) for path in found))
+        return NamedPictures(NO_CLASS, tuple(NamedPicture(path, 0) for path in found))

@@ -52,8 +52,6 @@ class DcganRun(GeneratorRun):
     betas = BETAS
     _made: Any = None
     """(N, 3, S, S) what the generator has drawn in this step."""
-    _discriminator_losses: tuple[float, ...] = ()
-    """Of the steps of this epoch."""
     _has_collapsed = False
 
     def _read_samples(self) -> PlainSamples:
@@ -79,7 +77,7 @@ class DcganRun(GeneratorRun):
         return [self._model.spread, *self._model.up]
 
     def _train_epoch(self, epoch: int, epochs: int) -> tuple[float, float]:
-        self._discriminator_losses = ()
+        self._discriminator_losses: list[float] = []  # of the steps of this epoch
         return super()._train_epoch(epoch, epochs)
 
     def _loss(self, batch: Any) -> Any:
@@ -89,7 +87,7 @@ class DcganRun(GeneratorRun):
     def _step(self, batch: Any, rate: float) -> float:
         loss = super()._step(batch, rate)
         made, real = (changed(pictures.to(self._device) * 2 - 1) for pictures in (self._made.detach(), batch))
-        self._discriminator_losses += (self._discriminator.learn(made, real, rate=rate),)
+        self._discriminator_losses.append(self._discriminator.learn(made, real, rate=rate))
         return loss
 
     def _beside(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from streamvision.evaluation.images import ImageEvaluation, evaluate_images
 from streamvision.evaluation.perceptual import FeatureDistance
 from streamvision.inference.model import Model
 from streamvision.training.discriminator import Discriminator
-from streamvision.training.figures import DISTANCE
+from streamvision.training.figures import FEATURE_DISTANCE
 from streamvision.training.pictures.choices import adversarial_weight, is_to_look_real
 from streamvision.training.pictures.patch_discriminator import paired, patch_network
 from streamvision.training.pictures.samples import PairSamples
@@ -102,7 +102,7 @@ class PictureRun(TorchRun):
         return {"psnr_db": psnr_db, "ssim": ssim, **gains, **distances}
 
     def _measured(self, pictures: PairedPictures) -> ImageEvaluation:
-        distances = {} if self._features is None else {DISTANCE: FeatureDistance(self._features)}
+        distances = {} if self._features is None else {FEATURE_DISTANCE: FeatureDistance(self._features)}
         with self._as_runtime() as detector:
             return evaluate_images(detector, pictures, distances=distances)
 

@@ -83,4 +83,6 @@ def test_charts_in_units_hold_all_points_between_round_numbers(points: list[tupl
         assert all(54 <= x <= 624 and 14 <= y <= 374 for x, y in places)
         assert len([one for one in root.iter("line") if one.get("class") == "ideal"]) == diagonal
         ticks = [one.text for one in root.iter("text") if one.get("class") == "tick"]
+        across = [one for one in root.iter("text") if one.get("text-anchor") == "middle" and one.get("class") == "tick"]
+        assert len({one.text for one in across}) == len(across), "no two ticks of an axis are written alike"
         assert len(ticks) == len([one for one in root.iter("line") if one.get("class") == "grid"]) >= 4

@@ -11,14 +11,14 @@ pytest.importorskip("torch")
 import torch
 
 from streamvision.training.answers.loss import answer_losses, weighted_sum
-from streamvision.training.answers.samples import NO_CLASS
+from streamvision.training.answers.samples import UNKNOWN_CLASS
 
 NAN = math.nan
 
 
 def test_answers_that_are_not_known_count_neither_way() -> None:
     results = torch.tensor([[2.0, 0.0, 1.0, 5.0], [0.0, 3.0, -1.0, 7.0]], requires_grad=True)
-    classes, numbers = torch.tensor([0, NO_CLASS]), torch.tensor([[0.5, NAN], [NAN, NAN]])
+    classes, numbers = torch.tensor([0, UNKNOWN_CLASS]), torch.tensor([[0.5, NAN], [NAN, NAN]])
     losses = answer_losses(results, classes, numbers, class_count=2)
     expected = [math.log(1 + math.exp(-2)), 0.25, 0.0]
     assert losses.tolist() == pytest.approx(expected)
