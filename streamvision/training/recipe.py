@@ -130,7 +130,7 @@ class Recipe(Section):
         "and dcgan.",
     )
     batch: int = Field(16, ge=1, le=4096, description="Pictures per step.")
-    freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
+    freeze: int = Field(0, ge=0, description="Layers with weights, from the picture on, that do not learn at first.")
     unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
     unfreeze_layers: int | None = Field(
         None,

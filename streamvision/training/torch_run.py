@@ -102,7 +102,7 @@ class TorchRun(ABC):
 
     def idle(self) -> tuple[str, ...]:
         """Return the names of tensors that took no part in the last step, though the recipe does not freeze them."""
-        blocks = self._blocks()
+        blocks = self._layers()
         frozen = blocks[: frozen_layers(self._recipe, self._epochs_done, blocks=len(blocks))]
         meant = {id(parameter) for block in frozen for parameter in block.parameters()}
         named = self._model.named_parameters()
@@ -118,7 +118,11 @@ class TorchRun(ABC):
 
     @abstractmethod
     def _blocks(self) -> list[Any]:
-        """Return what ``freeze`` counts, from the picture on."""
+        """Return the parts that can be frozen, from the picture on, such as have no weights too."""
+
+    def _layers(self) -> list[Any]:
+        """Return what ``freeze`` counts: an activation, pooling or dropout has nothing to learn."""
+        return [block for block in self._blocks() if any(True for _ in block.parameters())]
 
     def _begin(self, network: Any, weights: Path | None, *, head: Collection[str], part: str | None = None) -> str:
         """Load the weights that the recipe names; see :func:`begin_from`. Classes of the same name go on."""
@@ -195,7 +199,7 @@ class TorchRun(ABC):
             return self._step(next(batches), rate)
 
         self._model.train()
-        set_frozen(self._blocks(), self._recipe.freeze)
+        set_frozen(self._layers(), self._recipe.freeze)
         return sweep(step)
 
     def _endless_batches(self) -> Iterator[Any]:
@@ -207,7 +211,7 @@ class TorchRun(ABC):
     def _train_epoch(self, epoch: int, epochs: int) -> tuple[float, float]:
         recipe = self._recipe
         self._model.train()
-        blocks = self._blocks()
+        blocks = self._layers()
         set_frozen(blocks, frozen_layers(recipe, epoch, blocks=len(blocks)))
         if sentence := thaw_sentence(recipe, epoch, blocks=len(blocks)):
             self._progress.say(sentence)

@@ -121,6 +121,18 @@ def test_the_first_stage_moves_nothing_but_the_last_layer(transferred: dict[str,
     assert moved[4] == set(before)
 
 
+@pytest.mark.usefixtures("without_onnx")
+def test_frozen_layers_are_counted_where_they_have_weights(hues: Path, tmp_path: Path) -> None:
+    """Between them are activations and pooling."""
+    learnt = []
+    for rate in (1e-3, 2e-3):
+        given = recipe(hues, epochs=1, lr=rate, freeze=3)
+        done = start_training(given, project=tmp_path, name=f"run-{rate}", command="train")
+        learnt.append(torch.load(done["last"], weights_only=True)["model"])
+    alike = {key.split(".")[1] for key in learnt[0] if torch.equal(learnt[0][key], learnt[1][key])}
+    assert alike == {"0", "3", "4"}
+
+
 def test_the_exported_file_is_measured_as_the_trainer_says(transferred: dict[str, Any], hues: Path) -> None:
     run = Path(transferred["run"])
     held_out = json.loads((run / "split.json").read_text(encoding="utf-8"))["val"]
