@@ -86,6 +86,7 @@ def draw_results(
                 continue
             bgr = read_bgr(image.path)
             axis.imshow(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+            axis.autoscale(False)  # what is drawn on a picture leaves it whole
             if isinstance(image, CuboidPicture):
                 _draw_cuboids(axis, image, bgr, model)
                 continue
@@ -174,7 +175,6 @@ def _draw_objects(axis: Any, found: Detections, names: tuple[str, ...]) -> None:
             height_px, width_px = mask.bits.shape
             extent = (mask.left_px, mask.left_px + width_px, mask.top_px + height_px, mask.top_px)
             axis.imshow(np.ma.masked_equal(mask.bits.astype(float), 0), extent=extent, cmap="autumn", alpha=0.45)
-    axis.autoscale(False)
 
 
 def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...], size: tuple[int, int]) -> None:

@@ -28,6 +28,7 @@ from support.tiny_mask_rcnn import tiny_mask_rcnn
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 SIDE_PX = 64
+FRAME_BGR = (255, 0, 255)
 
 
 def draw_discs(folder: Path, *, count: int = 4) -> Path:
@@ -42,6 +43,7 @@ def draw_discs(folder: Path, *, count: int = 4) -> Path:
             angles = np.linspace(0, 2 * np.pi, 24, endpoint=False) if class_id else np.arange(4) * np.pi / 2 + np.pi / 4
             outline = center + 13 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
             cv2.fillPoly(image, [np.rint(outline).astype(np.int32)], (20, 20, 220) if class_id else (220, 60, 20))
+            cv2.rectangle(image, (0, 0), (SIDE_PX - 1, SIDE_PX - 1), FRAME_BGR, 3)
             cv2.imwrite(str(folder / "images" / part / f"{number}.png"), image)
             line = f"{class_id} {' '.join(f'{value / SIDE_PX:.4f}' for value in outline.reshape(-1))}\n"
             (folder / "labels" / part / f"{number}.txt").write_text(line, encoding="utf-8")
@@ -73,6 +75,10 @@ def test_masks_are_learnt_and_the_exported_file_is_as_good(tmp_path: Path) -> No
         with open_model(Path(file)) as detector:
             measured = evaluate_shapes("segment", detector, read_dataset(data, shapes=True).part("val"))
         assert measured.figures.map50 == pytest.approx(done["map50_mask"], abs=0.01), file
+    results = cv2.imread(str(tmp_path / "run" / "results.png"))
+    for shown in np.array_split(results, 4, axis=1):  # a picture each, masks and all
+        rows, columns = np.nonzero((shown == FRAME_BGR).all(axis=2))
+        assert np.ptp(rows) > 150 and np.ptp(columns) > 150
 
 
 def box(class_id: int, polygon: tuple[float, ...], **more: Any) -> LabelledBox:
