@@ -69,6 +69,17 @@ def test_a_canvas_shows_the_colours_of_its_picture(matrix: ColorMatrix, full_ran
     assert np.shares_memory(canvas.y, picture.y) is False
 
 
+def test_a_canvas_of_bgr_is_what_jfif_says_of_each_square_of_four() -> None:
+    bgr = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    luma = bgr @ (0.114, 0.587, 0.299)
+    blue, red = ((bgr[..., channel] - luma) / scale + 128 for channel, scale in ((0, 1.772), (2, 1.402)))
+    canvas = BgrPicture(bgr).to_canvas()
+    np.testing.assert_allclose(canvas.y, luma, atol=0.6)
+    for plane, exact in ((canvas.u, blue), (canvas.v, red)):
+        squares = exact.reshape(HEIGHT_PX // 2, 2, WIDTH_PX // 2, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(plane, squares, atol=1.2)
+
+
 def test_drawing_on_a_canvas_leaves_the_decoders_planes_alone() -> None:
     for full_range in (False, True):
         picture = YuvPicture(
