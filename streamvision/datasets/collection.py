@@ -39,6 +39,7 @@ from streamvision.datasets.collection_files import (
     is_collection,
     locked,
     new_name,
+    newest,
     read_jpeg,
     read_refused,
     write_data_yaml,
@@ -329,11 +330,12 @@ class Collection:
         Args:
             most: how many at most of each sort.
         """
-        for entry in read_refused(self.folder)[-most:]:
+        refused = read_refused(self.folder)
+        for entry in refused[max(len(refused) - most, 0) :]:
             if (looks := Looks.from_document(entry.get("look"))) is not None:
                 yield looks
         for folder in ("accepted", "waiting"):
-            for name in sorted(self._places.names(folder, ".json"))[-most:]:
+            for name in newest(self._places.names(folder, ".json"), most):
                 with contextlib.suppress(UnreadableError):
                     if (found := self._places.read(self._places.file(folder, name, ".json")).looks) is not None:
                         yield found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import heapq
 import json
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ SHARED = frozenset({"data.yaml", "annotations.json", "refused.json"})
 """Files of all pictures together."""
 PENDING = "annotations.pending"
 """The pictures whose labels have changed since the COCO document was written, a line each."""
+_TAKEN = re.compile(r"-(\d{8}-\d{6})-\d{6,}-[0-9a-f]{6}\Z")
+"""The end of a name that :func:`new_name` gives, with the time."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What a collected picture is called, without its ending."""
 
@@ -112,7 +115,7 @@ def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
 
 
 def new_name(proposal: Proposal) -> str:
-    """Return a name that no other process chooses, in the order of time."""
+    """Return a name that no other process chooses; those of one stream are in the order of time, see :func:`newest`."""
     stream = _NOT_IN_NAMES.sub("-", proposal.stream).strip("-")[:40].rstrip("-") or "stream"
     seconds = proposal.captured_unix_s if proposal.captured_unix_s is not None else time.time()
     try:
@@ -120,6 +123,19 @@ def new_name(proposal: Proposal) -> str:
     except (OverflowError, ValueError, OSError):
         when = "unknown"
     return f"{stream}-{when}-{proposal.frame or 0:06d}-{secrets.token_hex(3)}"
+
+
+def newest(names: Iterable[str], most: int) -> list[str]:
+    """Return the names of the pictures that were taken last, of whatever stream, the newest last.
+
+    Those whose name does not say when are the oldest.
+    """
+
+    def taken(name: str) -> tuple[str, str]:
+        found = _TAKEN.search(name)
+        return (found[1] if found else "", name)
+
+    return heapq.nlargest(most, names, key=taken)[::-1]
 
 
 def read_jpeg(path: Path, folder: Path) -> bytes:

@@ -102,6 +102,18 @@ def test_refused_pictures_are_gone_and_remembered(collection: Collection) -> Non
         collection.refuse(name)
 
 
+def test_the_newest_pictures_are_known_whatever_their_stream_is_called(collection: Collection) -> None:
+    for number, stream in enumerate(("a street", "the yard", "the yard", "a street")):
+        jpeg, rgb = picture()
+        shot = proposal(stream=stream, captured_unix_s=1_700_000_000.0 + number, looks=Looks(Look.of(rgb)))
+        collection.add(jpeg, shot)
+        newest = Look.of(rgb)
+    (collection.folder / "waiting" / "zebra.json").write_text("{}", encoding="utf-8")  # does not say when
+    assert [known.picture.hash for known in collection.looks(most=1)] == [newest.hash]
+    assert len(list(collection.looks(most=4))) == 4
+    assert not list(collection.looks(most=0))
+
+
 def test_decisions_are_taken_back_last_first(collection: Collection) -> None:
     jpeg = picture()[0]
     first, second = collection.add(jpeg, proposal()), collection.add(jpeg, proposal())
