@@ -333,10 +333,11 @@ _BoundedLoader.add_constructor("tag:yaml.org,2002:int", _BoundedLoader.construct
 
 
 class _TextLoader(_BoundedLoader):
-    """Loads values as they are written."""
+    """Loads values as they are written; ``<<`` merges a mapping into another, as it does elsewhere."""
 
 
-_TextLoader.yaml_implicit_resolvers = {}
+_TextLoader.yaml_implicit_resolvers = {"<": _BoundedLoader.yaml_implicit_resolvers["<"]}
+_TextLoader.add_constructor("tag:yaml.org,2002:merge", _TextLoader.construct_scalar)
 
 
 @contextmanager

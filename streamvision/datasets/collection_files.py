@@ -19,6 +19,7 @@ import yaml
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import write_whole, writing
 from streamvision.core.reading import MAX_YAML_BYTES, MIB, UnreadableError, read_bytes, read_json, read_text
+from streamvision.core.redaction import short
 from streamvision.datasets.collection_records import Proposal
 from streamvision.datasets.files import leads_out
 from streamvision.datasets.yaml_names import with_names
@@ -99,19 +100,30 @@ def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
     that is there names are added, and all else stays as somebody wrote it.
 
     Raises:
-        ConfigError: when the names are too long to be read again.
+        ConfigError: when the names are too long to be read again, or somebody wrote the file in a way in which names
+            cannot be added without changing something else.
         OutputError: when it cannot be written.
     """
     path = folder / "data.yaml"
-    given = with_names(read_text(path, limit=MAX_YAML_BYTES), names) if path.is_file() else None
-    document = {"train": "images", "val": "images", "names": dict(enumerate(names))}
-    text = (given or yaml.safe_dump(document, sort_keys=False, allow_unicode=True)).encode()
+    there = read_text(path, limit=MAX_YAML_BYTES) if path.is_file() else ""
+    written = with_names(there, names)
+    if written is None and there.strip() and there != _data_yaml(()):
+        raise ConfigError(
+            f"{path} says its classes in a way in which {short(names[-1])} cannot be added and all else kept; write "
+            "`names:` as a list, a line each, without aliases (&, *, <<)"
+        )
+    text = (written or _data_yaml(names)).encode()
     if len(text) > MAX_YAML_BYTES:
         raise ConfigError(
             f"the names of {len(names):,} classes have {len(text):,} bytes, of which {MAX_YAML_BYTES:,} can be read "
             "again; use a class that is there, or a shorter name"
         )
     write_whole(path, text)
+
+
+def _data_yaml(names: Sequence[str]) -> str:
+    document = {"train": "images", "val": "images", "names": dict(enumerate(names))}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def new_name(proposal: Proposal) -> str:

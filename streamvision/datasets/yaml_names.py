@@ -19,13 +19,15 @@ def with_names(text: str, names: Sequence[str]) -> str | None:
         names: all class names.
 
     Returns:
-        The text; ``None`` where it is written in a way that has to be written anew.
+        The text; ``None`` where it is written in a way in which they cannot be added and all else kept.
     """
     try:
         before = parse_yaml(text, as_written=True)
         nodes = _members(yaml.compose(text, Loader=yaml.SafeLoader))
         listed, count = nodes.get("names"), nodes.get("nc")
         if not isinstance(listed, yaml.CollectionNode) or not 0 < len(listed.value) <= len(names):
+            return None
+        if not all(_is_inside(one, listed) for one in (listed.value[0], listed.value[-1])):
             return None
         at, added = _addition(text, listed, names[len(listed.value) :])
         edits = [(at, at, added)]
@@ -36,13 +38,21 @@ def with_names(text: str, names: Sequence[str]) -> str | None:
         after = parse_yaml(text, as_written=True)
     except yaml.YAMLError:
         return None
-    return text if _others(after) == _others(before) and _names(after) == list(names) else None
+    kept = _others(after) == _others(before) and after.get("nc", str(len(names))) == str(len(names))
+    return text if kept and _names(after) == list(names) else None
 
 
 def _members(root: Any) -> dict[str, Any]:
     if not isinstance(root, yaml.MappingNode):
         return {}
     return {key.value: value for key, value in root.value if isinstance(key, yaml.ScalarNode)}
+
+
+def _is_inside(member: Any, listed: yaml.CollectionNode) -> bool:
+    """Say whether a name, or its number and it, is written in the list: an alias has the place of its anchor."""
+    nodes = member if isinstance(member, tuple) else (member,)
+    begin, end = listed.start_mark.index, listed.end_mark.index
+    return all(begin <= one.start_mark.index and one.end_mark.index <= end for one in nodes)
 
 
 def _addition(text: str, listed: Any, new: Sequence[str]) -> tuple[int, str]:

@@ -281,3 +281,21 @@ def test_comments_of_somebody_stay_where_a_class_is_added(collection: Collection
     collection.accept(collection.add(picture()[0], proposal()), [MarkedObject("new: class", (4, 5, 20, 25))])
     assert path.read_text().splitlines()[-3:] == ["  0: stop  # the octagon", "  1: no", '  2: "new: class"']
     assert collection.names() == ("stop", "no", "new: class")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "base: &own\n  names: [stop]\n<<: *own\nkpt_shape: [2, 3]\n",
+        "names: &own [stop]  # the octagon\nothers: *own\n",
+        "# nothing yet\nnames: []\n",
+    ],
+)
+def test_where_a_class_cannot_be_added_nothing_is_lost(collection: Collection, content: str) -> None:
+    path = collection.folder / "data.yaml"
+    path.write_text(content)
+    name = collection.add(picture()[0], proposal())
+    with pytest.raises(ConfigError, match="says its classes in a way in which new cannot be added"):
+        collection.accept(name, [MarkedObject("new", (4, 5, 20, 25))])
+    assert path.read_text() == content
+    assert collection.waiting_names() == [name]

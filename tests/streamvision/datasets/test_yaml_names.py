@@ -28,6 +28,7 @@ names:
         "names: &mine  # with an anchor\n  - stop\n  - 'no'\n# mine\n",
         "names: !!seq\r\n- stop # octagon\r\n- 'no'\r\nnc: 2\r\n",
         'nc: 2\nnames:\n  0: stop\n  1: "no"\n\n\nval: images\n',
+        "base: &base\n  train: images  # both\n<<: *base\nnames:\n- &one stop  # octagon\n- 'no'\nnc: 2\nbest: *one\n",
     ],
 )
 def test_all_else_stays_as_it_was_written(text: str) -> None:
@@ -46,7 +47,23 @@ def test_all_else_stays_as_it_was_written(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "names: {}", "names: stop", "[", "names: &a [stop, *a]", "names:\n  0: |\n    stop\n"]
+    "text",
+    [
+        "",
+        "names: {}",
+        "names: stop",
+        "[",
+        "names: &a [stop, *a]",
+        "names:\n  0: |\n    stop\n",
+        "names: &own [stop]\nothers: *own\n",
+        "base: &own {0: stop}\nnames: *own\n",
+        "base: &own {names: [stop]}\n<<: *own\n",
+        "base: &own {0: stop}\nnames: {<<: *own}\n",
+        "base: &own {nc: 1}\n<<: *own\nnames: [stop]\n",
+        "one: &one stop\nnames:\n- *one  # octagon\n",
+        "one: &one stop\nnames: {0: *one}\n",
+        "nc: &count 1\nnames: [stop]\nothers: *count\n",
+    ],
 )
-def test_what_cannot_be_added_to_is_written_anew(text: str) -> None:
+def test_what_cannot_be_added_to_is_said(text: str) -> None:
     assert with_names(text, ("stop", "no")) is None
