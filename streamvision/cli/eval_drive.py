@@ -37,7 +37,7 @@ from streamvision.synthetic.sizes import check_size
 COLUMNS = (
     "s driven",
     "s in lane",
-    "m",
+    "m driven",
     "m beside",
     "s to car ahead",
     "below 1 s",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 MAE, R2 = "mae_", "r2_"
-"""How figures of a number begin whose name follows: mean absolute error, and coefficient of determination."""
+"""How figures of a number begin whose name follows: mean absolute error, with its unit, and coefficient of
+determination, which has none."""
 FEATURE_DISTANCE = "feature_distance"
 TITLES = {
     "skill": "skill",

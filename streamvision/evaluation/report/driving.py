@@ -74,7 +74,17 @@ def _table(drivers: Sequence[DrivingEvaluation]) -> Section:
         for one in drivers
         for drive in one.drives
     ]
-    head = ("driver", "road", "s driven", "s in lane", "m", "m beside", "within the limit", "rules kept", "ended")
+    head = (
+        "driver",
+        "road",
+        "s driven",
+        "s in lane",
+        "m driven",
+        "m beside",
+        "within the limit",
+        "rules kept",
+        "ended",
+    )
     return Section(
         "drives",
         "Drives",

@@ -82,7 +82,7 @@ class AnswersRun(TorchRun):
         if result.of_class is not None:
             figures |= {"top1": result.of_class.accuracy, "f1": result.of_class.f1}
         for number in result.numbers:
-            figures[f"{MAE}{number.card.name}"] = number.mae
+            figures[f"{MAE}{number.title}"] = number.mae
             if number.r2 is not None:
                 figures[f"{R2}{number.card.name}"] = number.r2
         return figures

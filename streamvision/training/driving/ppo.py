@@ -34,7 +34,6 @@ from streamvision.synthetic.driving.rule_driver import MOST_GAP_M
 from streamvision.training.driving.agent_report import (
     FIGURES,
     DriveTrace,
-    draw_agent_results,
     write_agent_card,
     write_agent_report,
 )
@@ -140,10 +139,9 @@ def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, 
     summary |= {name: best_row[name] for name in FIGURES} | {"training_s": round(rows[-1]["time_s"], 1)}
     summary |= {"recipe": asdict(recipe)} | _export(folder, best_row, progress)
     trace = _trace(folder, recipe)
-    draw_agent_results(folder.results_png, rows, trace)
-    summary |= {"results": str(folder.results_png), "report": str(folder.report)}
+    summary |= {"report": str(folder.report)}
     write_agent_card(folder, recipe, summary, rows[-1])
-    write_agent_report(folder.report, recipe, summary, rows, folder.results_png)
+    write_agent_report(folder.report, recipe, summary, rows, trace)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     return summary
 

@@ -52,7 +52,7 @@ def test_both_answers_are_better_than_the_naive_ones(trained: dict[str, Any]) ->
     assert trained["r2_side"] > 0.5  # 0 is that of the mean
     assert trained["skill"] > 0.5
     card = Path(trained["run"], "MODEL_CARD.md").read_text(encoding="utf-8")
-    for said in ("MAE of side", "side: 69 numbers to learn from", "streamvision eval answers", "| orange |"):
+    for said in ("MAE of side [px]", "side: 69 numbers to learn from", "streamvision eval answers", "| orange |"):
         assert said in card
     assert (Path(trained["run"]) / "results.png").stat().st_size > 10_000
 
@@ -64,7 +64,7 @@ def test_the_exported_file_says_and_measures_the_same(trained: dict[str, Any], t
         done = called("eval", "answers", path, "--data", table, "--split", "val", "--json")
         assert done.code == 0, done.stderr
         assert done.report["skill"] == pytest.approx(trained["skill"], abs=1e-4)
-        assert done.report["numbers"]["side"]["mae"] == pytest.approx(trained["mae_side"], abs=1e-3)
+        assert done.report["numbers"]["side"]["mae"] == pytest.approx(trained["mae_side [px]"], abs=1e-3)
         assert done.report["numbers"]["side"]["unit"] == "px"
         assert done.report["class"]["accuracy"] == pytest.approx(trained["top1"], abs=1e-6)
         assert done.report["class"]["name"] == "ground"
@@ -145,7 +145,7 @@ def test_a_few_rows_are_learnt_by_heart(table: Path, tmp_path: Path) -> None:
     given = recipe(table, overfit=6, epochs=60)
     done = start_training(given, project=tmp_path, name="run", command="train")
     assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["overfit"]["passed"]
-    assert done["mae_side"] >= 0
+    assert done["mae_side [px]"] >= 0
 
 
 def test_parts_that_leave_nothing_to_learn_or_to_choose_by_are_refused(tmp_path: Path) -> None:
