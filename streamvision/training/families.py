@@ -159,7 +159,7 @@ def _captioner() -> Parts:
 
 ANSWERS = "answers"
 _OVERSAMPLE = "balance: oversample"
-_OF_BOXES = ("format", "generated", "mosaic", "mixup", "cutmix", "rand_augment", _OVERSAMPLE)
+_OF_BOXES = ("format", "onnx_size", "generated", "mosaic", "mixup", "cutmix", "rand_augment", _OVERSAMPLE)
 _OF_CLASSES = ("balance: class-weights", "dropout", _OVERSAMPLE)
 _OF_PLACE = ("rotate_deg", "translate", "scale", "perspective")
 TRAINERS: tuple[Trainer, ...] = (
@@ -169,7 +169,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "semantic",
         f"{_YOURS} (torchvision is BSD-3-Clause, segmentation-models-pytorch MIT).",
         _scenes,
-        frozenset((*_OF_PLACE, _OVERSAMPLE, "label_smoothing", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "label_smoothing", "onnx_size", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "deep3dbox",
@@ -186,7 +186,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "image",
         f"{_YOURS}.",
         _pictures,
-        frozenset(("noise", "adversarial", "perceptual", "features", "reverse", "unfreeze_lr")),
+        frozenset(("noise", "adversarial", "perceptual", "features", "onnx_size", "reverse", "unfreeze_lr")),
         side_px=96,
         refusals=(
             Refusal(
@@ -204,7 +204,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "image",
         f"{_YOURS}, and the picture whose style it is.",
         _style,
-        frozenset(("features", "style", "style_weight", "unfreeze_lr")),
+        frozenset(("features", "onnx_size", "style", "style_weight", "unfreeze_lr")),
         side_px=128,
     ),
     Trainer(
@@ -269,7 +269,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "pose",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _keypoints,
-        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "onnx_size", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "masks",
@@ -277,7 +277,7 @@ TRAINERS: tuple[Trainer, ...] = (
         "segment",
         f"{_YOURS} (torchvision is BSD-3-Clause).",
         _masks,
-        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "rand_augment", "unfreeze_lr")),
+        frozenset((*_OF_PLACE, _OVERSAMPLE, "format", "onnx_size", "rand_augment", "unfreeze_lr")),
     ),
     Trainer(
         "yolox",
@@ -297,29 +297,25 @@ TRAINERS: tuple[Trainer, ...] = (
 )
 
 
+def _is_true(setting: str, recipe: Recipe) -> bool:
+    return bool(getattr(recipe, setting))
+
+
+def _is_given(setting: str, recipe: Recipe) -> bool:
+    return getattr(recipe, setting) is not None
+
+
 def _is_asked_for(augmentation: str, recipe: Recipe) -> bool:
     return bool(recipe.augment.get(augmentation))
 
 
+_TRUE = ("init_classes", "generated", "label_smoothing", "answers", "answer_weights", "reverse")
+_GIVEN = ("format", "onnx_size", "dropout", "unfreeze_lr", "noise", "adversarial", "perceptual", "features", "style")
 SETTINGS: dict[str, Callable[[Recipe], bool]] = {
-    "init_classes": lambda recipe: bool(recipe.init_classes),
     "balance: class-weights": lambda recipe: recipe.balance == "class-weights",
     "balance: oversample": lambda recipe: recipe.balance == "oversample",
-    "format": lambda recipe: recipe.format is not None,
-    "generated": lambda recipe: bool(recipe.generated),
-    "label_smoothing": lambda recipe: bool(recipe.label_smoothing),
-    "dropout": lambda recipe: recipe.dropout is not None,
-    "unfreeze_lr": lambda recipe: recipe.unfreeze_lr is not None,
-    "answers": lambda recipe: bool(recipe.answers),
-    "answer_weights": lambda recipe: bool(recipe.answer_weights),
-    "noise": lambda recipe: recipe.noise is not None,
-    "adversarial": lambda recipe: recipe.adversarial is not None,
-    "perceptual": lambda recipe: recipe.perceptual is not None,
-    "features": lambda recipe: recipe.features is not None,
-    "style": lambda recipe: recipe.style is not None,
-    "style_weight": lambda recipe: recipe.style_weight is not None,
-    "reverse": lambda recipe: recipe.reverse,
-    "average_epochs": lambda recipe: recipe.average_epochs is not None,
+    **{name: partial(_is_true, name) for name in _TRUE},
+    **{name: partial(_is_given, name) for name in (*_GIVEN, "style_weight", "average_epochs")},
     # A preset may bring these along for whom they are for; asked for by name they must do something.
     **{name: partial(_is_asked_for, name) for name in ("mosaic", "mixup", "cutmix", "rand_augment", *_OF_PLACE)},
 }

@@ -231,7 +231,7 @@ def _trace(folder: RunFolder, recipe: AgentRecipe) -> DriveTrace:
     seen, _ = env.reset(seed=1000)
     every = max(round(env.options.seconds / env.options.step_s) // _TRACED_FRAMES, 1)
     while not over:
-        if len(trace.speed_m_s) % every == every // 2:
+        if len(trace.speed_m_s) % every == 0:
             trace.frames.append((len(trace.speed_m_s) * env.options.step_s, env.render()))
         with torch.no_grad():
             action = policy(torch.from_numpy(seen)[None]).clamp(-1, 1)[0].numpy()

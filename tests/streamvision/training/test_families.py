@@ -52,6 +52,13 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
 @pytest.mark.parametrize(
     ("family", "given", "said"),
     [
+        (
+            "classifier",
+            {"onnx_size": (64, 64)},
+            "onnx_size works with networks for scenes, networks that make pictures",
+        ),
+        ("deep3dbox", {"onnx_size": (64, 64)}, "leave it out for deep3dbox"),
+        ("vae", {"onnx_size": (64, 64)}, "leave it out for vae"),
         ("scenes", {"generated": 5}, "generated works with torchvision's detectors, YOLOX and ultralytics models"),
         (
             "classifier",
