@@ -24,7 +24,7 @@ from streamvision.checkpoints.restoring import fresh
 from streamvision.checkpoints.torchvision import input_card
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_run
 from streamvision.core.errors import ModelError
-from streamvision.inference.model_card import InputCard, KnownCard, ModelCard, NumberCard
+from streamvision.inference.model_card import MOST_KNOWN, InputCard, KnownCard, ModelCard, NumberCard
 
 ABOUT = "answers"
 """Key under which checkpoints hold what their networks answer; see :meth:`Answers.to_checkpoint`."""
@@ -77,6 +77,10 @@ class Answers:
             raise ModelError(f"{path} does not say what its network answers; give the best.pt of a run") from error
         if not (len(numbers) == len(mean) == len(deviation) and numbers and len(names) != 1):
             raise ModelError(f"{path} has {len(numbers)} numbers and {len(names)} classes, which no run leaves")
+        if len(known) > MOST_KNOWN:
+            raise ModelError(
+                f"{path} is given {len(known)} numbers beside a picture, and a run gives {MOST_KNOWN} at most"
+            )
         stretches = bool(stored.get("stretches", False))
         return cls(names, None if of is None else str(of), numbers, mean, deviation, known, stretches)
 

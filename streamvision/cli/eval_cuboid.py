@@ -41,9 +41,7 @@ from streamvision.evaluation.model import open_model
 @click.option(
     "--pitch-deg",
     type=FiniteRange(0, 10),
-    default=PITCH_DEG,
-    show_default=True,
-    help="How far the cars pitch (standard deviation), with --camera-height-m.",
+    help=f"How far the cars pitch (standard deviation), with --camera-height-m.  [default: {PITCH_DEG:g}]",
 )
 def cuboid(
     model: ModelLocation,
@@ -53,7 +51,7 @@ def cuboid(
     classes: tuple[str, ...],
     detector: ModelLocation | None,
     camera_height_m: float | None,
-    pitch_deg: float,
+    pitch_deg: float | None,
     as_json: bool,
     **given: Any,
 ) -> None:

@@ -74,7 +74,7 @@ COLUMNS = (
     "[default: signs where --detector is given, else map]",
 )
 @click.option("--detector", help=f"Model that finds speed limits.  [default: {DEFAULT_MODEL} for --limit signs]")
-@click.option("--reader", default=TEXT_MODEL, show_default=True, help="Model that reads their numbers.")
+@click.option("--reader", help=f"Model that reads their numbers.  [default: {TEXT_MODEL} for --limit signs]")
 @report_option
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
@@ -86,7 +86,7 @@ def drive(
     size: str | None,
     limit: str | None,
     detector: str | None,
-    reader: str,
+    reader: str | None,
     report: Path | None,
     as_json: bool,
     **given: Any,
@@ -106,6 +106,8 @@ def drive(
     if limit == "map" and detector is not None:
         raise ConfigError("--detector finds signs, and --limit map knows the limit without; leave one of them out")
     reads_signs = limit == "signs" or detector is not None
+    if reader is not None and not reads_signs:
+        raise ConfigError("--reader reads signs that are found; give --limit signs or --detector, too, or leave it out")
     usual_px = READABLE_PX if reads_signs else PICTURE_PX
     picture_px = usual_px if size is None else parse_size(size)
     check_size(*picture_px)
@@ -116,7 +118,7 @@ def drive(
         def signs() -> LimitOfSigns | None:
             if not reads_signs:
                 return None
-            paths = (detector or DEFAULT_MODEL, reader)
+            paths = (detector or DEFAULT_MODEL, reader or TEXT_MODEL)
             return LimitOfSigns(*(opened.enter_context(open_model(find_model(path))) for path in paths))
 
         if reads_signs:

@@ -25,7 +25,7 @@ from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import AnsweredPicture, PictureSet, Problem, Split
 from streamvision.datasets.files import PictureLookup, class_name, is_there, split_named, split_of_path
 from streamvision.datasets.tf_csv import is_tf_csv
-from streamvision.inference.model_card import KnownCard, NumberCard
+from streamvision.inference.model_card import MOST_KNOWN, KnownCard, NumberCard
 
 MOST_NUMBERS = 32
 """Columns of numbers that are read."""
@@ -35,8 +35,6 @@ NOT_KNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What cells of numbers hold where the number is not known, in small letters."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _KNOWN = re.compile(r"known to (?P<largest>\d+\.?\d*)(\s+(?P<unit>\S.*))?", re.ASCII)
-MOST_KNOWN = 4
-"""Columns of numbers that a network is given."""
 _HEADER = re.compile(r"(?P<name>[^\[\]]*?)\s*(\[(?P<said>[^\[\]]*)\])?")
 
 

@@ -73,6 +73,10 @@ Factor = Annotated[float, Field(ge=1e-9, le=1e9)]
 """A number that levels are multiplied or divided by in float32, in which it neither vanishes nor overflows."""
 
 
+MOST_KNOWN = 4
+"""Numbers that a network is given beside a picture, which take that many bands of its input."""
+
+
 class KnownCard(BaseModel):
     """A number that is known beside the picture and given to the network, such as a car's own speed."""
 
@@ -132,7 +136,7 @@ class InputCard(BaseModel):
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
     known: tuple[KnownCard, ...] = Field(
         (),
-        max_length=4,
+        max_length=MOST_KNOWN,
         description="Numbers known beside the picture, each a grey band along the lower edge of the input, the first "
         "at the bottom; red where it is not known.",
     )

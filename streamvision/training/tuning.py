@@ -42,6 +42,7 @@ SEARCH_FILE = "search.json"
 PARTS_FILE = "search-parts.json"
 """Which of the pictures to learn from the trials learn from, and which they measure on."""
 STUDY_NAME = "search"
+MOST_HOURS = 10_000
 STARTUP_TRIALS = 5
 """Random trials before the estimator proposes, and complete ones before any is given up."""
 UNBALANCED = 2.0
@@ -113,10 +114,15 @@ def tune(
         trust_checkpoint: whether weights to begin from may run their author's code.
 
     Raises:
-        ConfigError: when nothing is open, or no trial came to its end.
+        ConfigError: when there is no time, nothing is open, or no trial came to its end.
         MissingDependencyError: when optuna is not installed.
     """
     import_optuna()
+    if not 0 < hours <= MOST_HOURS or (trials is not None and trials < 1):
+        raise ConfigError(
+            f"a search of {hours:g} hours{'' if trials is None else f' and {trials} trials'} makes no sense; give "
+            f"hours above 0 up to {MOST_HOURS:,}, and at least one trial"
+        )
     if recipe.overfit:
         raise ConfigError("overfit tries whether a few pictures can be learnt by heart; leave it or tune out")
     given = recipe

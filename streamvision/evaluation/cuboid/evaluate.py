@@ -128,7 +128,7 @@ def evaluate_cuboids(
     *,
     detector: Model | None = None,
     camera_height_m: float | None = None,
-    pitch_deg: float = PITCH_DEG,
+    pitch_deg: float | None = None,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
@@ -141,18 +141,24 @@ def evaluate_cuboids(
         detector: finds the objects, by the names of their classes; ``None``: only marked boxes are placed.
         camera_height_m: of the cameras above a flat road, if the model's distances are to be joined with where boxes
             end on it.
-        pitch_deg: how far the cameras pitch, a standard deviation.
+        pitch_deg: how far the cameras pitch, a standard deviation; ``None`` for :data:`PITCH_DEG`.
         classes: names of what is measured; empty: all.
         notes: what is to be said of the measurement.
         on_progress: called with how many pictures are done.
 
     Raises:
-        ConfigError: when a model is for another task, the detector does not know a class or finds nothing, or nothing
-            can be measured.
+        ConfigError: when a model is for another task, a pitch is given without a height, the detector does not know a
+            class or finds nothing, or nothing can be measured.
         SourceError: when a picture cannot be read.
         ModelError: when a model fails.
     """
     require_task(model, "cuboid")
+    if pitch_deg is not None and camera_height_m is None:
+        raise ConfigError(
+            "pitch_deg says how far the road under a camera is to be trusted, which needs its height; give "
+            "camera_height_m, too, or leave it out"
+        )
+    pitch_rad = math.radians(PITCH_DEG if pitch_deg is None else pitch_deg)
     match = None if detector is None else _matched(detector, pictures, classes)
     only = {_class_id(name, pictures.names) for name in classes}
     by_path: dict[Path, list[tuple[CuboidPicture, LabelledCuboid]]] = {}
@@ -170,7 +176,7 @@ def evaluate_cuboids(
     begin_s = time.monotonic()
     for done, (path, image) in enumerate(images.items(), 1):
         picture, own = BgrPicture(read_bgr(path)), by_path[path]
-        camera = replace(image.camera, height_m=camera_height_m, pitch_spread_rad=math.radians(pitch_deg))
+        camera = replace(image.camera, height_m=camera_height_m, pitch_spread_rad=pitch_rad)
         cuboids = _place(model, picture, [one.box_xyxy_px for _, one in own], camera)
         placed += [PlacedCuboid(*pair, cuboid, cuboid.score) for pair, cuboid in zip(own, cuboids, strict=True)]
         if detector is not None and match is not None:

@@ -219,3 +219,11 @@ def test_boxes_of_objects_that_no_level_measures_count_neither_way(data_dir: Pat
 def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:
     with open_model(default_model_path()) as model, pytest.raises(ConfigError, match="cuboid"):
         evaluate_cuboids(model, PictureSet(("car",), ()))
+
+
+def test_a_pitch_without_a_height_would_do_nothing_and_is_refused(tmp_path: Path) -> None:
+    with (
+        open_model(one_cuboid(tmp_path / "space.onnx")) as model,
+        pytest.raises(ConfigError, match="give camera_height_m, too, or leave it out"),
+    ):
+        evaluate_cuboids(model, PictureSet(("car",), ()), pitch_deg=0.5)

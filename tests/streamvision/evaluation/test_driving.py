@@ -124,6 +124,7 @@ def test_a_detector_without_speed_limits_is_refused(tmp_path: Path) -> None:
         (["--limit", "map", "--detector", "road_signs"], "leave one of them out"),
         (["--size", "4096x64"], "none over 16 times the other"),
         (["none"], "none is measured already"),
+        (["--reader", "reader.onnx"], "reads signs that are found; give --limit signs or --detector"),
     ],
 )
 def test_what_the_command_refuses(arguments: list[str], words: str) -> None:

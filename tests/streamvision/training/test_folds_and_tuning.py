@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -155,6 +156,18 @@ def test_what_makes_no_sense_is_refused_before_data_are_read(tmp_path: Path) -> 
     nowhere = load_recipe(None, {"data": tmp_path / "nowhere", "model": "pix2pix"})
     with pytest.raises(ConfigError, match="tune is not for networks that make pictures"):
         tune(nowhere, 1.0, trials=1, project=tmp_path / "runs", name=None, command="")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("hours", "trials"), [(-1.0, None), (math.nan, None), (1e9, None), (1.0, 0)])
+def test_a_search_without_time_or_trials_is_refused(
+    hours: float, trials: int | None, hues: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna")
+    from streamvision.training.tuning import tune
+
+    with pytest.raises(ConfigError, match="give hours above 0 up to 10,000, and at least one trial"):
+        tune(recipe(hues), hours, trials=trials, project=tmp_path / "runs", name=None, command="")
     assert not (tmp_path / "runs").exists()
 
 

@@ -137,6 +137,14 @@ def test_agents_that_no_version_leaves_are_refused(inputs: int, tmp_path: Path) 
         open_source(tmp_path / "odd.pt")
 
 
+def test_more_known_numbers_than_an_input_has_bands_for_are_refused(tmp_path: Path) -> None:
+    stored = torch.load(perception_of(tmp_path / "p.pt", "steering", "speed"), weights_only=True)
+    stored["answers"]["known"] = [KNOWN[0].model_dump()] * 5
+    torch.save(stored, tmp_path / "p.pt")
+    with pytest.raises(ModelError, match="is given 5 numbers beside a picture, and a run gives 4 at most"):
+        open_source(tmp_path / "p.pt")
+
+
 def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
     perception = perception_of(tmp_path / "perception.pt", "speed", "gap", "lane_10")
     with pytest.raises(ModelError, match="does not give lane_20; give one that learnt"):
