@@ -81,6 +81,16 @@ def other_classifier(name: str) -> OtherClassifier | None:
     return _of_timm(name) if name.startswith(TIMM) else _of_user(name)
 
 
+def timm_names() -> list[str]:
+    """Return the names of timm's networks, those that it gave up included.
+
+    Raises:
+        MissingDependencyError: when timm is not installed.
+    """
+    timm = _import_timm()
+    return [TIMM + name for name in (*timm.list_models(), *timm.models.get_deprecated_models())]
+
+
 @lru_cache(maxsize=16)
 def _of_timm(name: str) -> OtherClassifier:
     timm, torch = _import_timm(), import_torch()

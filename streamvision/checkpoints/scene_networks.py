@@ -117,6 +117,15 @@ def logits_of(found: Any) -> Any:
     return found["out"] if isinstance(found, dict) else found
 
 
+def smp_names() -> list[str]:
+    """Return the families of segmentation-models-pytorch.
+
+    Raises:
+        MissingDependencyError: when it is not installed.
+    """
+    return [SMP + family for family in _import_smp().MODEL_ARCHITECTURES_MAPPING]
+
+
 @lru_cache(maxsize=16)
 def _of_smp(name: str) -> SceneNetwork:
     smp, torch = _import_smp(), import_torch()

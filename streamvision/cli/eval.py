@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -95,7 +96,22 @@ SHAPES: dict[ShapeTask, tuple[str, str]] = {
 """By task whose objects have more than a box: what its command does in one line, and its help."""
 
 
-@click.group(name="eval")
+class TaskGroup(click.Group):
+    """Says that the task comes first where a model is given in its place."""
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a task."""
+        name = args[0]
+        if name not in self.commands and not context.resilient_parsing:
+            near = difflib.get_close_matches(name, self.commands, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]!r}?" if near else f"say first what is measured: {', '.join(self.commands)}"
+            context.fail(f"{name!r} is no task; {hint}")
+        return super().resolve_command(context, args)
+
+
+@click.group(name="eval", cls=TaskGroup)
 def evaluation() -> None:
     """Measure a model, or a tracker, on labelled data."""
 

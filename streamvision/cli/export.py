@@ -285,7 +285,7 @@ def export(
 
 
 def describe(results: list[ExportResult]) -> str:
-    """Return the result as a table for the terminal."""
+    """Return the result as a table for the terminal, with those figures that there are."""
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for result in results:
         parity = result.parity
@@ -304,8 +304,9 @@ def describe(results: list[ExportResult]) -> str:
                 "failed" if result.error else "passed",
             )
         )
+    told = [column for column in zip(*rows, strict=True) if any(cell != "-" for cell in column[1:])]
     notes = [f"Note on {result.name}: {note}" for result in results for note in result.notes]
-    return "\n".join([*table(rows), *notes])
+    return "\n".join([*table(list(zip(*told, strict=True))), *notes])
 
 
 def _bundles(

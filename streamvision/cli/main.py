@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from streamvision.cli import elsewhere
 from streamvision.cli.environment import environment_options, source_of
 from streamvision.cli.log_options import format_of, logging_options
 from streamvision.cli.own_arguments import hide_secrets_of_own_arguments
@@ -57,10 +58,6 @@ COMMANDS = {
 """
 
 
-ELSEWHERE = {"detect": "run", "predict": "run", "track": "run", "val": "eval", "benchmark": "bench", "check": "doctor"}
-"""By what other programs call them, commands of ours."""
-
-
 class LazyGroup(click.Group):
     """Imports a command when it is called, so that help is quick and no command pays for another's libraries."""
 
@@ -83,7 +80,11 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for one that is not there, name the nearest."""
         name = args[0]
-        near = [ELSEWHERE[name]] if name in ELSEWHERE else difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.6)
+        near = (
+            [elsewhere.COMMANDS[name]]
+            if name in elsewhere.COMMANDS
+            else difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.6)
+        )
         if name not in COMMANDS and near and not context.resilient_parsing:
             context.fail(f"No such command {name!r}; did you mean {near[0]!r}?")
         return super().resolve_command(context, args)
@@ -151,7 +152,7 @@ def _run(given: list[str]) -> int:
         check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
-        _show_usage_error(error, given)
+        _show_usage_error(elsewhere.meant_option(error) if isinstance(error, click.NoSuchOption) else error, given)
         return error.exit_code
     except StreamVisionError as error:
         return _failed(str(error), given)

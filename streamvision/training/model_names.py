@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Sequence
@@ -12,13 +13,13 @@ import yaml
 
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.generator_names import GENERATORS
-from streamvision.checkpoints.other_classifiers import SMALL
+from streamvision.checkpoints.other_classifiers import SMALL, TIMM, timm_names
 from streamvision.checkpoints.picture_names import PICTURE_NETWORKS
+from streamvision.checkpoints.scene_networks import SMP, UNET, smp_names
 from streamvision.checkpoints.scene_networks import TORCHVISION as SCENES
-from streamvision.checkpoints.scene_networks import UNET
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.checkpoints.yolox_scales import SCALES
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, MissingDependencyError
 
 DETECTORS = (
     "ssdlite320_mobilenet_v3_large",
@@ -48,6 +49,8 @@ _KINDS = (
     "package.module:function), torchvision's detectors (ssdlite320_mobilenet_v3_large, keypointrcnn_resnet50_fpn, "
     "maskrcnn_resnet50_fpn), and ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
 )
+_LEAST_BEGINNING = 3
+"""Letters of which the beginning of a name has at least so many."""
 _SINGLE = (*GENERATORS, "deep3dbox", "captioner")
 _TEXT_HEADS = ("World", "YOLOE")
 _OTHER_HEADS = {"Depth": "nothing that measures depth is"}
@@ -140,8 +143,17 @@ def _missing_checkpoint(path: Path) -> ConfigError:
 def _unknown_name(model: str, path: Path) -> ConfigError:
     if path.stem in architectures() and path.suffix == "":
         return _missing_checkpoint(path.with_suffix(".pt"))
-    known = [*own_names(), *(f"{name}.yaml" for name in architectures())]
+    known = [*own_names(), *_of_extras(), *(f"{name}.yaml" for name in architectures())]
     return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
+
+
+def _of_extras() -> list[str]:
+    """Return the names of networks of the optional libraries that are installed."""
+    families = []
+    for listed in (timm_names, smp_names):
+        with contextlib.suppress(MissingDependencyError):
+            families += listed()
+    return families
 
 
 def _meant(name: str, known: Sequence[str], *, ending: str = "") -> str:
@@ -152,9 +164,20 @@ def _meant(name: str, known: Sequence[str], *, ending: str = "") -> str:
 
 
 def _near(name: str, known: Sequence[str]) -> list[str]:
-    """Return up to two names that are most like one that was given, whatever its case."""
-    by_plain = {one.lower(): one for one in known}
-    return [by_plain[one] for one in difflib.get_close_matches(name.lower(), by_plain, n=2, cutoff=0.7)]
+    """Return the name that is the same but for case and punctuation; else up to two that begin so, or are alike."""
+    by_plain: dict[str, str] = {}
+    for one in known:
+        by_plain.setdefault(_plain(one.removeprefix(SMP).removeprefix(TIMM).removesuffix(".yaml")), one)
+    wanted = _plain(name)
+    if wanted in by_plain:
+        return [by_plain[wanted]]
+    begun = [one for one in by_plain if len(wanted) >= _LEAST_BEGINNING and one.startswith(wanted)]
+    near = sorted(begun, key=len)[:2] or difflib.get_close_matches(wanted, by_plain, n=2, cutoff=0.7)
+    return [by_plain[one] for one in near]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]", "", name.lower().replace("+", "plus"))
 
 
 def _scaled(stem: str, scales: Iterable[str]) -> list[str]:

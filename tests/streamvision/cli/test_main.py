@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from streamvision.cli import elsewhere
 from streamvision.cli.main import COMMANDS, cli
 from support.command_line import called, command, streamvision
 
@@ -49,6 +50,34 @@ def test_a_name_that_no_file_can_have_is_one_sentence(given: str) -> None:
     assert done.code == 1
     assert "is longer than file systems take; give a shorter path" in done.sentence()
     assert len(done.sentence()) < 200
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("train", "--learning-rate", "0.1"), "Did you mean --lr?"),
+        (("train", "--batch_size", "8"), "Did you mean --batch?"),
+        (("train", "--class-weights"), "Did you mean --balance class-weights?"),
+        (("run", "--learning-rate", "0.1"), "No such option '--learning-rate'."),
+        (("eval", "best.onnx", "--data", "signs"), "say first what is measured: "),
+        (("eval", "clasify", "best.onnx"), "did you mean 'classify'?"),
+    ],
+)
+def test_options_of_other_programs_and_a_forgotten_task_lead_to_ours(given: tuple[str, ...], said: str) -> None:
+    done = called(*given)
+    assert done.code == 2
+    assert said in done.stderr
+
+
+def test_options_that_others_name_lead_to_options_that_there_are() -> None:
+    flags = {flag for name in ("run", "train", "export") for flag in flags_of(name)}
+    assert {meant.split()[0] for meant in elsewhere.OPTIONS.values()} <= flags
+
+
+def flags_of(name: str) -> set[str]:
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    return {flag for option in found.params for flag in option.opts}
 
 
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:

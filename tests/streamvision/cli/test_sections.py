@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from streamvision.cli.eval import detect
 from streamvision.cli.run import run
+from streamvision.cli.train import train
 from streamvision.cli.trip import trip
 
 
@@ -23,6 +24,16 @@ def test_the_options_of_run_stand_in_sections() -> None:
     assert "--score, --conf" in parts[model]
     assert "--record" in parts[results]
     assert "--blur" in parts[hidden]
+
+
+def test_the_options_of_train_stand_by_what_they_are_for() -> None:
+    shown = CliRunner().invoke(train, ["--help"]).output
+    parts = dict(re.findall(r"^(\S.*):\n((?:  .*\n|\n)+)", shown, re.MULTILINE))
+    first = ("--data", "--model", "--epochs", "--lr", "--resume")
+    assert all(re.search(rf"^  {flag} ", parts["Options"], re.MULTILINE) for flag in first)
+    assert "--cutmix" in parts["Augmentation"]
+    assert "--overfit" in parts["Checks and searches"]
+    assert "--freeze" in parts["Weights to begin from, and which layers learn"]
 
 
 def test_an_option_stands_elsewhere_in_another_command() -> None:

@@ -59,6 +59,7 @@ def refusal(model: str) -> str:
         ("yoloe-11s", "such as yolo11n.yaml"),
         ("yolo26n-sem", "begin from nothing with --model yolo26n-sem.yaml"),
         ("yolo26n-depth", "nothing that measures depth is"),
+        ("FasterRCNN", "did you mean fasterrcnn_resnet50_fpn"),
         ("gibberish", "neither a file nor the name of a model"),
     ],
 )
@@ -72,6 +73,20 @@ def test_advice_names_models_that_are_trained(
     named = {name for groups in NAME.findall(sentence) for name in groups if name}
     for name in named - {model}:
         assert name in trained, (name, sentence)
+
+
+@pytest.mark.parametrize(
+    ("model", "library", "meant"),
+    [
+        ("Xception", "timm", "timm/xception"),
+        ("inception-resnet-v2", "timm", "timm/inception_resnet_v2"),
+        ("DeepLabV3+", "segmentation_models_pytorch", "smp/deeplabv3plus"),
+        ("unet++", "segmentation_models_pytorch", "smp/unetplusplus"),
+    ],
+)
+def test_a_name_of_an_optional_library_is_told_with_its_prefix(model: str, library: str, meant: str) -> None:
+    pytest.importorskip(library)
+    assert f"did you mean {meant}?" in refusal(model)
 
 
 @pytest.mark.parametrize(
