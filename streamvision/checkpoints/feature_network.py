@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
-from streamvision.checkpoints.restoring import require_finite
+from streamvision.checkpoints.run_facts import check_tensors
 from streamvision.checkpoints.yolox_network import Yolox
 from streamvision.checkpoints.yolox_scales import SCALES
 from streamvision.checkpoints.yolox_weights import STEM, load_weights, read_weights, scale_of
@@ -92,7 +92,7 @@ def open_features(given: str | Path | None = None, *, trusted: bool = False) -> 
         ModelError: when it cannot be read, or this installation lacks the model.
     """
     network, path = _opened(given, trusted=trusted)
-    require_finite(network.state_dict(), path)
+    check_tensors(network.state_dict(), path)
     return network
 
 

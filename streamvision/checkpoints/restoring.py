@@ -39,16 +39,6 @@ def filled(network: NetworkT, tensors: Mapping[str, Any], path: Path, *, title: 
     return network.eval()
 
 
-def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
-    """Refuse weights by which every figure would be none.
-
-    Raises:
-        ModelError: when a number is infinite or none.
-    """
-    if odd := next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None):
-        raise ModelError(f"{path} has numbers in {odd[:60]!r} that are not finite; give a file that is whole")
-
-
 def fresh(network: NetworkT) -> NetworkT:
     """Return a copy in float32 that learns nothing."""
     return copy.deepcopy(network).float().eval().requires_grad_(False)

@@ -38,14 +38,16 @@ def checked_run(stored: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise _wrong("size_px", path)
     if not isinstance(facts.get("epoch", 0), int):
         raise _wrong("epoch", path)
-    if not isinstance(facts["model"], Mapping):
-        raise _wrong("model", path)
-    check_tensors(facts["model"], path)
+    for key in ("model", "learning"):
+        if not isinstance(facts.get(key, {}), Mapping):
+            raise _wrong(key, path)
+        check_tensors(facts.get(key, {}), path)
     return facts
 
 
 def check_tensors(tensors: Mapping[Any, Any], path: Path) -> None:
-    """Refuse tensors that say they are larger than what the file holds of them, as networks are built by their shapes.
+    """Refuse tensors that say they are larger than what the file holds of them, as networks are built by their shapes,
+    and those with numbers that are none or infinite, by which every answer would be none.
 
     Raises:
         ModelError: naming the tensor.
@@ -58,6 +60,11 @@ def check_tensors(tensors: Mapping[Any, Any], path: Path) -> None:
             raise ModelError(
                 f"{path} has a tensor {key[:60]!r} of {list(tensor.shape)} that it does not hold whole; give the "
                 "best.pt of a run"
+            )
+        if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
+            raise ModelError(
+                f"{path} has numbers in {key[:60]!r} that are not finite, as a training that ran away leaves them; "
+                "give another file, such as that of an earlier epoch"
             )
 
 

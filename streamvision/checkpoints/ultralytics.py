@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
 from streamvision.checkpoints.checkpoint_file import network_of, read_checkpoint
 from streamvision.checkpoints.random_weights import settle_yolo
+from streamvision.checkpoints.run_facts import check_tensors
 from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch, import_ultralytics
 from streamvision.core.config.model_input import Resize
 from streamvision.core.errors import MissingDependencyError, ModelError
@@ -183,9 +184,27 @@ def check_checkpoint(path: Path, *, trusted: bool, rebuilt: bool = False) -> dic
             f"{path} holds no network of ultralytics; give one that does, or tensors alone with the name of their "
             "architecture as the model and --weights"
         )
+    check_tensors(_weights(network), path)
     if rebuilt and not trusted:
         _check_layers(getattr(network, "yaml", None), path)
     return stored if isinstance(stored, dict) else {"model": network}
+
+
+def _weights(network: Any) -> dict[str, Any]:
+    """Return the parameters of a network, or of its stand-in, by name; buffers may hold infinity, as anchors do."""
+    found: dict[str, Any] = {}
+    waiting, seen = [("network", network)], set()
+    while waiting:
+        name, part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        own, inner = (getattr(part, key, None) for key in ("_parameters", "_modules"))
+        if isinstance(own, dict):
+            found |= {f"{name}.{key}": one for key, one in own.items() if one is not None}
+        if isinstance(inner, dict):
+            waiting += [(f"{name}.{key}", one) for key, one in inner.items()]
+    return found
 
 
 def check_architecture(path: Path) -> None:

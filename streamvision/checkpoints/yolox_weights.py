@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
 from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.checkpoints.run_facts import check_tensors
 from streamvision.checkpoints.yolox_network import FIRST_CHANNELS, SCORES_AT, STRIDES_PX, Yolox, _Convolution
 from streamvision.checkpoints.yolox_scales import SCALES, Scale
 from streamvision.core.errors import ConfigError, ModelError
@@ -159,6 +160,7 @@ def _from_onnx(path: Path, scale: Scale) -> dict[str, Tensor]:
             f"{name}.bn.running_mean": torch.zeros_like(bias),
             f"{name}.bn.running_var": torch.ones_like(bias),
         }
+    check_tensors(tensors, path)
     _prove(path, scale, tensors)
     return tensors
 

@@ -63,6 +63,25 @@ def test_a_tensor_that_says_it_is_huge_costs_no_memory(tmp_path: Path) -> None:
         opened(tmp_path, stored)
 
 
+@pytest.mark.parametrize("key", ["model", "learning"])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_weights_of_a_training_that_ran_away_are_refused(tmp_path: Path, key: str, wrong: float) -> None:
+    stored = captioner() | {key: {name: one.clone() for name, one in captioner()["model"].items()}}
+    stored[key]["positions"].view(-1)[3] = wrong
+    with pytest.raises(ModelError, match="has numbers in 'positions' that are not finite"):
+        opened(tmp_path, stored)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "yolox_nano"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_given_by_name_are_refused_where_they_are_not_finite(
+    tmp_path: Path, name: str, dtype: torch.dtype
+) -> None:
+    torch.save({"a": torch.ones(2), "b": torch.tensor([1.0, torch.nan], dtype=dtype)}, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match="has numbers in 'b' that are not finite"):
+        open_source(name, weights=tmp_path / "w.pth")
+
+
 def test_a_network_that_cannot_be_built_for_its_size_is_refused(tmp_path: Path) -> None:
     stored = captioner() | {"architecture": "pilotnet", "imgsz": 32}
     with pytest.raises(ModelError, match=r"is no pilotnet that a run leaves .the side is 32 px"):

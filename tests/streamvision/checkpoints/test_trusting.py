@@ -81,6 +81,18 @@ def test_no_code_of_a_checkpoint_is_run(kind: str, reader: str, tmp_path: Path) 
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_weights_that_are_not_finite_are_refused_wherever_they_are_given(reader: str, tmp_path: Path) -> None:
+    if reader == "export --weights":
+        torch.save({"conv1.weight": torch.full((64, 3, 7, 7), torch.inf)}, tmp_path / "away.pt")
+    else:
+        broken = network()
+        broken.model[0].conv.weight.data[0, 0] = torch.nan
+        save_network(tmp_path / "away.pt", of=broken)
+    assert "conv" in (said := refused(reader, tmp_path / "away.pt"))
+    assert "not finite" in said and not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("kind", ["beside a network", "inside a network", "among tensors"])
 def test_who_trusts_a_checkpoint_gets_it(kind: str, tmp_path: Path) -> None:
     path = write_hostile(kind, tmp_path / "own.pt", tmp_path / "ran")
