@@ -133,7 +133,7 @@ def _rows(result: CuboidEvaluation) -> Rows:
 def _remarks(result: CuboidEvaluation) -> list[str]:
     remarks = [
         f"{counted(result.objects, 'objects')}. Baseline: the mean size of the true class on a flat road, at the lower "
-        "edge of the marked box."
+        "edge of the marked box, with one yaw for all, along the camera's axis."
     ]
     if result.detected is not None:
         found = f"{result.detected.detector} finds {result.detected.recall:.1%} of them"

@@ -77,16 +77,19 @@ def thresholds(
     ):
         require_task(detector, "detect")
         result, more = measure_thresholds(detector, part, priced, seed=seed, on_progress=progress.show)
-    if output:
+    written = output if result.config()["model"]["class_scores"] else None
+    if written:
         document = result.config()
         document["model"] = {"path": str(model)} | document["model"]
-        write_whole(output, f"# {result.sentence}\n{yaml.safe_dump(document, sort_keys=False, allow_unicode=True)}")
+        write_whole(written, f"# {result.sentence}\n{yaml.safe_dump(document, sort_keys=False, allow_unicode=True)}")
     if as_json:
-        click.echo(json.dumps(result.to_json() | {"config": str(output) if output else None}))
+        click.echo(json.dumps(result.to_json() | {"config": str(written) if written else None}))
         return
     click.echo("\n".join([result.sentence, *table(_rows(result)), *(f"Note: {note}" for note in (*notes, *more))]))
-    if output:
-        click.echo(f"Report from these scores on: streamvision run --config {output} --source VIDEO")
+    if written:
+        click.echo(f"Report from these scores on: streamvision run --config {written} --source VIDEO")
+    elif output:
+        click.echo(f"{output} was not written, since no score was chosen.")
 
 
 def read_costs(given: Sequence[str]) -> CostTable:

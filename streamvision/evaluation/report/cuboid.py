@@ -75,7 +75,8 @@ def build_cuboid_report(result: CuboidEvaluation, path: Path, *, title: str) -> 
             "Boxes are the marked ones, so that the figures are those of the placing alone."
             + ("" if found is None else f" Found boxes are those of {found.detector}; errors are of what it finds."),
             "Average precision is KITTI's over 40 levels of recall; a dash stands where a level has no object.",
-            "The baseline is the mean size of the true class on a flat road, at the box's lower edge.",
+            "The baseline is the mean size of the true class on a flat road, at the box's lower edge, with one yaw for "
+            "all, along the camera's axis: none of its figures says that a turn was seen.",
         ],
         result=result,
     )
@@ -105,7 +106,7 @@ def _figures(result: CuboidEvaluation) -> Section:
     return Section(
         "figures",
         "Figures",
-        "Means over the objects, beside a baseline that needs no network.",
+        "Means over the objects, beside a baseline that needs no network and has one yaw for all.",
         tables=[Table(("figure", *columns), rows)],
     )
 
@@ -133,8 +134,8 @@ def _over_range(result: CuboidEvaluation) -> Section:
         bands = banded(range_m, np.array([value(one) for one in placed]))
         return [((low + high) / 2, mean) for low, high, mean, _ in bands]
 
-    def chart(value: Callable[[PlacedCuboid], float], y_title: str, *, baseline: bool = True) -> Drawn:
-        beside = [Plotted("baseline", "other", line(result.baseline_placed, value), joined=True)] if baseline else []
+    def chart(value: Callable[[PlacedCuboid], float], y_title: str, *, baseline: str = "baseline") -> Drawn:
+        beside = [Plotted(baseline, "other", line(result.baseline_placed, value), joined=True)] if baseline else []
         points = [(one.range_m, value(one)) for one in result.placed]
         plotted = [
             Plotted("objects", "c1", points),
@@ -151,9 +152,13 @@ def _over_range(result: CuboidEvaluation) -> Section:
         "Errors over the distance, an object a point; lines are means over bands of as many objects each.",
         charts=[
             chart(lambda one: abs(one.distance_error_m), "error of the distance in m"),
-            chart(lambda one: one.yaw_error_deg, "error of the yaw in degrees"),
+            chart(
+                lambda one: one.yaw_error_deg,
+                "error of the yaw in degrees",
+                baseline="one yaw for all, along the camera's axis",
+            ),
             chart(lambda one: one.ious[0], "3-D IoU"),
-            chart(lambda one: one.distance_error_m, "how much farther it was placed, in m", baseline=False),
+            chart(lambda one: one.distance_error_m, "how much farther it was placed, in m", baseline=""),
         ],
     )
 

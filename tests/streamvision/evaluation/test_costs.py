@@ -174,6 +174,22 @@ def test_the_command_writes_a_configuration_that_runs_take(tmp_path: Path) -> No
     assert "0.25 (few)" in shown.stdout and shown.stdout.startswith(report["sentence"])
 
 
+def test_the_command_writes_nothing_where_no_score_was_chosen(tmp_path: Path) -> None:
+    images = [
+        LabelledImage(save_picture(tmp_path / f"{at}.png", 64, 64, seed=at), 64, 64, (LabelledBox(0, BOX),))
+        for at in range(6)
+    ]
+    write_dataset(Dataset(("c0", "c1", "c2"), tuple(images)), tmp_path / "data", format="voc")
+    written = tmp_path / "scores.yaml"
+    arguments = [str(tiny_detector(tmp_path / "tiny.onnx")), "--data", str(tmp_path / "data"), "--threads", "1"]
+    arguments += ["--cost", "miss=1,false=50", "--output", str(written)]
+    shown = CliRunner().invoke(cli, ["eval", "thresholds", *arguments])
+    assert shown.exit_code == 0 and "from these scores on" not in shown.stdout
+    assert shown.stdout.endswith(f"{written} was not written, since no score was chosen.\n") and not written.exists()
+    told = CliRunner().invoke(cli, ["eval", "thresholds", *arguments, "--json"])
+    assert json.loads(told.stdout)["config"] is None
+
+
 def test_pictures_that_all_look_alike_are_told(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
     images = []
