@@ -21,7 +21,6 @@ from torch import Tensor
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
 from streamvision.checkpoints.feature_network import FeatureNetwork, feature_difference, open_features
-from streamvision.checkpoints.restoring import require_finite
 from streamvision.core.errors import ConfigError, MissingDependencyError, ModelError
 from streamvision.core.install import install_command
 from streamvision.evaluation.images import Distance
@@ -76,7 +75,6 @@ class Lpips:
             warnings.simplefilter("ignore")  # it asks torchvision for random weights in its former words
             self._network = lpips.LPIPS(net=kind, pnet_rand=True, verbose=False)
         _fill(self._network.net, tensors, path)
-        require_finite(self._network.net.state_dict(), path)
         self.name, self._kind = LPIPS_NETWORKS[kind], kind
 
     @torch.no_grad()
