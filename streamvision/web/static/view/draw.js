@@ -115,9 +115,9 @@ function drawKeypoints(pen, seen, look, { place, skeleton }) {
 }
 
 // What was said of the picture as a whole: its classes and numbers at the top, what slow models last said below.
-function writeWhole(words, { classes, values, text, key_frames: keyFrames }, { at, look }) {
+function writeWhole(words, { classes, values, units, text, key_frames: keyFrames }, { at, look }) {
   const likely = (classes ?? []).slice(0, 3).map(({ class_id: id, class_name: name, score }) => [`${short(name)} ${fixed(score)}`, colourOf(id)]);
-  const numbers = Object.entries(values ?? {}).map(([name, value]) => [`${short(name)} ${figure(value)}`, BLACK]);
+  const numbers = numberWords(values, units).map((said) => [short(said), BLACK]);
   const read = wrapped(text?.text).map((said) => [said, BLACK]);
   [...likely, ...numbers, ...read].slice(0, MOST_LINES).forEach(([said, colour], n) => words.write(said, at.left + look.pad, at.top + look.pad + n * words.line, colour));
   // From below; of a text that takes several lines the last comes first.
@@ -142,10 +142,14 @@ function wrapped(text) {
   return lines.map(short);
 }
 
-function keyFrameWords(name, { age_s: age, text, classes, values }) {
-  const numbers = Object.entries(values ?? {}).map(([key, value]) => `${key} ${figure(value)}`);
+// Numbers with their names and, where they are known, their units.
+function numberWords(values, units) {
+  return Object.entries(values ?? {}).map(([name, value]) => `${name} ${figure(value)} ${units?.[name] ?? ""}`.trimEnd());
+}
+
+function keyFrameWords(name, { age_s: age, text, classes, values, units }) {
   const best = classes?.length ? [`${classes[0].class_name} ${fixed(classes[0].score)}`] : [];
-  return [`${name} ${fixed(age, 1)} s ago`, ...(text?.text ? [text.text] : []), ...best, ...numbers].map(short).join("  ");
+  return [`${name} ${fixed(age, 1)} s ago`, ...(text?.text ? [text.text] : []), ...best, ...numberWords(values, units)].map(short).join("  ");
 }
 
 const fixed = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");

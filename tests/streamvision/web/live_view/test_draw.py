@@ -286,6 +286,16 @@ def test_a_long_sentence_stands_in_lines_at_the_top_or_with_a_key_frame_at_the_f
     assert rows["foot"][1] > 3 * rows["foot"][0]
 
 
+def test_numbers_have_their_units_at_the_top_and_at_a_key_frame(page: ModulePage) -> None:
+    widths: dict[str, list[int]] = {}
+    for units in ({}, {"distance": "metres"}):
+        told = {"values": {"distance": 34.8}, "units": units}
+        for where, given in (("top", told), ("foot", {"key_frames": {"next": {"age_s": 0.4, **told}}})):
+            pixels = draw(page, {"objects": [], **given}, "label")
+            widths.setdefault(where, []).append(int((pixels[..., 3] > 0).any(axis=0).sum()))
+    assert all(known > bare + 20 for bare, known in widths.values())
+
+
 def test_many_and_odd_things_are_drawn_without_a_fault(page: ModulePage) -> None:
     many = [thing([n % 600, n % 300, n % 600 + 30, n % 300 + 30], track_id=n) for n in range(5000)]
     odd = {
