@@ -29,11 +29,6 @@ KEYPOINT_TENSORS = tuple(f"roi_heads.keypoint_predictor.kps_score_lowres.{key}" 
 """What grows with the number of keypoints."""
 
 
-REGIONS = 128
-"""Regions of a picture that the heads learn from, a quarter of them around objects; with torchvision's 512 a picture
-may cost a teraflop in the head of the keypoints."""
-
-
 class KeypointSamples(DetectionSamples):
     """Pictures with boxes and keypoints, their longer side scaled.
 
@@ -92,9 +87,8 @@ class KeypointRun(DetectorRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         name, count = self._recipe.model, len(self._layout.names)
-        side_px = self._recipe.imgsz
-        classes, regions = len(self._data.names), {"box_batch_size_per_image": REGIONS}
-        model = build_detector(name, classes=classes, side_px=side_px, num_keypoints=count, **regions)
+        classes, side_px = len(self._data.names), self._recipe.imgsz
+        model = build_detector(name, classes=classes, side_px=side_px, num_keypoints=count)
         return model, self._begin(model, weights, head={*class_tensors(name), *KEYPOINT_TENSORS})
 
     def _about(self) -> dict[str, Any]:

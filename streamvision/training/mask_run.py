@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.torchvision import TorchvisionSource, input_card
-from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, class_tensors
+from streamvision.checkpoints.torchvision_build import TorchvisionNetwork
 from streamvision.core.errors import ConfigError
 from streamvision.core.masks import decode_rle
 from streamvision.datasets.class_labels import UNKNOWN
@@ -26,10 +25,8 @@ from streamvision.inference.letterbox import rounded_up
 from streamvision.training.augment import LEAST_SIDE_PX, Sample, augment_centre, fit
 from streamvision.training.batches import DetectionSamples, read_rgb, to_tensor
 from streamvision.training.recipe import Augmentation
-from streamvision.training.torchvision_run import DetectorRun, build_detector
+from streamvision.training.torchvision_run import DetectorRun
 
-REGIONS = 128
-"""Regions of a picture that the head of the boxes learns from; torchvision's 512 take several times as long."""
 MOST_OBJECTS = UNKNOWN
 """Objects of a picture that are learnt, the largest."""
 _SHIFT = 4
@@ -99,12 +96,6 @@ class MaskRun(DetectorRun):
 
     def _read_samples(self) -> MaskSamples:
         return MaskSamples(self._data.train, side_px=self._recipe.imgsz)
-
-    def _build(self, weights: Path | None) -> tuple[Any, str]:
-        name, count = self._recipe.model, len(self._data.names)
-        settings = {"box_batch_size_per_image": REGIONS}
-        model = build_detector(name, classes=count, side_px=self._recipe.imgsz, **settings)
-        return model, self._begin(model, weights, head=class_tensors(name))
 
     def _validate(self) -> dict[str, float]:
         names, imgsz = self._data.names, self._recipe.imgsz

@@ -33,6 +33,9 @@ from streamvision.training.batches import ClassSamples, DetectionSamples, read_r
 from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
+REGIONS = 128
+"""Regions of a picture that an R-CNN's heads learn from, a quarter of them around objects. With torchvision's 512 a
+step of Faster R-CNN takes three times as long, and a picture may cost a teraflop in the head of keypoints."""
 SSD300_LEAST_PX = 300
 """Its last convolutions have no padding, and nothing is left of smaller pictures."""
 
@@ -195,7 +198,8 @@ def build_detector(name: str, *, classes: int, side_px: int, **settings: Any) ->
         raise ConfigError(f"ssd300_vgg16 takes pictures from {SSD300_LEAST_PX} px on; give --imgsz {SSD300_LEAST_PX}")
     fixed = name.startswith("ssd")
     sizes = {} if fixed else {"min_size": side_px, "max_size": side_px}
-    model = create(name, classes=classes + 1, **sizes, **settings)
+    regions = {"box_batch_size_per_image": REGIONS} if "rcnn" in name else {}
+    model = create(name, classes=classes + 1, **sizes, **regions, **settings)
     if fixed:
         model.transform.fixed_size = (side_px, side_px)
     forget_statistics_soon(model)
