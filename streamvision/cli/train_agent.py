@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 import yaml
+from click.core import ParameterSource
 
 from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.cli.finite_range import FiniteRange
+from streamvision.core.config.section import read_yaml, validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
 from streamvision.core.files import write_whole
 from streamvision.core.install import install_command
@@ -56,8 +58,16 @@ from streamvision.training.session import note_command
 @click.option("--name", help="Name of the run folder; default: agent and a number.")
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@click.pass_context
 def train_agent(
-    perception: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
+    ctx: click.Context,
+    /,
+    perception: Path | None,
+    project: Path,
+    name: str | None,
+    resume: Path | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Let an agent learn to drive in the drawn drive, on what the network PERCEPTION sees.
 
@@ -74,6 +84,9 @@ def train_agent(
     """
     if (perception is None) == (resume is None):
         raise ConfigError("give either PERCEPTION, the best.pt of a network that sees, or --resume RUN")
+    for option in ("project", "name", *given) if resume is not None else ():
+        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise ConfigError(f"--resume goes on with the run's own recipe; leave --{option} out")
     import_torch()
     try:
         from streamvision.training.driving.ppo import AgentRecipe, train_agent
@@ -86,13 +99,14 @@ def train_agent(
         folder = RunFolder(resume)
         if not folder.last.is_file() or not folder.recipe.is_file():
             raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
-        recipe = AgentRecipe(**yaml.safe_load(folder.recipe.read_text(encoding="utf-8")))
+        document = read_yaml(folder.recipe, AgentRecipe, kind="recipe")
+        recipe = validate(AgentRecipe, document, origin=str(folder.recipe))
         note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
         summary = train_agent(recipe, folder, progress, resume=True)
     else:
         recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
         with new_run_folder(project, name, model="agent") as folder:
-            write_whole(folder.recipe, yaml.safe_dump(recipe.__dict__, sort_keys=False))
+            write_whole(folder.recipe, yaml.safe_dump(recipe.model_dump(), sort_keys=False))
             note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
             summary = train_agent(recipe, folder, progress, resume=False)
     if as_json:

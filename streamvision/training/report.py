@@ -57,7 +57,7 @@ class CurveFile:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
+        writer.writerows({key: _in_csv(value) for key, value in row.items()} for row in rows)
         write_whole(self.path, text.getvalue())
 
     def draw(self, path: Path) -> None:
@@ -97,6 +97,10 @@ class CurveFile:
             axis.grid(alpha=0.3)
             if len(columns) > 1:
                 axis.legend(fontsize=8)
+
+
+def _in_csv(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
 
 
 def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -142,5 +142,5 @@ def _chart(lines: Mapping[str, list[tuple[float, float]]], *, x: str, y: str) ->
 
 
 def _recipe(recipe: Any) -> Section:
-    rows = [(key, str(value)) for key, value in asdict(recipe).items()]
+    rows = [(key, str(value)) for key, value in recipe.model_dump().items()]
     return Section("recipe", "Recipe", "How it learnt.", tables=[Table(("setting", "value"), rows)])

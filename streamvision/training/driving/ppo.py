@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from streamvision.checkpoints.answers import AnswersSource
 from streamvision.checkpoints.base import StoredRun
 from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
 from streamvision.checkpoints.drive_agent import ARCHITECTURE, PERCEPTION, WIDTH, DriveAgentSource, Policy, seen_at
+from streamvision.core.config.section import Section
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.synthetic.driving.rule_driver import MOST_GAP_M
@@ -51,8 +51,7 @@ _CHECKED_PICTURES = 6
 _TRACED_FRAMES = 4
 
 
-@dataclass(frozen=True)
-class AgentRecipe:
+class AgentRecipe(Section):
     """How an agent learns."""
 
     perception: str
@@ -98,9 +97,13 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
     torch.set_num_threads(1)
     options = recipe.environment(held_out=True)
     model = _learner(recipe)
+    curves, per_epoch = CurveFile(folder.curves_csv), _ENVIRONMENTS * _ROLLOUT_STEPS
     if resume:
         load_learner(model, folder.last)
-    curves, per_epoch = CurveFile(folder.curves_csv), _ENVIRONMENTS * _ROLLOUT_STEPS
+        if (
+            int(curves.best(RETURN)["epoch"]) == model.num_timesteps // per_epoch
+        ):  # killed perhaps before the best one was written
+            _save(folder.best, model, stored)
     epochs, spent_s = -(-recipe.steps // per_epoch), _spent_s(curves)
     for epoch in range(model.num_timesteps // per_epoch + 1, epochs + 1):
         begin_s = time.monotonic()
@@ -137,7 +140,7 @@ def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, 
     summary: dict[str, Any] = {"task": "drive", "run": str(folder.root), "best": str(folder.best)}
     summary |= {"last": str(folder.last), "best_epoch": int(best_row["epoch"]), "steps": int(rows[-1]["steps"])}
     summary |= {name: best_row[name] for name in FIGURES} | {"training_s": round(rows[-1]["time_s"], 1)}
-    summary |= {"recipe": asdict(recipe)} | _export(folder, best_row, progress)
+    summary |= {"recipe": recipe.model_dump()} | _export(folder, best_row, progress)
     trace = _trace(folder, recipe)
     summary |= {"report": str(folder.report)}
     write_agent_card(folder, recipe, summary, rows[-1])

@@ -34,6 +34,13 @@ def test_no_panel_is_empty(figures: dict[str, float], titles: list[str], tmp_pat
     assert all(axis.lines for axis in figure.axes)
 
 
+def test_whole_numbers_are_kept_whole(tmp_path: Path) -> None:
+    curves = CurveFile(tmp_path / "curves.csv")
+    curves.append(1, {"steps": 1_234_944, "reward": 1 / 3})
+    curves.append(2, {"steps": 2_469_888, "reward": float("inf")})
+    assert [row["steps"] for row in curves.rows()] == [1_234_944, 2_469_888]
+
+
 def card(tmp_path: Path, *, epochs: int = 6, names: tuple[str, ...] = ("a", "b"), **settings: Any) -> str:
     folder = RunFolder(tmp_path)
     CurveFile(folder.curves_csv).append(epochs, {"top1": 0.5})

@@ -47,12 +47,12 @@ def perception_of(path: Path, *names: str) -> Path:
 def learn(folder: RunFolder, perception: Path, *, epochs: int, resume: bool) -> dict[str, Any]:
     folder.last.parent.mkdir(parents=True, exist_ok=True)
     note_command(folder, "streamvision train-agent")
-    recipe = ppo.AgentRecipe(str(perception), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
+    recipe = ppo.AgentRecipe(perception=str(perception), steps=epochs * ENVIRONMENTS * STEPS, roads=1)
     return ppo.train_agent(recipe, folder, TrainingProgress(), resume=resume)
 
 
 def learner(folder: RunFolder) -> Any:
-    model = ppo._learner(ppo.AgentRecipe("", roads=1))
+    model = ppo._learner(ppo.AgentRecipe(perception="", roads=1))
     ppo.load_learner(model, folder.last)
     return model
 
@@ -152,7 +152,7 @@ def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
     assert isinstance(open_source(perception), AnswersSource)
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match="is not what an agent learns on from"):
-        ppo.load_learner(ppo._learner(ppo.AgentRecipe("", roads=1)), tmp_path / "other.pt")
+        ppo.load_learner(ppo._learner(ppo.AgentRecipe(perception="", roads=1)), tmp_path / "other.pt")
     with pytest.raises(ConfigError, match=r"is not the checkpoint of a network with numbers; give the best\.pt"):
         learn(RunFolder(tmp_path / "run"), tmp_path / "other.pt", epochs=1, resume=False)
 
@@ -163,9 +163,35 @@ def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
         ([], "give either PERCEPTION"),
         (["a.pt", "--resume", "run"], "give either PERCEPTION"),
         (["--resume", "none"], "holds no agent"),
+        (["--resume", "none", "--steps", "300000"], "goes on with the run's own recipe; leave --steps out"),
+        (["--resume", "none", "--name", "other"], "goes on with the run's own recipe; leave --name out"),
     ],
 )
 def test_what_the_command_refuses(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(command, arguments)
     assert isinstance(result.exception, ConfigError)
     assert words in str(result.exception)
+
+
+def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.last.parent.mkdir()
+    folder.last.write_bytes(b"weights")
+    folder.recipe.write_text("data: signs\nmodel: yolox_s\n", encoding="utf-8")
+    result = CliRunner().invoke(command, ["--resume", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert str(folder.recipe) in str(result.exception)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_best_policy_is_there_after_a_run_that_was_killed_while_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perception = perception_of(tmp_path / "perception.pt", "steering", "speed", "gap", "lane_20", "lane_10")
+    folder = RunFolder(tmp_path / "run")
+    with monkeypatch.context() as killed:
+        killed.setattr(ppo, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            learn(folder, perception, epochs=1, resume=False)
+    learn(folder, perception, epochs=1, resume=True)
+    assert torch.load(folder.best, weights_only=True)["steps"] == ENVIRONMENTS * STEPS
