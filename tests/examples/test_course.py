@@ -8,15 +8,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed")
-nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
-nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
-pytest.importorskip("ipykernel", reason="ipykernel is not installed")
-run_sync = pytest.importorskip("nbclient.util").run_sync
+from support.installed import needs
 
+if TYPE_CHECKING:
+    import nbclient
+
+needs("torch", "nbformat", "nbclient", "ipykernel")
 ROOT = Path(__file__).resolve().parents[2]
 COURSE = ROOT / "examples" / "course"
 LESSONS = sorted(COURSE.glob("*.ipynb"))
@@ -33,6 +34,10 @@ del os"""
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[nbclient.NotebookClient]:
     """Start one kernel for all lessons of this process: importing torch anew for each would cost half of their time."""
+    import nbclient
+    import nbformat
+    from nbclient.util import run_sync
+
     client = nbclient.NotebookClient(nbformat.v4.new_notebook())
     client.create_kernel_manager()
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -53,6 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("lesson", [pytest.param(path, id=path.stem) for path in LESSONS])
 def test_a_lesson_runs_and_ends_live(lesson: Path, kernel: nbclient.NotebookClient, folder: Path) -> None:
+    import nbclient
+    import nbformat
+
     notebook = nbformat.read(lesson, as_version=4)
     written = list(notebook.cells)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(BEGIN.format(folder=str(folder))))

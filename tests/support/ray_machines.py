@@ -59,8 +59,10 @@ class RayMachine:
         self.address = address or f"{ip}:{port}"
         """Of the cluster."""
         ray = str(Path(sys.executable).with_name("ray"))
-        # Without what our clusters do not use, each of which is an interpreter more.
-        head = ["--head", f"--port={port}", "--include-dashboard=false", "--no-monitor"]
+        # Without what our clusters do not use, each of which is an interpreter more, and with ports that nobody has: by
+        # itself Ray takes the same ones for each cluster, and a whole range for workers, in which the head's may lie.
+        head = ["--head", f"--port={port}", f"--ray-client-server-port={free_port()}"]
+        head += ["--include-dashboard=false", "--no-monitor"]
         where = [f"--address={address}"] if address else head
         self._command = [
             *within,
@@ -71,6 +73,9 @@ class RayMachine:
             "--include-log-monitor=false",
             *where,
             f"--node-ip-address={ip}",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+            f"--dashboard-agent-listen-port={free_port()}",
             f"--num-cpus={cores}",
             f"--node-name={name}",
             "--object-store-memory=100000000",

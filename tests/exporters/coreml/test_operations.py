@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("coremltools")
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,9 @@ from exporters.coreml.conversion import Conversion, to_ml_program
 from exporters.coreml.program import Program
 from streamvision.core.errors import ExportError, ModelError
 from support.float_arithmetic import assert_same_network
+from support.installed import needs
 
+needs("coremltools")
 F = nn.functional
 SIDE = 12
 

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("coremltools")
 
-import coremltools as ct
 import torch
 
 from exporters.base import ExportOptions
+from exporters.converters import import_converter
 from exporters.coreml import vision
 from exporters.coreml.interpreter import CoreMlInterpreter
 from exporters.coreml.vision import check_rows, check_specification
@@ -24,7 +23,9 @@ from exporters.targets.coreml import CoreMlTarget
 from streamvision.core.errors import ModelError, ParityError
 from streamvision.core.picture import BgrPicture
 from support.bright_source import CARD, BrightSource, bright_picture
+from support.installed import needs
 
+needs("coremltools")
 pytestmark = pytest.mark.reference
 
 
@@ -96,7 +97,7 @@ def test_rows_whose_sum_vision_would_misread_never_leave_the_export(
 )
 def test_parts_that_do_not_fit_are_caught(change: Any, reason: str, pipeline: CoreMlInterpreter) -> None:
     path = pipeline.path
-    spec = ct.utils.load_spec(str(path))
+    spec = import_converter("coremltools").utils.load_spec(str(path))
     check_specification(spec, CARD.names, path=path)
     change(spec.pipeline.models[1].nonMaximumSuppression)
     with pytest.raises(ModelError, match=reason):

@@ -10,12 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("coremltools")
-
-import coremltools as ct
-
 from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.converters import import_converter
 from exporters.coreml.vision import check_rows
 from exporters.targets.coreml import CoreMlTarget
 from exporters.targets.registry import TARGETS
@@ -30,8 +26,10 @@ from streamvision.inference.model_card import CARD_KEY, ModelCard
 from streamvision.inference.preprocess import InputBatch
 from support.detection_sets import Agreement
 from support.float_arithmetic import assert_same_network
+from support.installed import needs
 from support.tiny_source import CARD, TinySource
 
+needs("torch", "coremltools")
 pytestmark = pytest.mark.reference
 
 SCORE = 0.25
@@ -76,7 +74,7 @@ def test_the_package_computes_what_the_network_does(precision: Any, dtype: Any, 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
     artifact = CoreMlTarget().export(TinySource(), ExportOptions(precision="fp16"), tmp_path)
-    spec = ct.utils.load_spec(str(artifact.path))
+    spec = import_converter("coremltools").utils.load_spec(str(artifact.path))
     about = spec.description.metadata
     assert (about.license, about.author) == ("Apache-2.0", "exported by StreamVision")
     assert about.shortDescription.startswith("Finds objects: 2 classes")
@@ -85,6 +83,7 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
     assert about.userDefined["streamvision.vision_crop_and_scale"] == "scaleFit"
     (picture,) = spec.description.input
     assert (picture.name, picture.type.imageType.width, picture.type.imageType.height) == ("image", 96, 64)
+    ct = import_converter("coremltools")
     assert picture.type.imageType.colorSpace == ct.proto.FeatureTypes_pb2.ImageFeatureType.ColorSpace.RGB
     for file in artifact.path.rglob("*"):
         assert file.is_dir() or str(tmp_path).encode() not in file.read_bytes(), f"{file.name} tells where it was made"
@@ -202,5 +201,5 @@ def test_networks_that_judge_whole_pictures(name: str, tolerance: float, tmp_pat
     (found,) = _raw(artifact, _picture(160, 120))
     (wanted,) = _source_raw(source, with_size(source.card, (96, 96)), _picture(160, 120))
     np.testing.assert_allclose(found, wanted, atol=tolerance * np.abs(wanted).max())
-    description = ct.utils.load_spec(str(artifact.path)).description
+    description = import_converter("coremltools").utils.load_spec(str(artifact.path)).description
     assert description.predictedProbabilitiesName == ("" if artifact.card.task == "semantic" else "classLabel_probs")

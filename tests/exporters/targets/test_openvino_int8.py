@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 openvino = pytest.importorskip("openvino")
-pytest.importorskip("nncf")
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from exporters.onnx.graph import find_regions  # noqa: E402
 from exporters.targets.openvino import _quantised, learned_depths  # noqa: E402
+from support.installed import needs  # noqa: E402
 
+needs("nncf")
 LAYERS = 6
 
 

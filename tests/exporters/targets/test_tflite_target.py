@@ -11,10 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("ai_edge_litert")
-pytest.importorskip("litert_torch")
-
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets import tflite
 from exporters.targets.registry import TARGETS
@@ -29,8 +25,10 @@ from streamvision.inference.preprocess import InputBatch
 from support.calibration import few
 from support.detection_sets import Agreement
 from support.float_arithmetic import assert_same_network
+from support.installed import needs
 from support.tiny_source import CARD, TinySource
 
+needs("torch", "ai_edge_litert", "litert_torch")
 pytestmark = pytest.mark.reference
 
 SCORE = 0.25
