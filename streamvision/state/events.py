@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, select
 
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.control import EventQuery, LoggedEvent
+from streamvision.state.pictured_rows import PicturedRows
 from streamvision.state.tables import EVENTS
 
 DETAILS = (
@@ -18,8 +19,8 @@ DETAILS = (
 """What of an event has no column of its own."""
 CLIP_SPAN = "clip_span_s"
 """Among the details: how much was recorded before and behind the event, in seconds; null where nothing was."""
-BATCH = 500
-"""Most rows that are deleted in one transaction, so that none lasts long."""
+PICTURED_EVENTS = PicturedRows(EVENTS, picture=EVENTS.c.picture, time_unix_s=EVENTS.c.recorded_unix_s)
+"""The rows of all events."""
 
 
 def insert_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -37,59 +38,6 @@ def find_event(connection: Connection, event_id: int) -> LoggedEvent | None:
     """Return one event; ``None`` where it is not there."""
     row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).one_or_none()
     return None if row is None else _event(row)
-
-
-def picture_of(connection: Connection, event_id: int) -> str | None:
-    """Return the name of an event's picture; ``None`` where there is none."""
-    name: str | None = connection.execute(select(EVENTS.c.picture).where(EVENTS.c.id == event_id)).scalar_one_or_none()
-    return name
-
-
-def known_pictures(connection: Connection) -> set[str]:
-    """Return the names of all pictures."""
-    return set(connection.execute(select(EVENTS.c.picture).where(EVENTS.c.picture.is_not(None)).distinct()).scalars())
-
-
-def count_events(connection: Connection) -> int:
-    """Return how many events are kept."""
-    return connection.execute(select(func.count()).select_from(EVENTS)).scalar_one()
-
-
-def forget_pictures(connection: Connection, names: Iterable[str]) -> None:
-    """Take note that these pictures are gone."""
-    connection.execute(update(EVENTS).where(EVENTS.c.picture.in_(sorted(names))).values(picture=None))
-
-
-def oldest_pictures(connection: Connection, count: int) -> list[str]:
-    """Return the names of the oldest pictures, so many at most."""
-    first = func.min(EVENTS.c.id)
-    oldest = select(EVENTS.c.picture).where(EVENTS.c.picture.is_not(None)).group_by(EVENTS.c.picture)
-    return list(connection.execute(oldest.order_by(first).limit(count)).scalars())
-
-
-def purge_events(connection: Connection, *, surplus: int, before_unix_s: float) -> tuple[int, set[str]]:
-    """Forget the oldest events, at most :data:`BATCH` of them.
-
-    Args:
-        connection: in a transaction.
-        surplus: how many there are too many.
-        before_unix_s: those that were written down before this time go, too.
-
-    Returns:
-        How many went, and the names of pictures to which none is left.
-    """
-    by_age = select(EVENTS.c.id).where(EVENTS.c.recorded_unix_s < before_unix_s).order_by(EVENTS.c.recorded_unix_s)
-    doomed = set(connection.execute(by_age.limit(BATCH)).scalars())
-    if surplus > len(doomed):
-        oldest = select(EVENTS.c.id).order_by(EVENTS.c.id).limit(min(surplus, BATCH))
-        doomed |= set(connection.execute(oldest).scalars())
-    if not doomed:
-        return 0, set()
-    of_doomed = EVENTS.c.id.in_(sorted(doomed)[:BATCH])
-    names = set(connection.execute(select(EVENTS.c.picture).where(of_doomed).distinct()).scalars()) - {None}
-    gone = connection.execute(delete(EVENTS).where(of_doomed)).rowcount
-    left = set(connection.execute(select(EVENTS.c.picture).where(EVENTS.c.picture.in_(names)).distinct()).scalars())
-    return gone, names - left
 
 
 def _matching(query: EventQuery) -> Select[Any]:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
 
 from streamvision.core.tracklets import StoredTracklet, TrackletQuery
+from streamvision.state.pictured_rows import PicturedRows
 from streamvision.state.tables import TRACKLETS
 
-BATCH = 500
-"""Most rows that are deleted in one transaction, so that none lasts long."""
+PICTURED_TRACKLETS = PicturedRows(TRACKLETS, picture=TRACKLETS.c.crop, time_unix_s=TRACKLETS.c.last_unix_s)
+"""The rows of all identities."""
 _CELLS = (TRACKLETS.c.cells_0, TRACKLETS.c.cells_1, TRACKLETS.c.cells_2)
 
 
@@ -57,54 +58,6 @@ def tracklets_of(connection: Connection, ids: Iterable[int]) -> dict[int, Stored
     """Return identities by id; those that are gone are left out."""
     found = select(TRACKLETS).where(TRACKLETS.c.id.in_(sorted(ids)))
     return {row.id: _tracklet(row) for row in connection.execute(found)}
-
-
-def crop_of(connection: Connection, tracklet_id: int) -> str | None:
-    """Return the name of an identity's picture; ``None`` where there is none."""
-    found = select(TRACKLETS.c.crop).where(TRACKLETS.c.id == tracklet_id)
-    name: str | None = connection.execute(found).scalar_one_or_none()
-    return name
-
-
-def known_crops(connection: Connection) -> set[str]:
-    """Return the names of all pictures."""
-    return set(connection.execute(select(TRACKLETS.c.crop).where(TRACKLETS.c.crop.is_not(None))).scalars())
-
-
-def count_tracklets(connection: Connection) -> int:
-    """Return how many identities are kept."""
-    return connection.execute(select(func.count()).select_from(TRACKLETS)).scalar_one()
-
-
-def forget_oldest_crops(connection: Connection, count: int) -> list[str]:
-    """Take note that the pictures of the oldest identities are gone, so many at most, and return their names."""
-    oldest = select(TRACKLETS.c.id, TRACKLETS.c.crop).where(TRACKLETS.c.crop.is_not(None))
-    found = connection.execute(oldest.order_by(TRACKLETS.c.id).limit(min(count, BATCH))).all()
-    connection.execute(update(TRACKLETS).where(TRACKLETS.c.id.in_([row.id for row in found])).values(crop=None))
-    return [row.crop for row in found]
-
-
-def purge_tracklets(connection: Connection, *, surplus: int, before_unix_s: float) -> tuple[int, set[str]]:
-    """Forget the oldest identities, at most :data:`BATCH` of them.
-
-    Args:
-        connection: in a transaction.
-        surplus: how many there are too many.
-        before_unix_s: those that were last seen before this time go, too.
-
-    Returns:
-        How many went, and the names of their pictures.
-    """
-    by_age = select(TRACKLETS.c.id).where(TRACKLETS.c.last_unix_s < before_unix_s).order_by(TRACKLETS.c.last_unix_s)
-    doomed = set(connection.execute(by_age.limit(BATCH)).scalars())
-    if surplus > len(doomed):
-        oldest = select(TRACKLETS.c.id).order_by(TRACKLETS.c.id).limit(min(surplus, BATCH))
-        doomed |= set(connection.execute(oldest).scalars())
-    if not doomed:
-        return 0, set()
-    of_doomed = TRACKLETS.c.id.in_(sorted(doomed)[:BATCH])
-    names = set(connection.execute(select(TRACKLETS.c.crop).where(of_doomed)).scalars()) - {None}
-    return connection.execute(delete(TRACKLETS).where(of_doomed)).rowcount, names
 
 
 def undescribed(connection: Connection, described_by: str, limit: int) -> list[tuple[int, str]]:

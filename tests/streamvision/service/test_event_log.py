@@ -21,7 +21,7 @@ from streamvision.core.telemetry import DropCounter
 from streamvision.service.event_store import EventStore
 from streamvision.service.recorder import MAX_FRAMES, MAX_WAITING, EventRecorder
 from streamvision.state.database import Database
-from streamvision.state.events import count_events, insert_events
+from streamvision.state.events import PICTURED_EVENTS, insert_events
 from support.live_feed import LiveFeed, published_after
 from support.postgres_server import PostgresServer, binaries, postgres_server
 from support.serving import EVERYWHERE, Served, serving, until, write_config
@@ -136,14 +136,14 @@ def test_events_and_pictures_are_bounded_by_number_and_by_age(database_place: st
         insert_events(connection, [*old, *(_row(number, picture=f"{number:03d}.jpg") for number in range(30, 60))])
     store.purge()
     with database.reading() as connection:
-        assert count_events(connection) == 30
+        assert PICTURED_EVENTS.count(connection) == 30
     assert sorted(path.name for path in folder.iterdir()) == [f"{number:03d}.jpg" for number in range(40, 60)]
     with database.begin() as connection:
         insert_events(connection, [_row(number) for number in range(700)])
     store.note_events(700)
     store.purge()
     with database.reading() as connection:
-        assert count_events(connection) == 100
+        assert PICTURED_EVENTS.count(connection) == 100
     assert list(folder.iterdir()) == []
     database.close()
 
@@ -175,7 +175,7 @@ def test_a_burst_shares_pictures_and_a_full_queue_waits_for_nobody(tmp_path: Pat
     assert drops.by_cause() == {"events": 7}
     recorder.flush()
     with database.reading() as connection:
-        assert count_events(connection) == MAX_WAITING
+        assert PICTURED_EVENTS.count(connection) == MAX_WAITING
     assert len(list((tmp_path / "event-pictures").iterdir())) <= 1 + MAX_FRAMES
     assert all(event.has_picture for event in store.find(EventQuery(limit=1000)))
     database.close()
