@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from streamvision.artifacts.errors import ArtifactError
 from streamvision.core.config.section import ID
+from streamvision.core.config.wording import fault_in_words
 from streamvision.core.reading import UnreadableError, parse_json, shown
 
 FORMAT = 1
@@ -171,7 +172,7 @@ def validated(record: type[R], document: Any, *, what: str) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:80]
-        said = str(first["msg"]).removeprefix("Value error, ")
+        said = fault_in_words(first)
         if first["type"] == "string_pattern_mismatch" and first["ctx"]["pattern"] == _FILE_NAME:
             said = "give a file whose name has 1 to 120 letters without accents, digits, hyphens, underscores and dots"
         raise ArtifactError(f"{what} is not accepted: {where}{': ' if where else ''}{said}") from None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from streamvision.core.config.wording import fault_in_words
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.redaction import short
@@ -103,7 +104,7 @@ def _own_card(backend: Backend, path: ModelLocation, head: str | None, names: tu
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
-        said = f"{short(where)}: {short(first['msg'])}"
+        said = f"{short(where)}: {short(fault_in_words(first))}"
         raise ModelError(f"the model card in {path} is not valid ({said}); export it again") from error
     if card.input.pixel_format is None:
         facts = _input_facts(backend.input, (card.input.width_px, card.input.height_px))

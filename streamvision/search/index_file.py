@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from streamvision.core.config.wording import fault_in_words
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import write_whole
 from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Tracklet
@@ -151,5 +152,5 @@ def _read(path: Path) -> ObjectIndex:
 def _cause(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return f"{'.'.join(str(part) for part in first['loc'])}: {fault_in_words(first)}"
     return " ".join(str(error).split())[:200] or type(error).__name__

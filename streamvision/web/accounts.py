@@ -11,6 +11,7 @@ from flask import Flask, Response, jsonify, request
 from pydantic import Field, ValidationError
 from werkzeug.exceptions import BadRequest
 
+from streamvision.core.config.wording import fault_in_words
 from streamvision.core.errors import ConfigError, StateError
 from streamvision.core.redaction import short
 from streamvision.state.accounts import Accounts
@@ -339,7 +340,9 @@ def _parsed(kind: type[S], values: dict[str, Any]) -> S:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        refuse(HTTPStatus.BAD_REQUEST, f"{short(where)!r} is not accepted: {first['msg']}; see /api/openapi.json")
+        refuse(
+            HTTPStatus.BAD_REQUEST, f"{short(where)!r} is not accepted: {fault_in_words(first)}; see /api/openapi.json"
+        )
 
 
 def _user_json(user: User) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from streamvision.core.config.section import ClassName, Section
+from streamvision.core.config.wording import in_words
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Fraction, Fraction]
@@ -22,7 +23,7 @@ Metres = Annotated[float, Field(ge=-1e7, le=1e7)]
 
 MAX_REGIONS = 64
 """Most lines, and most zones, of one stream."""
-_NAME = r"^[^\x00-\x1f]{1,40}$"
+_NAME = in_words(r"^[^\x00-\x1f]{1,40}$", "give 1 to 40 characters on one line")
 
 
 def _has_area(points: tuple[Point, ...]) -> bool:

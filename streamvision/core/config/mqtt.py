@@ -8,10 +8,13 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from streamvision.core.config.section import ClassName, Section
+from streamvision.core.config.wording import in_words
 
 PLAIN_PORT = 1883
 TLS_PORT = 8883
-TOPIC = r"^[^+#$/\x00-\x1f\x7f][^+#\x00-\x1f\x7f]{0,199}$"
+TOPIC = in_words(
+    r"^[^+#$/\x00-\x1f\x7f][^+#\x00-\x1f\x7f]{0,199}$", "give 1 to 200 characters without +, # and $ or / in front"
+)
 """What the beginning of topics looks like."""
 
 

@@ -6,13 +6,23 @@ from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import MAX_THREADS, ClassName, Section
+from streamvision.core.config.wording import in_words
+
+NAME = in_words(
+    r"^[A-Za-z_][A-Za-z0-9_-]{0,31}$",
+    "give 1 to 32 letters without accents, digits, hyphens and underscores, a letter or underscore first",
+)
+"""What the name of a second model looks like."""
 
 
 class AuxiliaryModelConfig(Section):
     """A model beside the first one."""
 
     model: str = Field(description="Model file, or `package:NAME/FILE` for one that a Python package ships.")
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,31}$", description="Name of what it finds, in the results.")
+    name: str = Field(
+        pattern=NAME,
+        description="Name of what it finds, in the results.",
+    )
     score: float = Field(0.5, ge=0, le=1, description="Lowest score of a result that is kept.")
     backend: str = Field("auto", description="As for the first model.")
     device: str = Field("auto", description="As for the first model.")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.addresses import MASK
+from streamvision.core.config.wording import faults_in_words, in_words
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text, shown
-from streamvision.core.redaction import redact_source, short
+from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -23,16 +21,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _QUOTED = re.compile(r"'([^']*)'")
 
-ID = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$"
+ID = in_words(
+    r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
+    "give 1 to 64 letters without accents, digits, hyphens, underscores and dots, no dot first",
+)
 """What the id of a stream, or the name of a model, looks like."""
-SHOWN_NAME = r"^[^\x00-\x1f\x7f]{1,80}$"
+SHOWN_NAME = in_words(r"^[^\x00-\x1f\x7f]{1,80}$", "give 1 to 80 characters on one line")
 """What a name for people looks like."""
 MAX_THREADS = 1024
 """Most threads of a call; each has a stack of its own, and more than a machine's cores gain nothing."""
-_IN_WORDS = {
-    ID: "give 1 to 64 letters without accents, digits, hyphens, underscores and dots, no dot first",
-    SHOWN_NAME: "give 1 to 80 characters on one line",
-}
 
 
 def listed_in(registry: str) -> dict[str, Any]:
@@ -85,8 +82,6 @@ class Section(BaseModel):
 
 
 S = TypeVar("S", bound=Section)
-MAX_CAUSES = 8
-"""Faults of a configuration that are explained at a time."""
 
 
 def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any]:
@@ -129,59 +124,7 @@ def validate(section: type[S], document: Any, *, origin: str) -> S:
     try:
         return section.model_validate(document)
     except ValidationError as error:
-        errors = error.errors()
-        # A list without its faulty members is too short for pydantic, which would only confuse.
-        around = {one["loc"][:depth] for one in errors for depth in range(len(one["loc"]))}
-        causes = [one for one in errors if one["type"] != "too_short" or one["loc"] not in around]
-        more = f"; and {len(causes) - MAX_CAUSES} more" if len(causes) > MAX_CAUSES else ""
-        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes[:MAX_CAUSES])}{more}") from None
-
-
-def _explain(error: Any, root: type[BaseModel]) -> str:
-    location: tuple[str | int, ...] = error["loc"]
-    key = short(".".join(str(part) for part in location))
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1], root)
-        near = difflib.get_close_matches(short(str(location[-1])), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-        return f"unknown key {key!r}: {hint}"
-    if error["type"] == "missing":
-        return f"{key!r} is missing"
-    given = error.get("input")
-    if isinstance(given, str):
-        given = short(redact_source(given))
-    said = f" (given: {shown(given)})" if isinstance(given, (int, float)) else ""
-    said = f" (given: {given!r})" if isinstance(given, str) else said
-    return f"{key or 'config'}: {_fault_in_words(error)}{said}"
-
-
-def _fault_in_words(error: Any) -> str:
-    """Return what is wrong with a value: as pydantic says it, but for what would need a programmer to read it."""
-    context = error.get("ctx") or {}
-    if error["type"] == "string_pattern_mismatch" and context["pattern"] in _IN_WORDS:
-        return _IN_WORDS[context["pattern"]]
-    if error["type"] == "too_short" and not context["actual_length"]:
-        return "is empty; give a value"
-    if error["type"] == "model_type":
-        return "is a section; give its keys, each with a value"
-    said: str = error["msg"]
-    return said.removeprefix("Value error, ")
-
-
-def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:
-    for part in location:
-        if isinstance(part, int):
-            continue
-        choices = _types_in(section.model_fields[part].annotation)
-        section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
-    return list(section.model_fields)
-
-
-def _types_in(annotation: Any) -> Iterator[Any]:
-    """Yield a type and those that it is made of, such as those of a tuple's members."""
-    yield annotation
-    for one in get_args(annotation):
-        yield from _types_in(one)
+        raise ConfigError(f"{origin}: {faults_in_words(error, section)}") from None
 
 
 def given_by(key: str) -> BeforeValidator:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from streamvision.core.config.section import Section
+from streamvision.core.config.wording import in_words
 
-HEADER_NAME = r"^[A-Za-z0-9-]{1,64}$"
+HEADER_NAME = in_words(r"^[A-Za-z0-9-]{1,64}$", "give the name of a header, 1 to 64 letters, digits and hyphens")
 ANY_ORIGIN = "*"
 """Stands for every site; whoever shows a stream there needs a token."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -94,7 +95,7 @@ class ServeConfig(Section):
     public_url: str | None = Field(
         None,
         max_length=512,
-        pattern=r"^https?://[^\s?#]+$",
+        pattern=in_words(r"^https?://[^\s?#]+$", "give an address such as https://cams.example.org"),
         description="Address under which people reach the page, such as https://cams.example/; messages lead there.",
     )
     embed_origins: tuple[str, ...] = Field(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from streamvision.core.config.section import Section
+from streamvision.core.config.wording import in_words
 
 Unfinished = Literal["show", "hide"]
 
@@ -16,7 +17,9 @@ class StageConfig(Section):
     What is not said here is as its `@streamvision.stage` says."""
 
     path: str | None = Field(
-        None, pattern=r"^[^:]+:[A-Za-z_][\w.]*$", description="`module:function`, or `file.py:function`."
+        None,
+        pattern=in_words(r"^[^:]+:[A-Za-z_][\w.]*$", "give module:function or file.py:function"),
+        description="`module:function`, or `file.py:function`.",
     )
     name: str | None = Field(None, description="In place of `path`: the name of a stage that another package brings.")
     budget_ms: float | None = Field(

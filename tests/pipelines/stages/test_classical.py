@@ -100,7 +100,7 @@ def test_some_streams_have_a_network_and_some_none(tmp_path: Path) -> None:
     [
         ({"slices": "auto"}, "slices is auto, which cuts pictures for a network, but the model is none"),
         ({"tracker": {"name": "botsort", "appearance": "people.onnx"}}, "tracker.appearance"),
-        ({"steps": ["mog2", "open:ksize=2"]}, "greater than or equal to 3"),
+        ({"steps": ["mog2", "open:ksize=2"]}, "give 3 or more"),
     ],
 )
 def test_what_needs_a_network_is_refused(more: dict[str, Any], said: str) -> None:

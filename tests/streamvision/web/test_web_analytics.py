@@ -108,7 +108,7 @@ def test_forms_of_other_sites_cannot_be_json(server: WebServer) -> None:
     [
         (b"{", "the body is not JSON; send what GET gives under 'config'"),
         ([], "is a section; give its keys, each with a value"),
-        ({"lines": [{**DOOR, "points": [[0.5, 0], [0.5, 1.5]]}]}, "lines.0.points.1.1: Input should be less than"),
+        ({"lines": [{**DOOR, "points": [[0.5, 0], [0.5, 1.5]]}]}, "lines.0.points.1.1: give 1 or less"),
         ({"lines": [DOOR, DOOR]}, "names of lines must differ, but ['door'] stands more than once"),
         ({"lines": [{**DOOR, "classes": ["tram"]}]}, "'door' asks for the class 'tram'"),
         ({"zones": [{**HALL, "points": [[0, 0], [0.5, 0.5], [1, 1]]}]}, "zone 'hall' has no area"),
@@ -130,7 +130,7 @@ def test_a_number_that_is_none_changes_nothing_and_the_page_goes_on(server: WebS
     assert post_json(server.port, PATH, {"lines": [DOOR], "speed": PLANE})[0] == 200
     body = json.dumps({"lines": [], "speed": {**PLANE, "ground_m": [[0, 0], [40, 0], [40, 20], [0, 12345]]}})
     status, answer = post_json(server.port, PATH, body.replace("12345", wrong).encode())
-    fault = "speed.ground_m.3.1: Input should be" if wrong == "1e300" else "the body is not JSON"
+    fault = "speed.ground_m.3.1: give" if wrong == "1e300" else "the body is not JSON"
     assert status == 400 and fault in answer["error"]
     _, _, now = get(server.port, PATH)
     config = json.loads(now, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["config"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from streamvision.core.config.wording import fault_in_words
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import ModelAddress
 from streamvision.core.redaction import short
@@ -101,7 +102,7 @@ def described(address: ModelAddress, metadata: object, config: object | None) ->
         where = ".".join(str(part) for part in first["loc"])
         raise ModelError(
             f"{address}: what the server says of the model is not what the Open Inference Protocol has "
-            f"({short(where)}: {short(first['msg'])}); is this its port?"
+            f"({short(where)}: {short(fault_in_words(first))}); is this its port?"
         ) from error
     batch = configured.max_batch_size
     return ServedModel(

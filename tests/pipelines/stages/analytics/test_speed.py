@@ -96,7 +96,7 @@ def test_points_on_one_line_are_refused() -> None:
 @pytest.mark.parametrize("key", ["ground_m", "picture"])
 def test_points_that_are_nowhere_are_refused(key: str, wrong: float) -> None:
     points = [[wrong, TRAPEZE[key][0][1]], *TRAPEZE[key][1:]]
-    with pytest.raises(ConfigError, match=rf"speed\.{key}\.0\.0: Input should be"):
+    with pytest.raises(ConfigError, match=rf"speed\.{key}\.0\.0: give"):
         parse_analytics({"speed": {**TRAPEZE, key: points}}, origin="test")
 
 
@@ -104,7 +104,7 @@ def test_points_that_are_nowhere_are_refused(key: str, wrong: float) -> None:
     "section", [{"heat_map": {"half_life_s": float("inf")}}, {"speed": {**TRAPEZE, "limit_kmh": float("inf")}}]
 )
 def test_no_setting_is_infinite(section: dict) -> None:
-    with pytest.raises(ConfigError, match="Input should be a finite number"):
+    with pytest.raises(ConfigError, match="give a finite number"):
         parse_analytics(section, origin="test")
 
 

@@ -41,7 +41,7 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"streams": [{"source": "a", "zzz": 1}]}, "unknown key 'streams.0.zzz': known keys are source, id"),
         ({"model": {"path": "none", "steps": [{"mog2": {}, "zzz": {}}]}}, "'model.steps.0.zzz': known keys are name"),
         ({"serve": {"prot": 1}}, "did you mean 'port'?"),
-        ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
+        ({"model": {"path": "m", "score": 2}}, "model.score: give 1 or less (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
         ({"overlay": "events"}, "overlay: is a section; give its keys, each with a value (given: 'events')"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
@@ -154,7 +154,7 @@ def below(section: type[Section]) -> Iterator[type[Section]]:
 
 @pytest.mark.parametrize("key", ["max_detections", "threads", "requests"])
 def test_a_count_above_its_bound_is_refused_in_a_sentence(key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"test: model\.{key}: .* less than or equal to \d+ \(given: 1000000000\)"):
+    with pytest.raises(ConfigError, match=rf"test: model\.{key}: give \d+ or less \(given: 1000000000\)"):
         parse_config({"model": {"path": "m.onnx", key: 1_000_000_000}, "streams": []}, origin="test")
 
 
@@ -164,15 +164,15 @@ def test_one_mistake_in_a_list_is_told_once() -> None:
 
     with pytest.raises(ConfigError, match=r"points\.2\.0") as caught:
         parse_config(with_points([0, 0], [1, 0], ["left", 1]), origin="c.yaml")
-    assert "at least 3 items" not in str(caught.value)
-    with pytest.raises(ConfigError, match="at least 3 items"):
+    assert "too few values" not in str(caught.value)
+    with pytest.raises(ConfigError, match="too few values"):
         parse_config(with_points([0, 0], [1, 0]), origin="c.yaml")
 
 
 @pytest.mark.parametrize(
     ("analytics", "sentence"),
     [
-        ({"lines": [{"name": "a", "points": [[0, 0], [2, 0]]}]}, r"analytics\.lines\.0\.points\.1\.0: .*less than"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [2, 0]]}]}, r"analytics\.lines\.0\.points\.1\.0: give 1 or less"),
         ({"lines": [{"name": "a", "points": [[0, 0], [0, 0]]}]}, "line 'a' begins and ends at one point"),
         ({"lines": [{"name": "a", "points": [[0, 0], [0, 1]], "directions": ["x", "x"]}]}, "have one name"),
         ({"zones": [{"name": "z", "points": [[0, 0], [1, 0], [1, 1]], "crwd": 3}]}, "did you mean 'crowd'"),

@@ -124,7 +124,7 @@ def test_a_wrong_password_is_said_without_it(server: RedisServer) -> None:
 
 @pytest.mark.parametrize("url", ["http://host", "redis//host", ""])
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"redis://host:6379/0|at least 1 character"):
+    with pytest.raises(ConfigError, match=r"redis://host:6379/0|give 1 or more characters"):
         target("redis", url=url)
 
 
