@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -286,17 +286,19 @@ class Fanout:
         self._pictures.keep(lambda stream_id: bool(self._by_stream.get(stream_id)))
 
     def _dispatch_stream(self, stream_id: str) -> None:
-        followers = self._by_stream.get(stream_id, ())
-        readers: dict[tuple[LiveChannel, int | None], list[Viewer]] = {}
-        for viewer in followers:
+        readers: defaultdict[tuple[LiveChannel, int | None], list[Viewer]] = defaultdict(list)
+        listeners: list[Viewer] = []
+        for viewer in self._by_stream.get(stream_id, ()):
             if stream_id in viewer.taking:
                 channel = viewer.attached[stream_id]
-                readers.setdefault((channel, viewer.choose_width_px(channel)), []).append(viewer)
+                readers[channel, viewer.choose_width_px(channel)].append(viewer)
+            elif viewer.subscription.detections:
+                listeners.append(viewer)
         for (channel, width_px), viewers in readers.items():
             encoded = self._pictures.newest(channel, width_px)
             if encoded is not None:
                 self._offer_picture(encoded, viewers)
-        self._offer_detections(stream_id, [v for v in followers if not v.subscription.pictures])
+        self._offer_detections(stream_id, listeners)
 
     def _offer_picture(self, encoded: EncodedFrame, viewers: Sequence[Viewer]) -> None:
         """Offer a picture to some of its viewers now, and to the others when other things have had their turn."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streamvision.web.backlog import Backlog
 from streamvision.web.pacing import PATIENCE_S, Pace, look_at
+from streamvision.web.shared_bytes import SharedBytes
 
 OnTaken = Callable[[float, float, float], None]
 """Is told for how many seconds a message was on its way (0 where that was too short to be seen), when it was written,
@@ -65,9 +66,11 @@ class TransportLink:
         self._transport = transport
         self._unsent_bytes = unsent_bytes
         self._frame = frame
-        self._look = partial(look_at, transport.get_extra_info("socket"))
+        self._socket = transport.get_extra_info("socket")
+        self._is_plain = transport.get_extra_info("sslcontext") is None
+        self._look = partial(look_at, self._socket)
         self._pace = Pace(self._look)
-        self._backlog = Backlog(self._look)
+        self._backlog: Backlog | None = None  # it is for those who take packets, and costs something with each picture
         self._sent_at_s: float | None = None
         self._doubted: tuple[float, float] | None = None  # how long a message took at most, and when it was sent
         self._refused = False
@@ -92,8 +95,8 @@ class TransportLink:
         if self._doubted is not None:
             (most_s, at_s), self._doubted = self._doubted, None
             self.on_taken(0.0 if self._pace.passed_was_read else most_s, at_s, now_s)
-        asked_late = self._refused_at_s - sent_at_s > PATIENCE_S / 2  # pictures are few: nothing tells when it was read
-        if take_s and asked_late and self._pace.passed:
+        # Where it was asked late pictures are few: nothing tells when it was read.
+        if take_s and self._pace.passed and self._refused_at_s - sent_at_s > PATIENCE_S / 2:
             self._doubted = take_s, sent_at_s
         else:
             self.on_taken(take_s, sent_at_s, now_s)
@@ -101,24 +104,36 @@ class TransportLink:
     def write(self, message: bytes, now_s: float) -> None:
         """Write a message."""
         if message:
-            self._transport.write(self._frame(message))
+            self._put(self._frame(message))
             self._pace.note_sent(len(message), now_s)
-            self._backlog.note_sent(len(message), now_s)
+            if self._backlog is not None:
+                self._backlog.note_sent(len(message), now_s)
             self._sent_at_s = now_s
+
+    def _put(self, data: bytes) -> None:
+        """Let the kernel send what many viewers get, where nothing waits and nothing has to be encrypted first."""
+        sent = 0
+        if isinstance(data, SharedBytes) and self._is_plain and not self._unsent_bytes():
+            sent = data.send(self._socket)
+        if sent < len(data):
+            self._transport.write(memoryview(data)[sent:])
 
     def takes_packets(self, now_s: float) -> bool:
         """Return whether the viewer is not far behind."""
+        if self._backlog is None:
+            self._backlog = Backlog(self._look)
         return not (self._transport.is_closing() or self._unsent_bytes() or self._backlog.is_late(now_s))
 
     def write_packet(self, message: bytes, now_s: float) -> None:
         """Write a packet, which says nothing of how long pictures take."""
+        assert self._backlog is not None
         self._transport.write(self._frame(message))
         self._backlog.note_sent(len(message), now_s)
 
     @property
     def taken_bytes_s(self) -> float | None:
         """How fast the viewer takes packets; ``None`` where it keeps up, so that nobody knows."""
-        return self._backlog.taken_bytes_s
+        return None if self._backlog is None else self._backlog.taken_bytes_s
 
     def unsent_bytes(self) -> int:
         """Return how much of what was written the viewer's machine has not taken yet; 0 once it has gone."""
@@ -192,4 +207,4 @@ def as_is(message: bytes) -> bytes:
 @lru_cache(maxsize=32)
 def as_chunk(message: bytes) -> bytes:
     """Frame a message as a chunk (RFC 9112, 7.1), once for all viewers that get the same one."""
-    return b"%x\r\n%b\r\n" % (len(message), message)
+    return type(message)(b"%x\r\n%b\r\n" % (len(message), message))

@@ -118,9 +118,12 @@ class Viewer:
         return [width_px or _full_px(self.attached[name]) or 0 for name, width_px in self.taking.items()]
 
     def _width_px(self, channel: LiveChannel) -> int | None:
-        asked, limit, full_px = self.subscription.sizes.of(channel.stream_id), self.control.limit_px, _full_px(channel)
+        asked, limit = self.subscription.sizes.of(channel.stream_id), self.control.limit_px
         width_px = limit if asked is None or (limit is not None and limit < asked) else asked
-        return None if width_px is None or (full_px is not None and width_px >= full_px) else width_px
+        if width_px is None:
+            return None
+        full_px = _full_px(channel)
+        return None if full_px is not None and width_px >= full_px else width_px
 
     def offer(self, key: Hashable, render: Render, now_s: float) -> bool:
         """Send a message now where the network takes it, or let it wait for its turn; return whether it waits.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from streamvision.core.frame import describe
 from streamvision.core.live import LiveChannel
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.web.shared_bytes import SharedBytes
 
 Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
 """How a viewer reads: see :class:`EncodedFrame` for the three forms of pictures; ``events`` carries no pictures."""
@@ -61,7 +62,9 @@ class EncodedFrame:
 
     def render(self, form: Form) -> Render:
         """Return what sends this frame in ``form``."""
-        return {"mjpeg": self._plain_part, "mjpeg_early": self._early_part, "live": self._record}[form]
+        if form == "live":
+            return self._record
+        return self._early_part if form == "mjpeg_early" else self._plain_part
 
     def _plain_part(self, now_s: float) -> bytes:
         """Give a part as RFC 2046 has it: boundary, header with the length, picture."""
@@ -90,11 +93,11 @@ class EncodedFrame:
     @cached_property
     def _plain(self) -> bytes:
         header = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
-        return b"".join((header.encode(), self.jpeg, b"\r\n"))
+        return SharedBytes(b"".join((header.encode(), self.jpeg, b"\r\n")))
 
     @cached_property
     def _early(self) -> bytes:
-        return self.jpeg + _EARLY_TAIL
+        return SharedBytes(self.jpeg + _EARLY_TAIL)
 
     @cached_property
     def _record_head(self) -> bytes:
