@@ -7,6 +7,7 @@ is refused. Every message is a clause that goes on from the file's name.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -99,11 +100,16 @@ def read_head(path: Path, size: int) -> bytes:
         return b""
 
 
+def text_of_head(head: bytes) -> str:
+    """Return the text of a file's first bytes, a replacement character for what is none; see :func:`read_text`."""
+    return head.decode(_encoding(head), "replace")
+
+
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
-    """Return the text of a UTF-8 file, without a byte order mark; lines end in ``\\n``.
+    """Return the text of a file in UTF-8, or in UTF-16 with a byte order mark, without that; lines end in ``\\n``.
 
     Raises:
-        UnreadableError: see :func:`read_bytes`; or when it is not UTF-8.
+        UnreadableError: see :func:`read_bytes`; or when it is neither.
     """
     return _decoded(read_bytes(path, limit=limit)).replace("\r\n", "\n").replace("\r", "\n")
 
@@ -249,9 +255,15 @@ def shown(value: Any) -> str:
 
 def _decoded(content: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         raise UnreadableError(f"is not text in UTF-8 (byte {error.start + 1}); save it as that") from None
+
+
+def _encoding(content: bytes) -> str:
+    """Return UTF-16 where a byte order mark says so, as on what spreadsheets save as Unicode text, else UTF-8."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if is_utf16 and not content.startswith(codecs.BOM_UTF32_LE) else "utf-8-sig"
 
 
 class _BoundedTree(ElementTree.TreeBuilder):

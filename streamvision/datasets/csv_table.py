@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text, text_of_head
 from streamvision.datasets.files import head_of
 
 _HEAD_BYTES = 65536
@@ -18,7 +18,7 @@ _SEPARATORS = ",;\t"
 
 def column_names(path: Path) -> set[str]:
     """Return the names of a table's columns in small letters, whatever separates them; none of what is no table."""
-    first = head_of(path, _HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
+    first = text_of_head(head_of(path, _HEAD_BYTES)).partition("\n")[0]
     return {cell.strip().strip('"').strip().lower() for cell in re.split(f"[{_SEPARATORS}]", first)} - {""}
 
 
@@ -30,8 +30,8 @@ def table_rows(path: Path, named: Callable[[str], str] = str) -> tuple[list[str]
         named: what becomes of a column's name; spaces around it are gone.
 
     Raises:
-        UnreadableError: when it is not text in UTF-8, too large, or no table whose columns commas separate; that may
-            show as late as at a row.
+        UnreadableError: when it is no text in UTF-8 or UTF-16, too large, or no table whose columns commas
+            separate; that may show as late as at a row.
     """
     text = read_text(path, limit=MAX_TABLE_BYTES)
     first = text.partition("\n")[0]
