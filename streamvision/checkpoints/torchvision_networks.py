@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.image_list import ImageList
 
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork
@@ -48,6 +49,8 @@ class _Rows(nn.Module):
     def __init__(self, network: Any, rows: int) -> None:
         super().__init__()
         network.transform = _AsItIs(network.transform)
+        if (roi_heads := getattr(network, "roi_heads", None)) is not None:
+            roi_heads.box_coder = _AnyCount(roi_heads.box_coder.weights)
         self.network = network
         self._count = rows
 
@@ -80,6 +83,14 @@ class _AsItIs(nn.Module):
 
     def postprocess(self, found: Any, shapes: Any, original_shapes: Any) -> Any:
         return found
+
+
+class _AnyCount(BoxCoder):  # type: ignore[misc]  # torchvision has no types
+    """Decodes boxes of any number of regions: a trace of torchvision's own fails on a picture without any."""
+
+    def decode(self, rel_codes: Tensor, boxes: list[Tensor]) -> Tensor:
+        found: Tensor = self.decode_single(rel_codes, torch.cat(boxes))
+        return found.reshape(-1, rel_codes.shape[1] // 4, 4)
 
 
 def _tensors(found: dict[str, Tensor]) -> list[Tensor]:

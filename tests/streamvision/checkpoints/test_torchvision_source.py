@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
+import onnx
+import onnx.numpy_helper
 import torch
 import torchvision
 
@@ -134,3 +136,19 @@ def test_random_weights_depend_on_the_seed_alone() -> None:
 def test_names_must_be_as_many_as_classes() -> None:
     with pytest.raises(ConfigError, match="has 1000 classes, but 1 names"):
         open_source("mobilenet_v3_small", random_weights=0, names=("a",))
+
+
+def test_an_exported_second_stage_takes_pictures_without_any_region(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    network = open_source(TWO_STAGES, random_weights=0).module()
+    network.network.rpn.score_thresh = 0.5
+    objectness = network.network.rpn.head.cls_logits.bias.data
+    pictures, path = torch.rand(1, 3, 64, 64), tmp_path / "network.onnx"
+    objectness.fill_(9.0)  # traced where there are regions
+    torch.onnx.export(network, (pictures,), str(path), dynamo=False, opset_version=17, do_constant_folding=False)
+    model = onnx.load(str(path))
+    (bias,) = (one for one in model.graph.initializer if one.name.endswith("rpn.head.cls_logits.bias"))
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(tuple(bias.dims), -9, np.float32), bias.name))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    _, scores, _ = session.run(None, {session.get_inputs()[0].name: pictures.numpy()})
+    assert not scores.any()
