@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from click.core import ParameterSource
 
 from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.cli.finite_range import FiniteRange
-from streamvision.core.config.section import read_yaml, validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
-from streamvision.core.files import write_whole
 from streamvision.core.install import install_command
 from streamvision.training.progress import TrainingProgress
-from streamvision.training.run_folder import RunFolder, new_run_folder
-from streamvision.training.session import note_command
 
 
 @click.command(name="train-agent")
@@ -54,15 +50,22 @@ from streamvision.training.session import note_command
     help="Noise of what the agent is given while it learns, as a share of its scale: about the error of PERCEPTION.",
 )
 @click.option("--lr", type=FiniteRange(0, 1), default=5e-4, show_default=True, help="Learning rate.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(2, 99),
+    metavar="N",
+    help="Learn with N seeds, from --seed on, on the same roads, with mean and spread of the figures.",
+)
 @click.option("--project", type=Path, default=Path("runs/agent"), show_default=True, help="Folder of run folders.")
 @click.option("--name", help="Name of the run folder; default: agent and a number.")
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.pass_context
 def train_agent(
-    ctx: click.Context,
+    context: click.Context,
     /,
     perception: Path | None,
+    seeds: int | None,
     project: Path,
     name: str | None,
     resume: Path | None,
@@ -79,40 +82,39 @@ def train_agent(
     Examples:
       streamvision train-agent runs/train/driver/weights/best.pt
       streamvision train-agent runs/train/driver/weights/best.pt --steps 300000 --noise 0.1 --name careful
+      streamvision train-agent runs/train/driver/weights/best.pt --seeds 3
       streamvision train-agent --resume runs/agent/careful
       streamvision eval drive runs/train/driver/weights/best.onnx runs/agent/agent-1/weights/best.onnx
     """
     if (perception is None) == (resume is None):
         raise ConfigError("give either PERCEPTION, the best.pt of a network that sees, or --resume RUN")
-    for option in ("project", "name", *given) if resume is not None else ():
-        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            raise ConfigError(f"--resume goes on with the run's own recipe; leave --{option} out")
+    asked = [key for key in (*given, "seeds", "project", "name") if _is_given(context, key)]
+    if resume is not None and asked:
+        raise ConfigError(f"--resume goes on with the run's own recipe ({resume}/recipe.yaml); leave --{asked[0]} out")
     import_torch()
     try:
-        from streamvision.training.driving.ppo import AgentRecipe, train_agent
+        from streamvision.training.driving.agent_runs import resume_agent, start_agent, start_agents
+        from streamvision.training.driving.ppo import AgentRecipe
     except ImportError as error:
         raise MissingDependencyError(
             f"agents need {error.name or 'stable_baselines3'}: {install_command('drive')}"
         ) from error
-    progress = TrainingProgress()
+    command = shlex.join(["streamvision", *sys.argv[1:]])
     if resume is not None:
-        folder = RunFolder(resume)
-        if not folder.last.is_file() or not folder.recipe.is_file():
-            raise ConfigError(f"{resume} holds no agent to go on with; give the folder of a run of train-agent")
-        document = read_yaml(folder.recipe, AgentRecipe, kind="recipe")
-        recipe = validate(AgentRecipe, document, origin=str(folder.recipe))
-        note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
-        summary = train_agent(recipe, folder, progress, resume=True)
+        summary = resume_agent(resume, command=command)
     else:
         recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
-        with new_run_folder(project, name, model="agent") as folder:
-            write_whole(folder.recipe, yaml.safe_dump(recipe.model_dump(), sort_keys=False))
-            note_command(folder, shlex.join(["streamvision", *sys.argv[1:]]))
-            summary = train_agent(recipe, folder, progress, resume=False)
+        begin = partial(start_agents, count=seeds) if seeds else start_agent
+        summary = begin(recipe, project=project, name=name, command=command)
     if as_json:
         click.echo(json.dumps(summary, indent=1))
-    else:
+    elif "report" in summary:
+        progress = TrainingProgress()
         progress.say(f"Curves, a drive and all figures: {summary['report']}")
-        progress.say(f"Everything is in {folder.root}; next:")
+        progress.say(f"Everything is in {summary['run']}; next:")
         progress.say(f"  streamvision eval drive {summary.get('onnx', summary['best'])}")
         progress.say(f"  streamvision export {summary['best']} --format tflite")
+
+
+def _is_given(context: click.Context, key: str) -> bool:
+    return context.get_parameter_source(key) is ParameterSource.COMMANDLINE

@@ -8,7 +8,15 @@ MAE, R2 = "mae_", "r2_"
 """How figures of a number begin whose name follows: mean absolute error, with its unit, and coefficient of
 determination, which has none."""
 FEATURE_DISTANCE = "feature_distance"
-TITLES = {
+OF_AGENTS = {
+    "reward": "reward of a drive",
+    "drive_s": "length of a drive (s)",
+    "in_lane_s": "time in lane (s)",
+    "offset_m": "beside the middle of the lane (m)",
+    "close_share": "share of time too close",
+}
+"""What is measured of an agent on held-out roads, by the names in ``curves.csv``."""
+TITLES = OF_AGENTS | {
     "skill": "skill",
     "elbo_bits": "evidence lower bound (bits a value)",
     "psnr_over_mean_db": "PSNR above the mean picture's (dB)",

@@ -129,8 +129,8 @@ def repetition_in(run: Path) -> Repetition | None:
     return next((one for one in (FOLDS, SEEDS) if one.file(run).is_file()), None)
 
 
-def resume_repeated(run: Path, by: Repetition, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
-    """Go on where the training of all folds or seeds was killed; those that have ended stay as they are.
+def count_to_resume(run: Path, by: Repetition) -> int:
+    """Return how many trainings are to be in a folder, not all of which have ended.
 
     Raises:
         ConfigError: when all have ended, or the folder was damaged.
@@ -146,6 +146,17 @@ def resume_repeated(run: Path, by: Repetition, *, command: str, trust_checkpoint
         raise damaged
     if ended:
         raise ConfigError(f"all {by.many} in {run} have ended; start anew with --{by.many} {count}")
+    return count
+
+
+def resume_repeated(run: Path, by: Repetition, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
+    """Go on where the training of all folds or seeds was killed; those that have ended stay as they are.
+
+    Raises:
+        ConfigError: when all have ended, or the folder was damaged.
+    """
+    folder = RunFolder(run.resolve())
+    count = count_to_resume(run, by)
     recipe = load_recipe(folder.recipe, {})
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
     note_command(folder, command)
@@ -155,29 +166,57 @@ def resume_repeated(run: Path, by: Repetition, *, command: str, trust_checkpoint
 def _train(
     recipe: Recipe, folder: RunFolder, by: Repetition, count: int, *, command: str, trusted: bool
 ) -> dict[str, Any]:
+    def begin(number: int, run: RunFolder) -> None:
+        start_training(
+            recipe.model_copy(update=by.changes(recipe, number, count, folder.root)),
+            project=folder.root,
+            name=run.root.name,
+            command=command,
+            trust_checkpoint=trusted,
+        )
+
+    def go_on(run: RunFolder) -> None:
+        resume_training(run.root, command=command, trust_checkpoint=trusted)
+
+    title = f"{Path(recipe.model).stem}, trained on {recipe.data.name}"
+    return train_each(folder, by, by.numbers(recipe, count), title=title, begin=begin, resume=go_on)
+
+
+def train_each(
+    folder: RunFolder,
+    by: Repetition,
+    numbers: range,
+    *,
+    title: str,
+    begin: Callable[[int, RunFolder], object],
+    resume: Callable[[RunFolder], object],
+) -> dict[str, Any]:
+    """Train once for each fold or seed that has not ended, and return what all of them say together.
+
+    Args:
+        folder: of all of them.
+        by: how they differ.
+        numbers: the folds or seeds.
+        title: of the card.
+        begin: trains one from its beginning, in a folder that is not there.
+        resume: goes on with one.
+    """
     progress, results = TrainingProgress(), []
-    numbers = by.numbers(recipe, count)
     for number in numbers:
         run = by.run(folder.root, number)
         if not run.summary.exists():
-            progress.say(f"{by.one.capitalize()} {number}, {numbers.index(number) + 1} of {count}.")
+            progress.say(f"{by.one.capitalize()} {number}, {numbers.index(number) + 1} of {len(numbers)}.")
             if run.last.exists():
-                resume_training(run.root, command=command, trust_checkpoint=trusted)
+                resume(run)
             else:
                 if run.recipe.exists():  # killed before its first epoch was over
                     shutil.rmtree(run.root)
-                start_training(
-                    recipe.model_copy(update=by.changes(recipe, number, count, folder.root)),
-                    project=folder.root,
-                    name=run.root.name,
-                    command=command,
-                    trust_checkpoint=trusted,
-                )
+                begin(number, run)
         results.append(_figures(number, run))
     summary = _summary(folder, by, results)
     _draw(by.file(folder.root, ".png"), by, results)
-    _write_card(recipe, folder, by, results)
-    write_whole(by.file(folder.root), json.dumps({"count": count, "ended": True} | summary, indent=1))
+    _write_card(title, folder, by, results)
+    write_whole(by.file(folder.root), json.dumps({"count": len(numbers), "ended": True} | summary, indent=1))
     for line in (*table(_rows(by, results)), _sentence(by, results)):
         progress.say(line)
     return summary
@@ -248,11 +287,11 @@ def _sentence(by: Repetition, results: list[RunFigures]) -> str:
     )
 
 
-def _write_card(recipe: Recipe, folder: RunFolder, by: Repetition, results: list[RunFigures]) -> None:
+def _write_card(title: str, folder: RunFolder, by: Repetition, results: list[RunFigures]) -> None:
     """Write in place of a model's card what all of them say together; each has its own beside its weights."""
     head, *rows = (f"| {' | '.join(row)} |" for row in _rows(by, results))
     lines = [
-        f"# {Path(recipe.model).stem}, trained on {recipe.data.name} over {counted(len(results), by.many)}",
+        f"# {title} over {counted(len(results), by.many)}",
         "",
         _sentence(by, results),
         "",

@@ -13,16 +13,9 @@ from numpy.typing import NDArray
 from streamvision.core.files import write_whole
 from streamvision.core.page_charts import Plotted, color_of
 from streamvision.evaluation.report.measured import Drawn, Figure, Section, Shown, Table, drawn, write_measured
+from streamvision.training.figures import OF_AGENTS as FIGURES
 from streamvision.training.run_folder import RunFolder
 
-FIGURES = {
-    "reward": "reward of a drive",
-    "drive_s": "length of a drive (s)",
-    "in_lane_s": "time in lane (s)",
-    "offset_m": "beside the middle of the lane (m)",
-    "close_share": "share of time too close",
-}
-"""What is measured on held-out roads, by the names in ``curves.csv``."""
 _DRAWN = ("reward", "drive_s", "in_lane_s", "close_share")
 
 

@@ -32,12 +32,12 @@ from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.synthetic.driving.rule_driver import MOST_GAP_M
 from streamvision.training.driving.agent_report import (
-    FIGURES,
     DriveTrace,
     write_agent_card,
     write_agent_report,
 )
 from streamvision.training.driving.environment import SAFE_HEADWAY_S, DriveEnv, DriveOptions
+from streamvision.training.figures import OF_AGENTS as FIGURES
 from streamvision.training.progress import TrainingProgress, clock
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
@@ -66,10 +66,12 @@ class AgentRecipe(Section):
     """Of the numbers that the agent is given, as a share of what they are scaled by."""
     lr: float = 5e-4
     """Learning rate."""
+    first_road: int | None = None
+    """Seed of the first road; ``None`` for that of all chance."""
 
     def environment(self, *, held_out: bool) -> DriveOptions:
         """Return the environment's options."""
-        first = self.seed + (self.roads if held_out else 0)
+        first = (self.seed if self.first_road is None else self.first_road) + (self.roads if held_out else 0)
         seeds = range(first, first + (2 if held_out else self.roads))
         return DriveOptions(seeds=tuple(seeds), noise=self.noise)
 

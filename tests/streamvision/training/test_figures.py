@@ -7,14 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from streamvision.evaluation.cuboid.figures import FIGURES as CUBOID_FIGURES
-from streamvision.training.driving.agent_report import FIGURES as AGENT_FIGURES
 from streamvision.training.figures import TITLES, in_words
 
 UNITS = {"db": "dB", "nats": "nats", "bits": "bits", "m": "m", "s": "s", "deg": "degrees", "px": "px"}
 """How people read the unit that ends a name."""
 
 
-@pytest.mark.parametrize("titles", [TITLES, AGENT_FIGURES, CUBOID_FIGURES], ids=["training", "agent", "cuboid"])
+@pytest.mark.parametrize("titles", [TITLES, CUBOID_FIGURES], ids=["training", "cuboid"])
 def test_a_title_says_the_unit_of_its_name(titles: Mapping[str, str]) -> None:
     units = {key: UNITS[ending] for key in titles if (ending := key.rpartition("_")[2]) in UNITS}
     assert units

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("stable_baselines3")
 torch = pytest.importorskip("torch")
@@ -21,7 +22,7 @@ from streamvision.core.picture import BgrPicture  # noqa: E402
 from streamvision.evaluation.model import open_model  # noqa: E402
 from streamvision.inference.model_card import KnownCard, NumberCard  # noqa: E402
 from streamvision.synthetic.driving.network import BOUND, OBSERVED, OWN_SPEED, SCALES  # noqa: E402
-from streamvision.training.driving import ppo  # noqa: E402
+from streamvision.training.driving import agent_runs, ppo  # noqa: E402
 from streamvision.training.progress import TrainingProgress  # noqa: E402
 from streamvision.training.report import CurveFile  # noqa: E402
 from streamvision.training.run_folder import RunFolder  # noqa: E402
@@ -195,3 +196,30 @@ def test_the_best_policy_is_there_after_a_run_that_was_killed_while_it_was_writt
             learn(folder, perception, epochs=1, resume=False)
     learn(folder, perception, epochs=1, resume=True)
     assert torch.load(folder.best, weights_only=True)["steps"] == ENVIRONMENTS * STEPS
+
+
+@pytest.mark.usefixtures("small")
+def test_agents_of_several_seeds_learn_on_the_same_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    perception = perception_of(tmp_path / "perception.pt", "steering", "speed", "gap", "lane_20", "lane_10")
+    recipe = ppo.AgentRecipe(perception=str(perception), steps=ENVIRONMENTS * STEPS, roads=1, seed=3)
+    where: dict[str, Any] = {"project": tmp_path, "name": "both", "command": "streamvision train-agent"}
+    with monkeypatch.context() as stopped:
+        stopped.setattr(ppo, "_finish", lambda *_: {})  # both were killed before their ends
+        with pytest.raises(ConfigError, match="that of a training that has ended"):
+            agent_runs.start_agents(recipe, 2, **where)
+    summary = agent_runs.resume_agent(tmp_path / "both", command="streamvision train-agent --resume both")
+    assert [one["seed"] for one in summary["seeds"]] == [3, 4]
+    assert "sd between seeds, on the same held-out roads" in (tmp_path / "both" / "MODEL_CARD.md").read_text()
+    assert "time in lane (s)" in summary["sentence"] and (tmp_path / "both" / "seeds.png").is_file()
+    recipes = [yaml.safe_load((tmp_path / "both" / f"seed-{seed}" / "recipe.yaml").read_text()) for seed in (3, 4)]
+    assert [(one["seed"], one["first_road"]) for one in recipes] == [(3, 3), (4, 3)]
+    with pytest.raises(ConfigError, match=r"all seeds in .* have ended"):
+        agent_runs.resume_agent(tmp_path / "both", command="")
+    (tmp_path / "both" / "recipe.yaml").write_text("perception: [1]\nother: 2\n")
+    with pytest.raises(ConfigError, match=r"recipe\.yaml"):
+        agent_runs.resume_agent(tmp_path / "both", command="")
+
+
+def test_what_resuming_would_pass_over_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["--resume", str(tmp_path), "--steps", "5"])
+    assert isinstance(done.exception, ConfigError) and "leave --steps out" in str(done.exception)
