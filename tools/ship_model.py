@@ -20,12 +20,16 @@ from exporters.parity.verdict import Parity
 from exporters.pictures import pictures_in
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.mirrored import MirroredSource
 from streamvision.models import FREE_MODEL, SHIPPED
 
 SIDE_PX = 640
 """Longer side of what it sees where nothing else is asked for."""
 LICENCE = "Apache-2.0 (fine-tuned from Megvii's YOLOX-nano, Apache-2.0; photographs CC0 1.0)"
-SOURCE = "Road Sign Detection (CC0), 558 photographs, and 200 generated scenes; fine-tuned from YOLOX-nano (COCO)"
+SOURCE = (
+    "Road Sign Detection (CC0), 558 photographs, and 200 generated scenes; fine-tuned from YOLOX-nano (COCO); "
+    "what it says of a picture and of its mirror image is averaged"
+)
 
 
 def ship(checkpoint: Path, target: Path, *, images: Path, measured: dict[str, float]) -> Parity:
@@ -37,7 +41,7 @@ def ship(checkpoint: Path, target: Path, *, images: Path, measured: dict[str, fl
         images: folder of pictures to compare on.
         measured: figures for the card.
     """
-    source = open_source(checkpoint)
+    source = MirroredSource(open_source(checkpoint))
     options = ExportOptions(size_px=(SIDE_PX, SIDE_PX), dynamic_batch=True, dynamic_size=True)
     model, card = to_onnx(source, options)
     # The checkpoint says nothing of its licence, and the gate wants it to be that of the file.

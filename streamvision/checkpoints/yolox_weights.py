@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from streamvision.checkpoints.checkpoint_file import read_tensors
+from streamvision.checkpoints.mirrored import mirrored_cells
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.checkpoints.run_facts import check_tensors
 from streamvision.checkpoints.yolox_network import FIRST_CHANNELS, SCORES_AT, STRIDES_PX, Yolox, _Convolution
@@ -204,14 +205,19 @@ def _prove(path: Path, scale: Scale, tensors: dict[str, Tensor]) -> None:
     backend = source.backend(size_px=(card.input.width_px, card.input.height_px))
     with contextlib.closing(backend):
         (said,) = backend.run(bgr if card.input.color == "bgr" else bgr[:, ::-1] / 255)
-    raw = network.eval()(torch.from_numpy(np.ascontiguousarray(bgr[:, ::-1]) / 255))
-    scores = (raw[..., 4:5].sigmoid() * raw[..., SCORES_AT:].sigmoid())[0].numpy()
+    picture = torch.from_numpy(np.ascontiguousarray(bgr[:, ::-1]) / 255)
+    raw = network.eval()(torch.cat([picture, picture.flip(3)]))
+    scores = (raw[..., 4:5].sigmoid() * raw[..., SCORES_AT:].sigmoid()).transpose(1, 2)
+    straight, turned = scores[0], scores[1][:, mirrored_cells(*picture.shape[2:])]
     theirs = {
         "yolox": lambda: said[0, :, 4:5] * said[0, :, SCORES_AT:],
         "yolox_decoded": lambda: said[0, :, 4:5] * said[0, :, SCORES_AT:],
         "yolo_v8": lambda: said[0, 4:].T,
-    }.get(card.head)
-    if theirs is None or theirs().shape != scores.shape or np.abs(theirs() - scores).max() > _MOST_DIFFERENCE:
+    }.get(card.head, lambda: None)()
+    ours = [each.T.numpy() for each in (straight, (straight + turned) / 2)]
+    if theirs is None or not any(
+        theirs.shape == each.shape and np.abs(theirs - each).max() <= _MOST_DIFFERENCE for each in ours
+    ):
         raise ModelError(f"{path} computes something else than YOLOX of this scale; give a plain export of it")
 
 

@@ -110,6 +110,12 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
     help=f"Take whole pictures of any size, resized and scaled inside the network ({_takes('pixel_format')}).",
 )
 @click.option("--nms", is_flag=True, help="Suppress duplicates inside the network.")
+@click.option(
+    "--mirror",
+    is_flag=True,
+    help="See each picture mirrored, too, and give the mean: better boxes at twice the time, where no class says left "
+    "or right.",
+)
 @click.option("--mediapipe", is_flag=True, help="TFLite in the form that MediaPipe's ObjectDetector runs, NMS inside.")
 @click.option("--calibration", type=Path, metavar="DIR", help="Pictures that int8 measures its ranges on.")
 @click.option(
@@ -192,6 +198,7 @@ def export(
     generator: bool,
     bundle: bool,
     bundle_picture: Path | None,
+    mirror: bool,
     force: bool,
     as_json: bool,
     **of_network: Any,
@@ -252,6 +259,10 @@ def export(
             trust_checkpoint=trust_checkpoint,
             load_timeout_s=load_timeout_s,
         )
+        if mirror:
+            from streamvision.checkpoints.mirrored import MirroredSource
+
+            source = MirroredSource(source)
         accuracy = None
         if dataset:
             match_classes(dataset, source.card.names)
