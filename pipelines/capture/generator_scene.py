@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from streamvision.core.config.wording import faults_in_words
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.files import exists
@@ -143,6 +144,4 @@ def _card(text: str) -> GeneratorCard:
     try:
         return GeneratorCard.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ValueError(f"{where}: {first['msg']}") from error
+        raise ValueError(faults_in_words(error, GeneratorCard)) from error

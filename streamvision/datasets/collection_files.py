@@ -107,16 +107,16 @@ def write_data_yaml(folder: Path, names: Sequence[str]) -> None:
     path = folder / "data.yaml"
     there = read_text(path, limit=MAX_YAML_BYTES) if path.is_file() else ""
     written = with_names(there, names)
-    if written is None and there.strip() and there != _data_yaml(()):
-        raise ConfigError(
-            f"{path} says its classes in a way in which {short(names[-1])} cannot be added and all else kept; write "
-            "`names:` as a list, a line each, without aliases (&, *, <<)"
-        )
     text = (written or _data_yaml(names)).encode()
     if len(text) > MAX_YAML_BYTES:
         raise ConfigError(
             f"the names of {len(names):,} classes have {len(text):,} bytes, of which {MAX_YAML_BYTES:,} can be read "
             "again; use a class that is there, or a shorter name"
+        )
+    if written is None and there.strip() and there != _data_yaml(()):
+        raise ConfigError(
+            f"{path} says its classes in a way in which {short(names[-1])} cannot be added and all else kept; write "
+            "`names:` as a list, a line each, without aliases (&, *, <<)"
         )
     write_whole(path, text)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -54,20 +55,13 @@ _TRACED_FRAMES = 4
 class AgentRecipe(Section):
     """How an agent learns."""
 
-    perception: str
-    """Checkpoint (best.pt) of the network that sees."""
-    steps: int = 120_000
-    """Steps of the car in all, a tenth of a second each."""
-    roads: int = 6
-    """How many roads are learnt on; two more are held out."""
-    seed: int = 0
-    """Of the first road and of all chance."""
-    noise: float = 0.05
-    """Of the numbers that the agent is given, as a share of what they are scaled by."""
-    lr: float = 5e-4
-    """Learning rate."""
-    first_road: int | None = None
-    """Seed of the first road; ``None`` for that of all chance."""
+    perception: str = Field(description="Checkpoint (best.pt) of the network that sees.")
+    steps: int = Field(120_000, description="Steps of the car in all, a tenth of a second each.")
+    roads: int = Field(6, description="How many roads are learnt on; two more are held out.")
+    seed: int = Field(0, description="Of the first road and of all chance.")
+    noise: float = Field(0.05, description="Of the numbers that the agent is given, as a share of their scale.")
+    lr: float = Field(5e-4, description="Learning rate.")
+    first_road: int | None = Field(None, description="Seed of the first road; None for that of all chance.")
 
     def environment(self, *, held_out: bool) -> DriveOptions:
         """Return the environment's options."""

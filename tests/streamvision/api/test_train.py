@@ -143,7 +143,7 @@ def test_pictures_are_measured_by_what_makes_them_worse(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"give noise .* or shrink"):
         streamvision.evaluate(model, tmp_path / "pictures")
     for wrong in ({"noise": -5}, {"noise": "much"}, {"shrink": 1}, {"shrink": 2.5}, {"camera_height_m": -1}):
-        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: Input should be") as told:
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: give ") as told:
             streamvision.evaluate(model, tmp_path / "pictures", **wrong)
         assert "\n" not in str(told.value)
     with pytest.raises(ConfigError, match=r"slices is not for .*, a model for image, which is measured with noise, "):

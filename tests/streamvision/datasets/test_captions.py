@@ -177,7 +177,6 @@ def test_line_ends_marks_of_order_and_quoted_commas_are_as_spreadsheets_write_th
     for content in (rows, rows.replace("\n", "\r\n"), rows.replace("\n", "\r"), f"\ufeff{rows}"):
         (tmp_path / "t.csv").write_bytes(content.encode("utf-8"))
         assert [image.path.name for image in read(tmp_path / "t.csv").images] == names
-    for encoding in ("latin-1", "utf-16"):
-        (tmp_path / "t.csv").write_bytes(rows.replace("rain", "größe").encode(encoding))
-        with pytest.raises(ConfigError):
-            read(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes(rows.replace("rain", "größe").encode("latin-1"))
+    with pytest.raises(ConfigError):
+        read(tmp_path / "t.csv")

@@ -218,7 +218,7 @@ def test_tables_are_added_where_their_answers_are_the_same(tmp_path: Path) -> No
         assert image.class_id == (ready.names.index(ground) if ground else None)
         assert image.numbers == (float(side) if side else None,)
     more.write_text(text.replace("[px]", "[cm]"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="has other answers or units than"):
+    with pytest.raises(ConfigError, match="has other answers, known numbers or units than"):
         prepare_answers(RunFolder(tmp_path / "run"), recipe(data, add=(more,)))
 
 

@@ -94,7 +94,7 @@ def test_the_size_may_stand_in_the_metadata_of_ultralytics(tmp_path: Path) -> No
         (NCNN_PARAM.replace(b" x 0=8", b" " + b"x" * 300 + b" 0=8"), bytes(16), "line 3 is no layer"),
         (NCNN_PARAM.replace(b"0=8", b"0=800000"), bytes(16), "says how large its input is"),
         (b"7767517\n0 0\n", bytes(16), "is damaged"),
-        (b"\xff\xfe", bytes(16), "give an NCNN .param file"),
+        (b"\xff\xff", bytes(16), "give an NCNN .param file"),
     ],
 )
 def test_a_damaged_model_is_one_sentence(tmp_path: Path, param: bytes, weights: bytes | None, message: str) -> None:

@@ -164,8 +164,14 @@ def test_eyes_that_do_not_see_the_lane_are_refused(tmp_path: Path) -> None:
         ([], "give either PERCEPTION"),
         (["a.pt", "--resume", "run"], "give either PERCEPTION"),
         (["--resume", "none"], "holds no agent"),
-        (["--resume", "none", "--steps", "300000"], "goes on with the run's own recipe; leave --steps out"),
-        (["--resume", "none", "--name", "other"], "goes on with the run's own recipe; leave --name out"),
+        (
+            ["--resume", "none", "--steps", "300000"],
+            "goes on with the run's own recipe (none/recipe.yaml); leave --steps out",
+        ),
+        (
+            ["--resume", "none", "--name", "other"],
+            "goes on with the run's own recipe (none/recipe.yaml); leave --name out",
+        ),
     ],
 )
 def test_what_the_command_refuses(arguments: list[str], words: str) -> None:
