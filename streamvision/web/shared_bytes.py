@@ -1,7 +1,4 @@
-"""Bytes that many viewers get: the kernel sends them from one place in memory and copies nothing for each of them.
-
-Measured with 300 viewers of 44 kB at 25 fps: a seventh less processor time than to hand the bytes over each time.
-"""
+"""Bytes that many viewers get: the kernel sends them from one place in memory and copies nothing for each of them."""
 
 from __future__ import annotations
 
