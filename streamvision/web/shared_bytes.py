@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from functools import cached_property
 from typing import Protocol
+from weakref import ref
+
+MOST_FILES = 32
+"""So many are open at a time: pictures of streams that have gone may live until garbage is collected."""
+_files: deque[ref[_MemoryFile]] = deque()
 
 
 class SharedBytes(bytes):
@@ -13,7 +19,11 @@ class SharedBytes(bytes):
 
     @cached_property
     def _file(self) -> _MemoryFile:
-        return _MemoryFile(self)
+        made = _MemoryFile(self)
+        _files.append(ref(made))
+        if len(_files) > MOST_FILES and (oldest := _files.popleft()()) is not None:
+            oldest.close()
+        return made
 
     def send(self, connection: HasDescriptor) -> int:
         """Send as many of them as a connection takes at once; return how many, 0 where this way is not open.
@@ -50,6 +60,11 @@ class _MemoryFile:
             with open(self.descriptor, "wb", buffering=0, closefd=False) as file:
                 file.write(content)
 
+    def close(self) -> None:
+        """Give the memory back; calling it twice is harmless. Bytes whose file is closed are written as usual."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def __del__(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
+        self.close()
