@@ -9,7 +9,7 @@ from typing import Protocol
 
 from streamvision.web.backlog import Backlog
 from streamvision.web.pacing import PATIENCE_S, Pace, look_at
-from streamvision.web.shared_bytes import SharedBytes
+from streamvision.web.shared_bytes import SharedBytes, in_chunk
 
 OnTaken = Callable[[float, float, float], None]
 """Is told for how many seconds a message was on its way (0 where that was too short to be seen), when it was written,
@@ -112,11 +112,10 @@ class TransportLink:
 
     def _put(self, data: bytes) -> None:
         """Let the kernel send what many viewers get, where nothing waits and nothing has to be encrypted first."""
-        sent = 0
         if isinstance(data, SharedBytes) and self._is_plain and not self._unsent_bytes():
-            sent = data.send(self._socket)
-        if sent < len(data):
-            self._transport.write(memoryview(data)[sent:])
+            data = data[data.send(self._socket) :]  # a copy, so that what waits for a slow viewer keeps no file open
+        if data:
+            self._transport.write(data)
 
     def takes_packets(self, now_s: float) -> bool:
         """Return whether the viewer is not far behind."""
@@ -204,7 +203,11 @@ def as_is(message: bytes) -> bytes:
     return message
 
 
-@lru_cache(maxsize=32)
 def as_chunk(message: bytes) -> bytes:
-    """Frame a message as a chunk (RFC 9112, 7.1), once for all viewers that get the same one."""
-    return type(message)(b"%x\r\n%b\r\n" % (len(message), message))
+    """Frame a message as a chunk, once for all viewers that get the same one."""
+    return message.chunk if isinstance(message, SharedBytes) else _chunk(message)
+
+
+@lru_cache(maxsize=32)
+def _chunk(message: bytes) -> bytes:
+    return in_chunk(message)

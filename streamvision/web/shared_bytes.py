@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
 from functools import cached_property
 from typing import Protocol
-from weakref import ref
-
-MOST_FILES = 32
-"""So many are open at a time: pictures of streams that have gone may live until garbage is collected."""
-_files: deque[ref[_MemoryFile]] = deque()
 
 
 class SharedBytes(bytes):
@@ -19,11 +13,12 @@ class SharedBytes(bytes):
 
     @cached_property
     def _file(self) -> _MemoryFile:
-        made = _MemoryFile(self)
-        _files.append(ref(made))
-        if len(_files) > MOST_FILES and (oldest := _files.popleft()()) is not None:
-            oldest.close()
-        return made
+        return _MemoryFile(self)
+
+    @cached_property
+    def chunk(self) -> SharedBytes:
+        """These bytes as one chunk, kept with them, so that no file outlives the picture."""
+        return SharedBytes(in_chunk(self))
 
     def send(self, connection: HasDescriptor) -> int:
         """Send as many of them as a connection takes at once; return how many, 0 where this way is not open.
@@ -37,6 +32,11 @@ class SharedBytes(bytes):
             return os.sendfile(connection.fileno(), self._file.descriptor, 0, len(self))
         except OSError:  # it takes nothing, or is broken, which shows when they are written as usual
             return 0
+
+
+def in_chunk(message: bytes) -> bytes:
+    """Frame a message as a chunk (RFC 9112, 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(message), message)
 
 
 class HasDescriptor(Protocol):
@@ -60,11 +60,6 @@ class _MemoryFile:
             with open(self.descriptor, "wb", buffering=0, closefd=False) as file:
                 file.write(content)
 
-    def close(self) -> None:
-        """Give the memory back; calling it twice is harmless. Bytes whose file is closed are written as usual."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
     def __del__(self) -> None:
-        self.close()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)

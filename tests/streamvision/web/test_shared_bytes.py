@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streamvision.web.link import as_chunk
 from streamvision.web.shared_bytes import SharedBytes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no files without a name")
@@ -43,6 +44,10 @@ def test_no_file_stays_open_behind_bytes_that_are_forgotten() -> None:
         before = _open_files()
         for _ in range(20):
             assert SharedBytes(b"picture").send(near) == 7
+            chunk = as_chunk(SharedBytes(b"picture"))
+            assert isinstance(chunk, SharedBytes) and chunk == b"7\r\npicture\r\n"
+            assert chunk.send(near) == len(chunk)
+        del chunk
         assert _open_files() == before
 
 
