@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 import numpy as np
 import onnx
 import torch
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 from streamvision.core.crops import part_of
 from streamvision.core.picture import BgrPicture, Picture
 from streamvision.core.resampling import Window
+from streamvision.core.upright import read_upright
 from streamvision.inference.model_card import InputCard, ModelCard
 
 PARTS = 16
@@ -124,10 +124,10 @@ def parts_of(folder: Path, *, size_px: tuple[int, int]) -> list[Any]:
     draw = np.random.default_rng(SEED)
     parts = []
     for path in sorted(one for one in folder.iterdir() if one.suffix.lower() in ENDINGS):
-        read = cv2.imread(str(path))
+        read = read_upright(path)
         if read is None:
             continue
-        picture = BgrPicture(np.asarray(read, np.uint8))
+        picture = BgrPicture(read)
         parts += [_part(picture, draw).resize_rgb(*size_px) for _ in range(PARTS)]
     return parts
 

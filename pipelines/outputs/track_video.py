@@ -19,6 +19,7 @@ from streamvision.core.errors import SourceError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.upright import read_upright
 from streamvision.evaluation.tracks.evaluate import OnProgress
 from streamvision.evaluation.tracks.mot_files import BOX, F64, FRAME, IDENTITY, SCORE, MotSequence
 
@@ -60,8 +61,8 @@ def _bgr(sequence: MotSequence, pictures: dict[int, Path], index: int) -> Any:
         return np.full((height, width, 3), BACKGROUND, np.uint8)
     path = pictures.get(index + 1)
     try:
-        bgr: Any = None if path is None else cv2.imread(str(path))
-    except cv2.error:  # OpenCV refuses more than a billion pixels
+        bgr: Any = None if path is None else read_upright(path)
+    except (OSError, cv2.error):  # OpenCV refuses more than a billion pixels
         bgr = None
     if bgr is None:
         raise SourceError(

@@ -12,6 +12,7 @@ from pipelines.rendering.palette import WHITE, color_from_rgb
 from pipelines.rendering.text import drawable, render
 from pipelines.rendering.yuv_drawing import YuvDrawing
 from streamvision.core.picture import U8, BgrPicture, Canvas
+from streamvision.core.upright import decode_upright
 from streamvision.search.index import Match
 
 CELL_PX, GAP_PX, TEXT_PX = 160, 16, 20
@@ -45,9 +46,9 @@ def draw_matches(query_bgr: U8, matches: Sequence[Match], *, title: str = "query
     ]
     _fit(sheet, query_bgr, GAP_PX, GAP_PX)
     for match, (left_px, top_px) in zip(shown, places, strict=True):
-        thumbnail = cv2.imdecode(np.frombuffer(match.tracklet.thumbnail_jpeg, np.uint8), cv2.IMREAD_COLOR)
+        thumbnail = decode_upright(match.tracklet.thumbnail_jpeg)
         if thumbnail is not None:
-            _fit(sheet, np.asarray(thumbnail, np.uint8), left_px, top_px)
+            _fit(sheet, thumbnail, left_px, top_px)
     canvas = BgrPicture(sheet).to_canvas()
     drawing = YuvDrawing(canvas)
     _write(drawing, [title if shown else f"{title}: nothing alike"], GAP_PX, GAP_PX)

@@ -15,9 +15,6 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-import cv2
-import numpy as np
-
 from pipelines.rendering.renderer import JpegEncoder
 from pipelines.workers.process import Call, Order, Published, Ready, Reply, Report, Start, Started, Stop, Watch
 from streamvision.core.analysis import AnalyticsEvent
@@ -30,6 +27,7 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
 from streamvision.core.telemetry import Distribution
+from streamvision.core.upright import decode_upright
 
 M = TypeVar("M")
 log = logging.getLogger(__name__)
@@ -289,7 +287,8 @@ class RemoteFrame(RenderedFrame):
         return self.jpeg() if width_px >= canvas.width_px else self._encode(canvas.scaled(width_px))
 
     def _decoded(self) -> Canvas:
-        picture: Any = cv2.imdecode(np.frombuffer(self.jpeg(), np.uint8), cv2.IMREAD_COLOR)
+        picture = decode_upright(self.jpeg())
+        assert picture is not None, "a worker process sends whole pictures"
         return BgrPicture(picture).to_canvas()
 
 

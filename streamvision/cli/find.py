@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import cv2
-import numpy as np
 
 from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
@@ -23,6 +22,7 @@ from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import writing
 from streamvision.core.picture import U8, YuvPicture
+from streamvision.core.upright import decode_upright
 from streamvision.search.embedder import Embedder
 from streamvision.search.index import EmbedderMark, Match, ObjectIndex, Tracklet
 from streamvision.search.index_file import load_index, save_index
@@ -97,7 +97,7 @@ def find(
             matches = index.search(vector, most=top, least=least)
         elif identity is not None:
             row = index.row_of(track_id, stream_id=stream_id)
-            picture = _thumbnail(index.tracklets[row].thumbnail_jpeg)
+            picture = decode_upright(index.tracklets[row].thumbnail_jpeg)
             alike = index.search(index.embedding[row], most=top + 1, least=least)
             matches = [one for one in alike if one.tracklet is not index.tracklets[row]][:top]
     finally:
@@ -172,11 +172,6 @@ def _identity(text: str) -> tuple[str | None, int]:
     if not number.isdecimal():
         raise ConfigError(f"--identity {text} is no identity; give its number, or STREAM:NUMBER")
     return stream or None, int(number)
-
-
-def _thumbnail(jpeg: bytes) -> U8 | None:
-    decoded: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-    return None if decoded is None else np.asarray(decoded, np.uint8)
 
 
 def _write_sheet(path: Path, picture: U8, matches: list[Match], *, title: str) -> None:

@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.exif import TURNS, orientation_of
+
 MAX_FILE_BYTES = 1 << 30
 """A larger file would fill the memory before anything is known of its picture."""
+_TIFF = (b"II*\0", b"MM\0*")
 
 
 def decode_upright(content: bytes | NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -23,8 +26,13 @@ def decode_upright(content: bytes | NDArray[np.uint8]) -> NDArray[np.uint8] | No
         MemoryError: when it does not fit into memory.
     """
     coded = np.frombuffer(content, np.uint8)
-    decoded: Any = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
-    return decoded  # type: ignore[no-any-return]
+    if not coded.size:
+        return None
+    if coded[:4].tobytes() in _TIFF:
+        stored: Any = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # libtiff turns it while it decodes
+        return stored  # type: ignore[no-any-return]
+    stored = cv2.imdecode(coded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if stored is None else TURNS[orientation_of(coded.data)].applied(stored)
 
 
 def read_upright(path: Path) -> NDArray[np.uint8] | None:

@@ -7,6 +7,8 @@ The rules, the same for all formats:
 - A box that reaches over the edge by more than :data:`EDGE_TOLERANCE_PX` is cut at the edge.
 - Where the labels state the size before EXIF rotation, the boxes are turned with the picture. Where they state any
   other wrong size, the boxes stay as written.
+- Where the size before and after is the same, as when a picture stands on its head, the boxes are turned if those of
+  all other turned pictures are, of which at least one must tell.
 
 Each case but the rounding within the tolerance is a :class:`~streamvision.datasets.dataset.Problem`.
 """
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamvision.core.exif import TURNS
 from streamvision.core.redaction import printable
 from streamvision.datasets.dataset import (
     Dataset,
@@ -71,6 +74,9 @@ class Collector:
         self._doubts: dict[Path, str] = {}
         self._real_folders: dict[Path, Path] = {}
         self._problems: list[Problem] = []
+        self._frames: set[bool] = set()
+        """Whether boxes had to be turned, of the turned pictures whose size tells."""
+        self._untold: list[tuple[int, PictureFile, Path]] = []
 
     def progress(self, done: int, total: int) -> None:
         """Report how far reading has come."""
@@ -79,6 +85,7 @@ class Collector:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What was wrong so far."""
+        self._settle()
         return tuple(self._problems)
 
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
@@ -138,14 +145,13 @@ class Collector:
         ``ignored`` are regions in which nothing was marked, in the frame of the boxes.
         """
         self._split_of[self.key(picture.path)] = split
+        is_untold = declared_size_px == picture.stored_size_px == picture.size_px and picture.orientation != 1
+        if is_untold:
+            self._untold.append((len(self._pictures), picture, labels))
+            self._pictures.append((picture, split, list(boxes), tuple(ignored)))
+            return
         turned = self._check_size(picture, labels, declared_size_px)
-        checked = []
-        for box in boxes:
-            if (inside := self._check_box(box.box_xyxy_px, box.name, picture, labels, turned)) is not None:
-                shape = turn_shape(box.shape, picture) if turned and box.shape else box.shape
-                checked.append(MarkedBox(box.name, inside, box.ignore, shape))
-        regions = (self._check_box(corners, "ignored", picture, labels, turned) for corners in ignored)
-        self._pictures.append((picture, split, checked, tuple(filter(None, regions))))
+        self._pictures.append((picture, split, *self._checked(picture, boxes, ignored, labels, turned)))
 
     def known(self, path: Path) -> bool:
         """Whether a picture has been taken in, or was found to be broken."""
@@ -153,6 +159,7 @@ class Collector:
 
     def dataset(self, names: Sequence[str] = ()) -> Dataset:
         """Return everything; classes are ``names`` in their order, each once, then those only seen on boxes, sorted."""
+        self._settle()
         named = {name: class_name(name) for name in names}
         used = {box.name: class_name(box.name) for _, _, boxes, _ in self._pictures for box in boxes}
         ordered = (*dict.fromkeys(named.values()), *sorted(set(used.values()).difference(named.values())))
@@ -171,8 +178,32 @@ class Collector:
         ]
         return Dataset(ordered, tuple(sorted(images, key=lambda image: image.path)), tuple(self._problems))
 
+    def _settle(self) -> None:
+        """Check the boxes of pictures whose size did not tell what frame they are in, by what the others told."""
+        turned = self._frames == {True}
+        for index, picture, labels in self._untold:
+            _, split, boxes, ignored = self._pictures[index]
+            if turned:
+                reason = f"the boxes of {picture.path.name} were turned as its EXIF data asks, since others had to be"
+                self.note(labels, "wrong_size", reason)
+            self._pictures[index] = (picture, split, *self._checked(picture, boxes, ignored, labels, turned))
+        self._untold.clear()
+
+    def _checked(
+        self, picture: PictureFile, boxes: Iterable[MarkedBox], ignored: Iterable[Corners], labels: Path, turned: bool
+    ) -> tuple[list[MarkedBox], tuple[Corners, ...]]:
+        checked = []
+        for box in boxes:
+            if (inside := self._check_box(box.box_xyxy_px, box.name, picture, labels, turned)) is not None:
+                shape = turn_shape(box.shape, picture) if turned and box.shape else box.shape
+                checked.append(MarkedBox(box.name, inside, box.ignore, shape))
+        regions = (self._check_box(corners, "ignored", picture, labels, turned) for corners in ignored)
+        return checked, tuple(filter(None, regions))
+
     def _check_size(self, picture: PictureFile, labels: Path, declared: tuple[int, int] | None) -> bool:
-        real = (picture.width_px, picture.height_px)
+        real = picture.size_px
+        if declared in (real, picture.stored_size_px) and real != picture.stored_size_px:
+            self._frames.add(declared != real)
         if declared is None or declared == real:
             return False
         stated = f"says {declared[0]}x{declared[1]} for {picture.path.name}, which is {real[0]}x{real[1]}"
@@ -209,18 +240,15 @@ class Collector:
 
 
 def turn(corners: Corners, picture: PictureFile) -> Corners:
-    """Return a box of the stored pixels in the frame of the picture as shown, for EXIF orientations 5 to 8.
-
-    The orientations are those of EXIF 2.3, tag 0x0112; 1 to 4 keep width and height, so that declared sizes cannot
-    tell which frame boxes are in.
-    """
-    stored_width, stored_height = picture.stored_size_px
-    left, top, right, bottom = corners
-    x0, x1, y0, y1 = top, bottom, left, right
-    if picture.orientation in (6, 7):
-        x0, x1 = stored_height - bottom, stored_height - top
-    if picture.orientation in (7, 8):
-        y0, y1 = stored_width - right, stored_width - left
+    """Return a box of the stored pixels in the frame of the picture as shown."""
+    x0, y0, x1, y1 = corners
+    transposed, flip = TURNS[picture.orientation]
+    if transposed:
+        x0, y0, x1, y1 = y0, x0, y1, x1
+    if flip in (1, -1):
+        x0, x1 = picture.width_px - x1, picture.width_px - x0
+    if flip in (0, -1):
+        y0, y1 = picture.height_px - y1, picture.height_px - y0
     return x0, y0, x1, y1
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamvision.core.errors import MissingDependencyError
+from streamvision.core.exif import orientation_in
 from streamvision.core.install import install_command
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_EXIF_ORIENTATION = 0x0112
 _TIFF_SIZE = (0x0100, 0x0101)
 _JPEG_END = b"\xff\xd9"
 
@@ -40,10 +40,14 @@ class PictureFile:
     """EXIF orientation, 1 (upright) to 8; 5 and above swap width and height."""
 
     @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height as shown."""
+        return self.width_px, self.height_px
+
+    @property
     def stored_size_px(self) -> tuple[int, int]:
         """Width and height of the pixels in the file, before the EXIF orientation is applied."""
-        size = (self.width_px, self.height_px)
-        return size if self.orientation < 5 else (size[1], size[0])
+        return self.size_px if self.orientation < 5 else (self.height_px, self.width_px)
 
 
 def open_image(file: Path | bytes) -> Image:
@@ -80,9 +84,8 @@ def read_picture(path: Path) -> PictureFile:
         raise BrokenPictureError(f"cannot be read ({error.strerror})") from None
     if is_empty:
         raise BrokenPictureError("is empty")
-    with open_image(path) as image:
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-        orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    with open_image(path) as image, path.open("rb") as file:
+        orientation = orientation_in(file)
         width, height = _stored_size_px(image)
         if image.format == "WEBP" and orientation != 1:
             raise BrokenPictureError("is a WebP that its EXIF data turn, which not all libraries do; save it upright")

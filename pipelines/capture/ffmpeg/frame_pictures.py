@@ -18,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 
 from pipelines.capture.ffmpeg.geometry import Geometry, display_matrix, geometry
 from pipelines.capture.ffmpeg.tone_mapping import U16, CodedMatrix, ToneMapper, Transfer
+from streamvision.core.exif import Turn
 from streamvision.core.picture import U8, ColorMatrix, YuvPicture
 
 # Code points of ITU-T H.273, which FFmpeg uses too.
@@ -125,7 +126,7 @@ class Coded:
         """Describe a frame."""
         layout = layout_of(frame)
         size_px = (frame.width, frame.height)
-        turned = shape if shape is not None and (shape.transposed or shape.flip is not None) else None
+        turned = shape if shape is not None and shape.turn != Turn() else None
         ratio = f"{aspect.numerator}:{aspect.denominator}" if aspect else None
         changes = [
             f"pixels of {ratio} made square" if shape is not None and shape[:2] != size_px else "",

@@ -11,6 +11,7 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from streamvision.core.exif import Turn
 from streamvision.core.picture import U8, YuvPicture
 
 NEARLY_SQUARE = 0.01
@@ -21,14 +22,8 @@ LARGEST_PX = 16384
 _TINY_PX = 16
 _MATRIX = struct.Struct("@9i")
 _DEGREES_CLOCKWISE = {
-    (False, None): 0,
-    (True, 1): 90,
-    (False, -1): 180,
-    (True, 0): 270,
-    (False, 1): 0,
-    (False, 0): 180,
-    (True, None): 90,
-    (True, -1): 270,
+    **{Turn(): 0, Turn(True, 1): 90, Turn(flip=-1): 180, Turn(True, 0): 270},
+    **{Turn(flip=1): 0, Turn(flip=0): 180, Turn(True): 90, Turn(True, -1): 270},
 }
 """Of each turn, the degrees after a horizontal mirror where it has one."""
 
@@ -40,24 +35,22 @@ class Geometry(NamedTuple):
     """Width after stretching, before turning."""
     height_px: int
     """Height after stretching, before turning."""
-    transposed: bool = False
-    """Whether rows become columns."""
-    flip: int | None = None
-    """Then mirrored, as :func:`cv2.flip` counts: 1 left to right, 0 upside down, -1 both."""
+    turn: Turn = Turn()
+    """How they are turned and mirrored then."""
 
     @property
     def degrees_clockwise(self) -> int:
         """By how much pictures are turned; a mirror image is mirrored left to right first."""
-        return _DEGREES_CLOCKWISE[self.transposed, self.flip]
+        return _DEGREES_CLOCKWISE[self.turn]
 
     @property
     def mirrored(self) -> bool:
         """Whether left and right change places in addition."""
-        return self.transposed == (self.flip in (None, -1))
+        return self.turn.transposed == (self.turn.flip in (None, -1))
 
     def changes(self, width_px: int, height_px: int) -> bool:
         """Say whether anything is to be done to pictures of this size."""
-        return self != (width_px, height_px, False, None)
+        return self != (width_px, height_px, Turn())
 
     def applied(self, picture: YuvPicture) -> YuvPicture:
         """Return the picture as it is to be seen."""
@@ -75,11 +68,7 @@ class Geometry(NamedTuple):
         shown: Any = plane
         if plane.shape != size[::-1]:
             shown = cv2.resize(shown, size, interpolation=cv2.INTER_LINEAR)
-        if self.transposed:
-            shown = cv2.transpose(shown)
-        if self.flip is not None:
-            shown = cv2.flip(shown, self.flip)
-        return shown  # type: ignore[no-any-return]
+        return self.turn.applied(shown)
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:
@@ -111,7 +100,7 @@ def geometry(width_px: int, height_px: int, *, aspect: Fraction | None, matrix: 
         aspect: width of a pixel through its height; ``None`` or 0 where it is not known.
         matrix: FFmpeg's display matrix, nine 32-bit integers in the machine's order; ``None`` where there is none.
     """
-    return Geometry(_stretched(width_px, aspect), height_px, *_turn(matrix))
+    return Geometry(_stretched(width_px, aspect), height_px, _turn(matrix))
 
 
 def _stretched(width_px: int, aspect: Fraction | None) -> int:
@@ -121,18 +110,18 @@ def _stretched(width_px: int, aspect: Fraction | None) -> int:
     return stretched if 1 <= stretched <= LARGEST_PX else width_px
 
 
-def _turn(matrix: bytes | None) -> tuple[bool, int | None]:
-    """Return the nearest of the eight turns and mirror images: whether rows become columns, and the flip after it.
+def _turn(matrix: bytes | None) -> Turn:
+    """Return the nearest of the eight turns and mirror images.
 
     The matrix takes a point (x, y), y down, to (a x + c y, b x + d y).
     """
     if matrix is None or len(matrix) < _MATRIX.size:
-        return False, None
+        return Turn()
     a, b, _, c, d, *_ = _MATRIX.unpack_from(matrix)
     transposed = abs(b) + abs(c) > abs(a) + abs(d)
     across, down = (c, b) if transposed else (a, d)
     flip = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[across < 0, down < 0]
-    return transposed, flip
+    return Turn(transposed, flip)
 
 
 def pixel_aspect(stream: Any) -> Fraction | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.pictures.picture_header import PictureHeader, read_header
+from streamvision.core.exif import TURNS, orientation_in
 from streamvision.core.upright import read_upright
 
 MAX_PICTURE_PX = 200_000_000
@@ -56,6 +57,8 @@ def _still(path: Path) -> NDArray[np.uint8]:
 
 
 def _animation(path: Path, header: PictureHeader) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    with path.open("rb") as file:
+        turn = TURNS[orientation_in(file)]
     total = cv2.imcount(str(path))
     some = max(ANIMATION_BYTES // max(4 * header.width_px * header.height_px, 1), 1)
     read = 0
@@ -63,7 +66,7 @@ def _animation(path: Path, header: PictureHeader) -> Iterator[tuple[NDArray[np.u
         _, animation = cv2.imreadanimation(str(path), read, min(some, total - read))
         for image, duration_ms in zip(animation.frames, animation.durations, strict=False):
             duration_s = int(duration_ms) / 1000
-            yield _bgr(image), duration_s if duration_s >= SHORTEST_S else 0.1
+            yield turn.applied(_bgr(image)), duration_s if duration_s >= SHORTEST_S else 0.1
         if not animation.frames:
             break
         read += len(animation.frames)

@@ -1,15 +1,19 @@
-"""Turns the file of one picture (JPEG, PNG, WebP, BMP) into a picture; JPEG stays in YUV, and stands as EXIF says."""
+"""Turns the file of one picture (JPEG, PNG, WebP, BMP) into a picture that stands as EXIF says; JPEG stays in YUV."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import av
 import numpy as np
 from av.codec import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
-from pipelines.capture.ffmpeg.frame_pictures import FramePictures
+from pipelines.capture.ffmpeg.frame_pictures import picture_from_frame
+from pipelines.capture.ffmpeg.geometry import Geometry
+from streamvision.core.exif import TURNS, Turn, orientation_of
 from streamvision.core.picture import BgrPicture, Picture
 
 MAX_PIXELS = 100_000_000
@@ -28,7 +32,7 @@ class StillDecoder:
 
     def __init__(self) -> None:
         self._jpeg = _decoder("mjpeg")
-        self._upright = FramePictures()
+        self._reformatter = VideoReformatter()
 
     def decode(self, data: bytes) -> Picture | None:
         """Return the picture; ``None`` where it is damaged, larger than :data:`MAX_PIXELS`, or none."""
@@ -40,7 +44,12 @@ class StillDecoder:
             frames = (self._jpeg if name == "mjpeg" else _decoder(name)).decode(Packet(data))
             if not frames:
                 return None
-            return self._upright.picture(frames[0]) if name == "mjpeg" else _bgr(frames[0])
+            turn = TURNS[orientation_of(data)]
+            if name == "mjpeg":
+                shown = picture_from_frame(frames[0], self._reformatter)
+                return shown if turn == Turn() else Geometry(frames[0].width, frames[0].height, turn).applied(shown)
+            bgr: Any = frames[0].to_ndarray(format="bgr24")
+            return BgrPicture(np.ascontiguousarray(turn.applied(bgr)))
         except (ValueError, OSError, av.error.FFmpegError):
             return None
 
@@ -51,10 +60,6 @@ def _decoder(name: str) -> VideoCodecContext:
     decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
     decoder.thread_type = "SLICE"
     return decoder
-
-
-def _bgr(frame: VideoFrame) -> BgrPicture:
-    return BgrPicture(np.ascontiguousarray(frame.to_ndarray(format="bgr24")))
 
 
 def _codec(begin: bytes) -> str | None:

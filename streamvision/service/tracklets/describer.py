@@ -19,6 +19,7 @@ from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture, Picture
 from streamvision.core.tracklets import SimilarTracklet, TrackletQuery
+from streamvision.core.upright import decode_upright
 from streamvision.search.embedder import Embedder
 from streamvision.service.periodic_task import PeriodicTask
 from streamvision.service.picture_folder import PictureFolder
@@ -196,9 +197,9 @@ def _decoded(content: bytes) -> BgrPicture:
     if header is not None and header.width_px * header.height_px > MAX_PICTURE_PX:
         raise ConfigError(f"the picture has more than {MAX_PICTURE_PX / 1e6:.0f} million pixels; give a smaller one")
     try:
-        found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if header is not None else None
+        found = decode_upright(content) if header is not None else None
     except cv2.error:
         found = None
     if found is None:
         raise ConfigError("that is no picture that can be read; give a JPEG, PNG or WebP file")
-    return BgrPicture(np.asarray(found, np.uint8))
+    return BgrPicture(found)

@@ -159,6 +159,25 @@ def test_boxes_marked_before_exif_rotation_turn_with_the_picture(
     assert "EXIF" in reasons(dataset, "wrong_size")[0]
 
 
+@pytest.mark.parametrize(
+    ("orientation", "turned"), [(2, (53, 1, 59, 11)), (3, (53, 29, 59, 39)), (4, (1, 29, 7, 39)), (1, (1, 1, 7, 11))]
+)
+@pytest.mark.parametrize("told", ["stored", "shown", "both", "nothing"])
+def test_boxes_whose_size_does_not_tell_turn_as_those_of_other_pictures(
+    orientation: int, turned: tuple[int, int, int, int], told: str, tmp_path: Path
+) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg", 60, 40, orientation=orientation)
+    write_xml(tmp_path, "a", ("car", 1, 1, 7, 11), size=(60, 40))
+    for stem, size in (("stored", (60, 40)), ("shown", (40, 60))):
+        if told in (stem, "both"):
+            save_picture(tmp_path / "JPEGImages" / f"{stem}.jpg", 60, 40, orientation=6, seed=size[0])
+            write_xml(tmp_path, stem, ("car", 1, 1, 7, 11), size=size)
+    dataset = read_dataset(tmp_path)
+    assert dataset.images[0].boxes[0].box_xyxy_px == (turned if told == "stored" else (1, 1, 7, 11))
+    said = any("a.jpg were turned as its EXIF" in reason for reason in reasons(dataset, "wrong_size"))
+    assert said == (told == "stored" and orientation != 1)
+
+
 def test_boxes_marked_after_exif_rotation_stay(tmp_path: Path) -> None:
     save_picture(tmp_path / "JPEGImages" / "a.jpg", 60, 40, orientation=6)
     write_xml(tmp_path, "a", ("car", 1, 2, 7, 12), size=(40, 60))
