@@ -41,6 +41,8 @@ class _Moment:
     """The identities on the frame; ``None`` for what is told of those that are not on it."""
     score: NDArray[np.float32] | None = None
     """(N,) scores of the frame's detections."""
+    is_predicted: bool = False
+    """Whether the tracker said where objects are, without the network."""
 
     def seen(self, row: int | None) -> Seen | tuple[None, None]:
         """Return where an identity was, a row of the table, and how sure the network was of it."""
@@ -50,12 +52,18 @@ class _Moment:
         (box,) = box_fractions(self.tracks.box_xyxy_px[column], picture_px=self.tracks.picture_px)
         return box, round(float(self.score[self.tracks.detection[column[0]]]), 4)
 
-    def distance(self, row: int | None) -> dict[str, float | bool]:
-        """Return how far from the camera an identity was, a row of the table, as an event's values."""
+    def place(self, row: int | None) -> dict[str, float | bool]:
+        """Return how far from the camera an identity was, a row of the table, and how that and its box are known."""
         column = [] if self.tracks is None or row is None else np.flatnonzero(self.tracks.row == row).tolist()
-        if self.tracks is None or not column or np.isnan(self.tracks.distance_m[column[0]]):
+        if self.tracks is None or not column:
             return {}
-        return {"distance_m": round(float(self.tracks.distance_m[column[0]]), 2)}
+        said: dict[str, float | bool] = {"predicted": True} if self.is_predicted else {}
+        distance_m = float(self.tracks.distance_m[column[0]])
+        if not np.isnan(distance_m):
+            said["distance_m"] = round(distance_m, 2)
+            if self.tracks.is_estimated[column[0]]:
+                said["estimated"] = True
+        return said
 
 
 class Analytics:
@@ -155,7 +163,7 @@ class Analytics:
         tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px, ignored=ignored)
         self._follow(tracks.arrival)
         speed_kmh = self._speeds.update(tracks) if self._speeds else None
-        here = _Moment(frame, tracks, detections.score)
+        here = _Moment(frame, tracks, detections.score, result.plan.kind == "predicted")
         events += self._crossed(here, speed_kmh)
         events += self._zone_events(here, self._zones.update(tracks))
         events += self._forget(frame, self._table.departing(frame.pts_s))
@@ -230,7 +238,7 @@ class Analytics:
     ) -> AnalyticsEvent:
         frame = here.frame
         box, score = here.seen(row)
-        values = {**values, **here.distance(row)}
+        values = {**values, **here.place(row)}
         track_id = None if row is None else int(self._table.identity[row])
         return AnalyticsEvent(
             kind=kind,

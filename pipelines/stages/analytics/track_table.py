@@ -66,6 +66,8 @@ class FrameTracks:
     """The identities that came with this frame; none leaves by it."""
     distance_m: Float
     """(n,) how far each is from the camera, where a secondary model has placed it in space; NaN where not."""
+    is_estimated: NDArray[np.bool_]
+    """(n,) whether that is by a field of view that is assumed."""
 
     @cached_property
     def at(self) -> Rows | slice:
@@ -154,7 +156,7 @@ class TrackTable:
         self._vote(row, class_id, detections.score[chosen].astype(np.float64))
         box = detections.box_xyxy_px[chosen].astype(np.float64)
         return FrameTracks(
-            pts_s, picture_px, row, chosen, box, self.class_id[row], arrival, _distances_m(detections, chosen)
+            pts_s, picture_px, row, chosen, box, self.class_id[row], arrival, *_distances(detections, chosen)
         )
 
     def departing(self, pts_s: float) -> Rows:
@@ -200,11 +202,11 @@ class TrackTable:
         self._lead[row] = np.abs(lead)
 
 
-def _distances_m(detections: Detections, chosen: Rows) -> Float:
-    distance_m = np.full(len(chosen), np.nan)
-    if detections.attributes is None:
-        return distance_m
-    for at, found in enumerate(detections.attributes[chosen].tolist()):
-        known = [one.get("distance_m") for one in (found or {}).values()]
-        distance_m[at] = next((one for one in known if isinstance(one, (int, float))), math.nan)
-    return distance_m
+def _distances(detections: Detections, chosen: Rows) -> tuple[Float, NDArray[np.bool_]]:
+    """Return (n,) how far objects are from the camera, and whether that is by an assumed field of view."""
+    distance_m, is_estimated = np.full(len(chosen), np.nan), np.zeros(len(chosen), np.bool_)
+    for at, found in enumerate(detections.attributes[chosen].tolist() if detections.attributes is not None else ()):
+        known = (one for one in (found or {}).values() if isinstance(one.get("distance_m"), (int, float)))
+        if (first := next(known, None)) is not None:
+            distance_m[at], is_estimated[at] = first["distance_m"], bool(first.get("estimated"))
+    return distance_m, is_estimated

@@ -11,6 +11,7 @@ from pipelines.stages.analytics import Analytics
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
+from streamvision.core.inference_plan import FULL, PREDICTED, SKIPPED, InferencePlan
 from support.walkers import analytics, events, kinds, result, walk
 
 YARD = {"name": "yard", "points": [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]}
@@ -231,6 +232,28 @@ def test_who_is_near_by_its_place_in_space_is_inside() -> None:
     assert entered.values == {"distance_m": 12.0}
     assert left.values == {"dwell_s": pytest.approx(0.6), "distance_m": 17.0}
     assert (yard(subject)["inside"], yard(subject)["entered"]) == (0, 1)
+
+
+@pytest.mark.parametrize("is_estimated", [False, True])
+@pytest.mark.parametrize("plan", [FULL, SKIPPED, PREDICTED])
+def test_events_of_lines_and_zones_say_how_a_place_is_known(is_estimated: bool, plan: InferencePlan) -> None:
+    line = {"name": "gate", "points": [[0.5, 0], [0.5, 1]]}
+    zone = {"name": "right", "points": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], "stay_s": 0.1}
+    subject = analytics(lines=[line], zones=[zone])
+    place = {"space": {"distance_m": 7.125} | ({"estimated": True} if is_estimated else {})}
+    said = []
+    for index, x in enumerate((0.1, 0.3, 0.8, 0.8, 0.8)):
+        frame = result([(1, x, 0.5)], index=index, pts_s=index / 5)
+        frame.detections = frame.detections.with_columns(attributes=np.array([place], np.object_))
+        frame.plan = plan
+        said.append(subject.update(frame))
+    told = {event.kind: event.values for event in events(said)}
+    assert set(told) == {"line", "zone_entered", "stay"}
+    expected = {"distance_m": 7.12}
+    expected |= {"estimated": True} if is_estimated else {}
+    expected |= {"predicted": True} if plan is PREDICTED else {}
+    for values in told.values():
+        assert {key: value for key, value in values.items() if key not in ("dwell_s", "speed_kmh")} == expected
 
 
 def test_without_a_place_nobody_is_near_and_zones_without_a_distance_count_as_before() -> None:
