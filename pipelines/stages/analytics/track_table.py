@@ -6,7 +6,6 @@ forgets an identity when the tracker does, so nothing grows with the length of a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
