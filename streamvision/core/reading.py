@@ -8,6 +8,7 @@ is refused. Every message is a clause that goes on from the file's name.
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import math
 import os
@@ -17,7 +18,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 from xml.etree import ElementTree
 
 import yaml
@@ -100,9 +101,26 @@ def read_head(path: Path, size: int) -> bytes:
         return b""
 
 
-def text_of_head(head: bytes) -> str:
-    """Return the text of a file's first bytes, a replacement character for what is none; see :func:`read_text`."""
-    return head.decode(_encoding(head), "replace")
+def lenient_text(content: bytes, *, otherwise: str = "utf-8-sig") -> str:
+    """Return the text of a file or of its first bytes, a replacement character for what is none.
+
+    Args:
+        content: what is in the file.
+        otherwise: the encoding where no byte order mark says one.
+    """
+    return content.decode(_encoding(content, otherwise), "replace")
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a text that may be larger than the memory, in the encodings of :func:`read_text`; lines end as in the file.
+
+    Raises:
+        UnreadableError: when it is not there, or no ordinary file.
+    """
+    encoding = _encoding(read_head(path, 4))
+    with open_ordinary(path) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        yield text
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
@@ -260,10 +278,12 @@ def _decoded(content: bytes) -> str:
         raise UnreadableError(f"is not text in UTF-8 (byte {error.start + 1}); save it as that") from None
 
 
-def _encoding(content: bytes) -> str:
-    """Return UTF-16 where a byte order mark says so, as on what spreadsheets save as Unicode text, else UTF-8."""
+def _encoding(content: bytes, otherwise: str = "utf-8-sig") -> str:
+    """Return UTF-16 or UTF-8 where a byte order mark says so, as on what spreadsheets save as Unicode text."""
+    if content.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return "utf-16" if is_utf16 and not content.startswith(codecs.BOM_UTF32_LE) else "utf-8-sig"
+    return "utf-16" if is_utf16 and not content.startswith(codecs.BOM_UTF32_LE) else otherwise
 
 
 class _BoundedTree(ElementTree.TreeBuilder):

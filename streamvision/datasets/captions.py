@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, parse_json, read_json, read_text, text_of_head
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, parse_json, read_json, read_text
 from streamvision.core.redaction import short
 from streamvision.datasets.class_csv import PICTURE_COLUMNS, SPLIT_COLUMNS
 from streamvision.datasets.csv_table import column_names, table_rows
@@ -102,7 +102,7 @@ def find_caption_tables(path: Path) -> list[Path]:
 def is_caption_table(path: Path) -> bool:
     """Whether a file is a table of captions, by the beginning of what is in it."""
     suffix = path.suffix.lower()
-    head = text_of_head(head_of(path, _HEAD_BYTES))
+    head = head_of(path, _HEAD_BYTES).decode()
     first = head.partition("\n")[0]
     if suffix == ".csv":
         columns = column_names(path)

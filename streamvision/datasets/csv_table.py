@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text, text_of_head
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
 from streamvision.datasets.files import head_of
 
 _HEAD_BYTES = 65536
@@ -18,7 +18,7 @@ _SEPARATORS = ",;\t"
 
 def column_names(path: Path) -> set[str]:
     """Return the names of a table's columns in small letters, whatever separates them; none of what is no table."""
-    first = text_of_head(head_of(path, _HEAD_BYTES)).partition("\n")[0]
+    first = head_of(path, _HEAD_BYTES).decode().partition("\n")[0]
     return {cell.strip().strip('"').strip().lower() for cell in re.split(f"[{_SEPARATORS}]", first)} - {""}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes, read_head
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, lenient_text, read_bytes, read_head
 from streamvision.core.redaction import short
 from streamvision.datasets.dataset import Split
 
@@ -126,8 +126,12 @@ def files_marked(path: Path, suffixes: Collection[str], is_marked: Callable[[Pat
 
 
 def head_of(path: Path, size: int) -> bytes:
-    """Return the first bytes of a file, to see what it is; nothing where it cannot be read."""
-    return read_head(path, size)
+    """Return the first bytes of a text, to see what it is, as UTF-8 in whatever encoding it is, without its byte order
+    mark; nothing where it cannot be read."""
+    head = read_head(path, size)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = read_head(path, 2 * size)
+    return lenient_text(head).encode(errors="replace")
 
 
 def split_named(name: str) -> Split | None:
@@ -222,8 +226,7 @@ def _read_class_list(path: Path) -> ClassList:
         content = read_bytes(path, limit=MAX_TEXT_BYTES)
     except UnreadableError as error:
         raise ConfigError(f"{path} {error}; give a text with the name of a class on each line") from None
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    text = content.decode(encoding, errors="replace").replace("\r\r\n", "\n").replace("\r\n", "\n")
+    text = lenient_text(content).replace("\r\r\n", "\n").replace("\r\n", "\n")
     lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()

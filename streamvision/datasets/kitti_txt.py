@@ -49,7 +49,7 @@ def find_kitti(path: Path) -> list[Path]:
 
 def is_kitti(path: Path) -> bool:
     """Whether the first line of a text file is a class and 14 or 15 numbers."""
-    line = head_of(path, _HEAD_BYTES).partition(b"\n")[0].decode("utf-8", "replace").split()
+    line = head_of(path, _HEAD_BYTES).partition(b"\n")[0].decode().split()
     return (
         path.suffix.lower() == ".txt"
         and len(line) in _FIELDS

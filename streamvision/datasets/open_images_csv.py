@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from streamvision.core.reading import UnreadableError, read_text
+from streamvision.core.reading import UnreadableError, open_text, read_text
 from streamvision.core.words import counted
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
@@ -29,7 +29,6 @@ from streamvision.datasets.files import (
     files_marked,
     find_pictures,
     head_of,
-    is_there,
     root_of,
     split_in,
     split_of_path,
@@ -51,7 +50,7 @@ def find_open_images(path: Path) -> list[Path]:
 
 def is_open_images(path: Path) -> bool:
     """Whether a file's first line names the columns, in any order."""
-    first = head_of(path, _HEAD_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
+    first = head_of(path, _HEAD_BYTES).decode().partition("\n")[0]
     header = {cell.strip().strip('"') for cell in first.split(",")}
     return path.suffix.lower() == ".csv" and set(COLUMNS) <= header
 
@@ -121,11 +120,8 @@ class _TableReader:
         return used
 
     def _rows(self) -> Iterator[tuple[str, _Row]]:
-        if not is_there(self._path):
-            self._collector.note(self._path, "broken_labels", "is not an ordinary file; left out")
-            return
         try:
-            with self._path.open(encoding="utf-8-sig", newline="") as file:
+            with open_text(self._path) as file:
                 reader = csv.DictReader(_lines(file))
                 reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
                 if missing := set(COLUMNS).difference(reader.fieldnames):
@@ -136,6 +132,8 @@ class _TableReader:
                     yield f"row {reader.line_num}", row
         except OSError as error:
             self._collector.note(self._path, "broken_labels", f"cannot be read ({error.strerror}); left out")
+        except UnreadableError as error:
+            self._collector.note(self._path, "broken_labels", f"{error}; left out")
         except (csv.Error, UnicodeDecodeError) as error:
             reason = f"is not valid CSV ({error}); the rows after that were left out"
             self._collector.note(self._path, "broken_labels", reason)

@@ -13,7 +13,7 @@ import io
 from collections import defaultdict
 from pathlib import Path
 
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text, text_of_head
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
 from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
@@ -41,7 +41,7 @@ def find_csv_tables(path: Path) -> list[Path]:
 
 def is_tf_csv(path: Path) -> bool:
     """Whether a file's first line names the columns, in any order."""
-    first = text_of_head(head_of(path, 4096)).partition("\n")[0]
+    first = head_of(path, 4096).decode().partition("\n")[0]
     header = {cell.strip().strip('"').lower() for cell in first.split(",")}
     return path.suffix.lower() == ".csv" and set(COLUMNS) <= header
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.core.files import cache_folder
-from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, lenient_text, read_bytes
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
 from streamvision.datasets.embedded import delete_old, safe_name
@@ -97,7 +97,7 @@ def write_tf_record(dataset: Dataset, output: OutputFolder) -> None:
 
 def _text_of(path: Path) -> str:
     try:
-        return read_bytes(path, limit=MAX_TEXT_BYTES).decode("utf-8", "replace")
+        return lenient_text(read_bytes(path, limit=MAX_TEXT_BYTES))
     except UnreadableError:
         return ""
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes, read_yaml
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, lenient_text, read_bytes, read_yaml
 from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector
 from streamvision.datasets.dataset import Split
@@ -193,7 +193,7 @@ def listed_pictures(path: Path, folders: tuple[Path, ...], collector: Collector)
         collector.note(path, "broken_labels", f"is a link that leads {OUTSIDE}; its pictures were left out")
         return
     try:
-        lines = read_bytes(path, limit=MAX_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
+        lines = lenient_text(read_bytes(path, limit=MAX_TEXT_BYTES)).splitlines()
     except UnreadableError as error:
         collector.note(path, "broken_labels", f"{error}; its pictures were left out")
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from streamvision.core.reading import UnreadableError, read_bytes
+from streamvision.core.reading import UnreadableError, lenient_text, read_bytes
 from streamvision.core.redaction import printable
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.containers.format import Readings
@@ -110,7 +110,7 @@ def _read(file: Path) -> Readings | None:
 
 
 def _reader(content: bytes, file: Path) -> Callable[[bytes], Readings | None]:
-    if content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if lenient_text(content[:512]).lstrip().startswith("<"):
         return _read_xml
     return read_subtitles if file.suffix.lower() == ".srt" else _read_sentences
 
@@ -122,7 +122,7 @@ def _read_xml(content: bytes) -> Readings:
 
 
 def _read_sentences(content: bytes) -> Readings | None:
-    return read_log(content.decode("latin-1"))
+    return read_log(lenient_text(content, otherwise="latin-1"))
 
 
 def _format_of(file: Path) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from streamvision.core.position import Fix
-from streamvision.core.reading import UnreadableError, read_bytes
+from streamvision.core.reading import UnreadableError, lenient_text, read_bytes
 from streamvision.gps.boxes import read_movie_header
 from streamvision.gps.containers.format import Readings
 from streamvision.gps.nmea import fixes_in
@@ -91,7 +91,7 @@ def _texts(files: Sequence[CardLog]) -> Iterator[str]:
             continue
         for log in [content] if file.suffix == ".gpx" else _members(content):
             left -= len(log)
-            yield log.decode("latin-1")
+            yield lenient_text(log, otherwise="latin-1")
 
 
 def _members(archive: bytes) -> Iterator[bytes]:

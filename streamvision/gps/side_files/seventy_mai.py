@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from streamvision.core.position import Fix
-from streamvision.core.reading import UnreadableError, read_bytes
+from streamvision.core.reading import UnreadableError, lenient_text, read_bytes
 from streamvision.gps.containers.format import Readings
 from streamvision.gps.side_files.card_logs import CardLog, logs_in
 from streamvision.gps.values import made_fix
@@ -47,7 +47,7 @@ def _take(name: str) -> str:
 @lru_cache(maxsize=8)
 def _fixes_by_video(log: CardLog) -> dict[str, tuple[Fix, ...]]:
     try:
-        lines = read_bytes(log.path, limit=MAX_LOG_BYTES).decode("latin-1").splitlines()
+        lines = lenient_text(read_bytes(log.path, limit=MAX_LOG_BYTES), otherwise="latin-1").splitlines()
     except UnreadableError:
         return {}
     found: defaultdict[str, list[Fix]] = defaultdict(list)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from streamvision.core.reading import lenient_text
 from streamvision.gps.containers.format import Readings
 from streamvision.gps.nmea import Timed, every_sentence, intact_ones, joined
 from streamvision.gps.texts import fix_of_text
@@ -18,7 +19,7 @@ def read_subtitles(content: bytes) -> Readings:
     """Return the positions of subtitles, each at the time at which it is shown."""
     sentences: list[Timed] = []
     fixes = []
-    for media_s, text in _subtitles(content.decode("utf-8", "replace")):
+    for media_s, text in _subtitles(lenient_text(content)):
         told = [(sentence, media_s) for sentence in every_sentence(text)]
         sentences += told
         if not told and (fix := fix_of_text(_MARKS.sub("", text))) is not None:

@@ -269,6 +269,22 @@ class TestDdpai:
         assert read_gps(clip(tmp_path, "20260927074713_0010.mp4")) is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+@pytest.mark.parametrize("name", ["clip.nmea", "clip.gpx", "clip.srt", "GPSData000002.txt"])
+def test_texts_with_a_byte_order_mark(name: str, encoding: str, tmp_path: Path) -> None:
+    TestSeventyMai().card(tmp_path)
+    (tmp_path / "clip.nmea").write_text(SENTENCES)
+    (tmp_path / "clip.gpx").write_text('<gpx><trkpt lat="1" lon="2"/></gpx>')
+    (tmp_path / "clip.srt").write_text(TestSubtitles.NEW)
+    for other in {"clip.nmea", "clip.gpx", "clip.srt"} - {name}:
+        (tmp_path / other).unlink()
+    video = clip(tmp_path, "NO20260927-154703-000007F.MP4" if name.startswith("GPSData") else "clip.mp4")
+    before = read(video)
+    told = (tmp_path / name).read_text()
+    (tmp_path / name).write_bytes(f"\N{ZERO WIDTH NO-BREAK SPACE}{told}".encode(encoding))
+    assert read(video) == before
+
+
 def test_a_container_is_taken_before_a_file_beside_it(tmp_path: Path) -> None:
     log = box(b"free", box(b"gps ", "".join(f"[{1000 * n}]{p.rmc}\n" for n, p in enumerate(WAY)).encode()))
     path = clip(tmp_path, "clip.mp4")
