@@ -12,6 +12,8 @@ import av
 from streamvision.gps.boxes import MovieHeader, read_movie_header
 
 MP4_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".360", ".3gp"})
+FORMATS = "mov,mpegts,avi,matroska"
+"""FFmpeg's names of the formats of clips; a playlist or a list of files, which may name itself, is none."""
 OPEN_TIMEOUT_S = 10.0
 PROBED_BYTES = 4 << 20
 """How much of a file FFmpeg may read to tell what is in it."""
@@ -33,7 +35,7 @@ def read_header(path: Path) -> MovieHeader:
 
 
 def _by_ffmpeg(path: Path) -> MovieHeader:
-    bounds = {"probesize": str(PROBED_BYTES), "protocol_whitelist": "file"}
+    bounds = {"probesize": str(PROBED_BYTES), "protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         with av.open(
             str(path.absolute()), options=bounds, timeout=OPEN_TIMEOUT_S, metadata_errors="replace"

@@ -58,5 +58,5 @@ _KNOWN = {
 
 
 def is_playlist(uri: str) -> bool:
-    """Return whether an address names an HLS playlist."""
-    return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False
+    """Return whether an address or path names an HLS playlist."""
+    return (urlsplit(uri).path if "://" in uri else uri).lower().endswith((".m3u8", ".m3u"))

@@ -13,7 +13,7 @@ from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefusedError
 from streamvision.core.redaction import redact_outside
 
-_DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
+_DAMAGED = (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError)
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _TRANSPORT_REPLIES = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """With these some cameras refuse a transport, in place of 461."""
@@ -93,6 +93,11 @@ def fault_text(error: Exception) -> str:
     """Return what FFmpeg says was wrong, without the URI."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return redact_outside(text[:1].lower() + text[1:])
+
+
+def stopped_text(error: Exception, timeout_s: float) -> str:
+    """Return why reading a file stopped; FFmpeg's own name of a time limit is "immediate exit requested"."""
+    return f"nothing more came for {timeout_s:g} s" if isinstance(error, av.error.ExitError) else fault_text(error)
 
 
 def _transport_fault(shown: str, transport: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import av
 
 from pipelines.capture.ffmpeg.open_failure import unreadable_pipe
+from pipelines.capture.ffmpeg.opening import known_formats
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.source import STDIN, SourceSpec
@@ -46,7 +47,7 @@ class PipeReader(PyAvReader):
     def _open_container(self, options: dict[str, str]) -> Any:
         timeout_s = self._config.read_timeout_s if self._spec.live else SILENCE_S
         self._input = PipeInput(self._spec, timeout_s=timeout_s)
-        return av.open(self._input, options=options, buffer_size=BUFFER_BYTES)
+        return av.open(self._input, options={**options, **known_formats()}, buffer_size=BUFFER_BYTES)
 
     def _finite(self) -> bool:
         return True

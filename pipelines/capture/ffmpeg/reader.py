@@ -14,7 +14,7 @@ import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
-from pipelines.capture.ffmpeg.container_format import ContainerFormat, is_playlist
+from pipelines.capture.ffmpeg.container_format import ContainerFormat
 from pipelines.capture.ffmpeg.damage import DamageGuard
 from pipelines.capture.ffmpeg.decoders import create_decoder
 from pipelines.capture.ffmpeg.divided_pictures import PictureJoiner
@@ -22,7 +22,14 @@ from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from pipelines.capture.ffmpeg.frame_times import FrameTimes
 from pipelines.capture.ffmpeg.geometry import pixel_aspect
 from pipelines.capture.ffmpeg.header_promise import HeaderPromise
-from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, track_refused, transport_refused
+from pipelines.capture.ffmpeg.open_failure import (
+    fault_text,
+    open_failure,
+    stopped_text,
+    track_refused,
+    transport_refused,
+)
+from pipelines.capture.ffmpeg.opening import open_input, open_timeout_s, read_timeout_s, rtsp_options
 from pipelines.capture.ffmpeg.packet_tap import PacketTap, packet_of
 from pipelines.capture.ffmpeg.tracks import Track, choose_track, leave_out_others, listed, tracks_of
 from pipelines.capture.packets import PacketListener
@@ -35,8 +42,6 @@ from streamvision.core.frame import FilePlace
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
-HLS_SILENCE_S = 12.0
-"""HLS comes in segments of several seconds, with silence between them."""
 SMALL_PX = 1280 * 720
 """Files with larger pictures are decoded by several threads."""
 ONE_THREAD_PX = 1920 * 1088
@@ -59,9 +64,7 @@ class PyAvReader:
         self._spec = spec
         self._is_file = spec.kind == "file"
         self._config = config
-        self._read_timeout_s = config.read_timeout_s
-        if is_playlist(spec.uri):
-            self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
+        self._read_timeout_s = read_timeout_s(spec, config)
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
         self._parser_is_empty = self._may_try_udp = False
@@ -242,23 +245,15 @@ class PyAvReader:
         return container
 
     def _open_container(self, options: dict[str, str]) -> Any:
-        return av.open(
-            self._spec.uri,
-            format="video4linux2" if self._spec.kind == "v4l2" else None,
-            options=options,
-            timeout=None if self._is_file else (self._config.open_timeout_s, self._read_timeout_s),
+        return open_input(
+            self._spec,
+            options,
+            open_timeout_s=open_timeout_s(self._spec, self._config),
+            read_timeout_s=self._read_timeout_s,
         )
 
     def _rtsp_options(self, transport: str) -> dict[str, str]:
-        # The session description says what is in the stream: probing it again costs a second. Not "nobuffer", which
-        # throws the probed packets, and with them the first key frame, away.
-        return {
-            "rtsp_transport": transport,
-            "allowed_media_types": "video+audio" if self._tap and self._tap.wants_sound else "video",
-            "probesize": "32",
-            "analyzeduration": "0",
-            "buffer_size": "2000000",
-        }
+        return rtsp_options(transport, with_sound=self._tap is not None and self._tap.wants_sound)
 
     def _demuxed(self) -> Any:
         if self._tap is not None:
@@ -275,7 +270,8 @@ class PyAvReader:
                 raise
             except (OSError, ValueError, av.error.FFmpegError) as error:
                 if self._is_file:
-                    log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
+                    fault = stopped_text(error, self._read_timeout_s)
+                    log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault)
                     self._packets = iter(())
                     self._drain()
                     return None
