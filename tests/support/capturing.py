@@ -76,7 +76,7 @@ def write_video(
     *,
     sizes: list[tuple[int, int]],
     frames: int = 20,
-    fps: int = 25,
+    fps: int | Fraction = 25,
     codec: str = "libx264",
     reordered: bool = False,
 ) -> Path:

@@ -69,7 +69,8 @@ class HeaderPromise:
         if promised_s is None:
             return False
         is_cut = self._path is not None and self._format.name == "matroska" and missing_bytes(self._path) > 0
-        tolerance_s = 1.5 / self.fps if is_cut else max(END_TOLERANCE_S, 0.02 * promised_s)
+        last_frame_s = 1.5 / self.fps
+        tolerance_s = last_frame_s if is_cut else max(END_TOLERANCE_S, last_frame_s, 0.02 * promised_s)
         return end_s < promised_s - tolerance_s
 
     def _end_s(self) -> float | None:

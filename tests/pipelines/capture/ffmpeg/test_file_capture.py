@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -133,6 +134,16 @@ def test_a_truncated_real_film(data_dir: Path, tmp_path: Path) -> None:
     assert 370 <= len(frames) < 377
     assert capture.failure is not None
     assert f"{len(frames)} of 377" in capture.failure
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".ts"])
+@pytest.mark.parametrize("seconds", [2, 600])
+def test_a_film_whose_pictures_last_long_is_whole(tmp_path: Path, suffix: str, seconds: int) -> None:
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    film = write_video(tmp_path / f"slow{suffix}", sizes=[(64, 48)], frames=12, fps=Fraction(1, seconds), codec=codec)
+    with capturing(film) as capture:
+        assert len(take(capture)) == 12
+    assert capture.failure is None
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".avi"])
