@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from streamvision.datasets.files import SPLITS
 from streamvision.datasets.formats import FORMATS, WRITABLE
 from streamvision.datasets.inspection import inspect_dataset
 from streamvision.datasets.label_folders import LABEL_TITLES, detect_labels
+from streamvision.datasets.problems import Problems, problems_json
 from streamvision.datasets.writing import CopyOrLink, check_output_outside
 
 _folder = click.argument("folder", type=Path)
@@ -34,7 +36,7 @@ _given_labels = format_option(name="given", of="FOLDER", formats=LABEL_NAMES)
 _output = click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new or empty.")
 _link = click.option("--link/--copy", help="Make symbolic links to the pictures instead of copies.  [default: copy]")
 _force = click.option("--force", is_flag=True, help="Replace what is in the output folder.")
-_all = click.option("--all", "everything", is_flag=True, help="List all files, not the first ten of each kind.")
+_all = click.option("--all", "everything", is_flag=True, help="List a thousand files of each kind, not the first ten.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document on stdout.")
 
 
@@ -268,8 +270,9 @@ def crops(
         )
     counts = Counter(written.names[image.class_id] for image in written.images)
     if as_json:
-        listed = [{"path": str(one.path), "kind": one.kind, "reason": one.reason} for one in written.problems]
-        click.echo(json.dumps({"output": str(output), "crops": counts, "problems": listed}, indent=2))
+        click.echo(
+            json.dumps({"output": str(output), "crops": counts, "problems": problems_json(written.problems)}, indent=2)
+        )
         return
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
     click.echo(f"{output}: {counted(len(written.images), 'crops')} ({shown})")
@@ -298,13 +301,16 @@ def _report(
     everything: bool,
     as_json: bool,
 ) -> None:
-    problems = (*dataset.problems, *lost)
+    problems = tuple(Problems(chain(dataset.problems, lost)))
     parts: dict[str, Any] = {split: len(dataset.part(split).images) for split in SPLITS}
     boxes = sum(1 for _ in dataset.boxes())
     if as_json:
-        listed = [{"path": str(one.path), "kind": one.kind, "reason": one.reason} for one in problems]
         document = {"output": str(output), "format": format, "pictures": len(dataset.images), "boxes": boxes}
-        rest = {"classes": list(dataset.names), "splits": {k: v for k, v in parts.items() if v}, "problems": listed}
+        rest = {
+            "classes": list(dataset.names),
+            "splits": {k: v for k, v in parts.items() if v},
+            "problems": problems_json(problems),
+        }
         click.echo(json.dumps(document | rest, indent=2))
         return
     shares = ", ".join(f"{split} {count:,}" for split, count in parts.items() if count)

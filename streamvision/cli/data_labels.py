@@ -44,6 +44,7 @@ from streamvision.datasets.label_inspection import (
     labels_of_maps,
     names_of,
 )
+from streamvision.datasets.problems import problems_json
 from streamvision.datasets.splitting import split_pictures
 from streamvision.datasets.writing import CopyOrLink
 
@@ -203,6 +204,5 @@ def _parts(pictures: PictureSet[Any]) -> dict[str, int]:
 def _document(
     pictures: PictureSet[Any], problems: Sequence[Problem], names: Sequence[str], output: Path, kind: DatasetFormat
 ) -> dict[str, Any]:
-    listed = [{"path": str(one.path), "kind": one.kind, "reason": one.reason} for one in problems]
     document = {"output": str(output), "format": kind, "pictures": len(pictures.images)}
-    return document | {"classes": list(names), "splits": _parts(pictures), "problems": listed}
+    return document | {"classes": list(names), "splits": _parts(pictures), "problems": problems_json(problems)}

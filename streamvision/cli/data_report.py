@@ -13,6 +13,7 @@ from streamvision.datasets.dataset import DatasetFormat, Problem, ProblemKind
 from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import Alike, ClassSummary, Inspection
 from streamvision.datasets.label_inspection import LabelInspection
+from streamvision.datasets.problems import MAX_OF_KIND, Problems, number_of
 
 BAR_CELLS = 30
 SHOWN = 10
@@ -39,7 +40,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def describe_inspection(found: Inspection, *, folder: Path, format: DatasetFormat, everything: bool) -> Iterator[str]:
-    """Yield the lines of a report; ``everything`` lists all files instead of the first ten of a kind."""
+    """Yield the lines of a report; ``everything`` lists a thousand files of a kind instead of ten."""
     yield f"{click.style(str(folder), bold=True)}  {FORMATS[format].title}"
     yield ""
     empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
@@ -68,18 +69,20 @@ def describe_problems(problems: Sequence[Problem], *, folder: Path, everything: 
     if not problems:
         yield f"  {heading('problems')}    {click.style('none', fg='green')}"
         return
-    yield f"  {heading('problems')}    {click.style(f'{len(problems):,}', fg='red')}"
+    yield f"  {heading('problems')}    {click.style(f'{number_of(problems):,}', fg='red')}"
     by_kind: defaultdict[ProblemKind, list[Problem]] = defaultdict(list)
-    for problem in problems:
+    for problem in Problems(problems):
         by_kind[problem.kind].append(problem)
     for kind, (one, several) in _KIND_TITLES.items():
         if not (some := by_kind.get(kind)):
             continue
-        yield f"    {click.style(f'{len(some):,}', fg='red')} {one if len(some) == 1 else several}"
+        number = number_of(some)
+        yield f"    {click.style(f'{number:,}', fg='red')} {one if number == 1 else several}"
         for problem in some if everything else some[:SHOWN]:
             yield f"      {_short(problem.path, folder)} {problem.reason}"
         if not everything and len(some) > SHOWN:
-            yield click.style(f"      and {len(some) - SHOWN:,} more; --all lists them", dim=True)
+            more = "lists them" if number <= MAX_OF_KIND else f"lists {MAX_OF_KIND:,}"
+            yield click.style(f"      and {number - SHOWN:,} more; --all {more}", dim=True)
 
 
 def write_report(found: Inspection | LabelInspection, report: Path, folder: Path) -> None:

@@ -24,6 +24,7 @@ from streamvision.datasets.class_csv import CLASS_COLUMNS, PICTURE_COLUMNS, SPLI
 from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import AnsweredPicture, PictureSet, Problem, Split
 from streamvision.datasets.files import PictureLookup, class_name, is_there, split_named, split_of_path
+from streamvision.datasets.problems import Problems
 from streamvision.datasets.tf_csv import is_tf_csv
 from streamvision.inference.model_card import MOST_KNOWN, KnownCard, NumberCard
 
@@ -99,7 +100,7 @@ def read_answers(path: Path, *, only: Sequence[str] = ()) -> AnsweredPictures:
     if picture is None:
         raise ConfigError(f"{path} has no column for pictures; its first line names them, such as filename,age,gender")
     part = _own_column(headers, SPLIT_COLUMNS)
-    problems: list[Problem] = []
+    problems = Problems()
     columns = _columns(path, [one for one in headers if one and one not in (picture, part)], rows, only)
     lookup = PictureLookup(path.parent, lambda place, reason: problems.append(Problem(place, reason)))
     found: dict[Path, tuple[dict[str, str], Split | None]] = {}
@@ -114,7 +115,7 @@ def read_answers(path: Path, *, only: Sequence[str] = ()) -> AnsweredPictures:
         else:
             found[place] = row, split or split_of_path(place, path.parent)
     if not found:
-        first = f" ({problems[0].reason})" if problems else ""
+        first = f" ({problems.first.reason})" if problems.first else ""
         raise ConfigError(f"{path} names no picture that is there{first}; give names counted from its folder")
     return _set_of(path, found, columns, problems)
 
@@ -123,7 +124,7 @@ def _set_of(
     table: Path,
     found: dict[Path, tuple[dict[str, str], Split | None]],
     columns: Sequence[_Column],
-    problems: list[Problem],
+    problems: Problems,
 ) -> AnsweredPictures:
     kind = next((column for column in columns if column.is_class), None)
     given = [(one.header, _known_card(one, one.largest)) for one in columns if one.largest is not None]
@@ -250,7 +251,7 @@ def _number(cell: str, complain: Callable[[str], None]) -> float | None:
     return None
 
 
-def _note(problems: list[Problem], place: Path, name: str) -> Callable[[str], None]:
+def _note(problems: Problems, place: Path, name: str) -> Callable[[str], None]:
     def complain(cell: str) -> None:
         problems.append(
             Problem(

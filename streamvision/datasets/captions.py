@@ -33,6 +33,7 @@ from streamvision.datasets.files import (
     split_named,
     split_of_path,
 )
+from streamvision.datasets.problems import Problems
 
 CAPTION_COLUMNS = ("caption", "captions", "sentence", "text")
 MAX_CAPTION_CHARACTERS = 1000
@@ -68,7 +69,7 @@ def read_captions(path: Path) -> CaptionedPictures:
             f"{path} has no table of captions; give a CSV with the columns filename and caption, a JSONL with these "
             "keys, or COCO's captions_*.json"
         )
-    problems: list[Problem] = []
+    problems = Problems()
     folder = root_of(path, labels_in=("annotations",))
     lookup = PictureLookup(folder, lambda place, reason: problems.append(Problem(place, reason, "other")))
     captions: dict[Path, list[str]] = {}
@@ -84,7 +85,7 @@ def read_captions(path: Path) -> CaptionedPictures:
             known += [one for one in row.captions if one not in known][: MAX_CAPTIONS - len(known)]
             splits.setdefault(place, row.split or split_of_path(place, folder))
     if not captions:
-        first = f" ({problems[0].reason})" if problems else ""
+        first = f" ({problems.first.reason})" if problems.first else ""
         raise ConfigError(f"{path} describes no picture that is there{first}; give names counted from its folder")
     images = (CaptionedPicture(place, tuple(said), splits[place]) for place, said in sorted(captions.items()))
     return CaptionedPictures((), tuple(images), tuple(problems))
@@ -114,7 +115,7 @@ def is_caption_table(path: Path) -> bool:
     return suffix == ".json" and (path.name.startswith("captions_") or '"caption"' in head)
 
 
-def _rows(table: Path, folder: Path, problems: list[Problem]) -> Iterator[_Row]:
+def _rows(table: Path, folder: Path, problems: Problems) -> Iterator[_Row]:
     def note(kind: ProblemKind, reason: str) -> None:
         problems.append(Problem(table, reason, kind))
 

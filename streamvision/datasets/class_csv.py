@@ -17,6 +17,7 @@ from streamvision.datasets.class_labels import read_class_folders
 from streamvision.datasets.csv_table import column_names, table_rows
 from streamvision.datasets.dataset import NamedPicture, NamedPictures, Problem, Split
 from streamvision.datasets.files import PictureLookup, folder_name, is_there, split_named, split_of_path
+from streamvision.datasets.problems import Problems
 from streamvision.datasets.tf_csv import is_tf_csv
 
 PICTURE_COLUMNS = ("filename", "file", "image", "path", "image_path", "image_id")
@@ -36,10 +37,10 @@ def read_classes(path: Path) -> NamedPictures:
         raise ConfigError(
             f"{path} has no columns for pictures and their classes; its first line names them, such as filename,class"
         )
-    problems: list[Problem] = []
+    problems = Problems()
     found = dict(_rows(path, problems))
     if not found:
-        first = f" ({problems[0].reason})" if problems else ""
+        first = f" ({problems.first.reason})" if problems.first else ""
         raise ConfigError(f"{path} names no picture that is there{first}; give names counted from its folder")
     names = tuple(sorted({name for name, _ in found.values()}))
     ids = {name: class_id for class_id, name in enumerate(names)}
@@ -55,7 +56,7 @@ def is_class_table(path: Path) -> bool:
     return bool(columns & {*PICTURE_COLUMNS}) and bool(columns & {*CLASS_COLUMNS})
 
 
-def _rows(table: Path, problems: list[Problem]) -> Iterator[tuple[Path, tuple[str, Split | None]]]:
+def _rows(table: Path, problems: Problems) -> Iterator[tuple[Path, tuple[str, Split | None]]]:
     """Yield each picture once, with its class and part."""
     lookup = PictureLookup(table.parent, lambda place, reason: problems.append(Problem(place, reason, "other")))
     classes: dict[Path, str] = {}

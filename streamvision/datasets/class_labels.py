@@ -25,6 +25,7 @@ from streamvision.datasets.files import (
     split_of_path,
 )
 from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
+from streamvision.datasets.problems import Problems
 
 MAP_FOLDERS = ("masks", "labels", "annotations", "SegmentationClass")
 PICTURE_FOLDERS = ("images", "JPEGImages")
@@ -41,7 +42,7 @@ def read_class_folders(folder: Path) -> NamedPictures:
     if not folder.is_dir():
         raise ConfigError(f"there is no folder at {folder}; give one with a folder of pictures for each class")
     found: list[tuple[Path, str, Split | None]] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for path in find_pictures(folder):
         parts = path.relative_to(folder).parts[:-1]
         split = split_named(parts[0]) if parts else None
@@ -74,13 +75,13 @@ def read_class_maps(folder: Path) -> MappedPictures:
             "with class ids as levels for each picture"
         )
     maps = {_key(path, maps_in): path for path in files_below(maps_in, {".png"})}
-    images, problems = [], []
+    images, problems = [], Problems()
     for path in find_pictures(pictures_in):
         if (map_path := maps.pop(_key(path, pictures_in), None)) is None:
             problems.append(Problem(path, "has no map of its classes; left out", "unlabelled_picture"))
         else:
             images.append(MappedPicture(path, map_path, split_of_path(path, folder)))
-    problems += [Problem(path, "has no picture; left out", "missing_picture") for path in maps.values()]
+    problems.extend(Problem(path, "has no picture; left out", "missing_picture") for path in maps.values())
     if not images:
         raise ConfigError(f"no picture in {pictures_in} has a map of the same name in {maps_in}; give both")
     if (listed := find_class_list(folder)) is None:
@@ -88,7 +89,7 @@ def read_class_maps(folder: Path) -> MappedPictures:
     if same := next(listed.repeated(), None):
         levels = " and ".join(map(str, same[1][:2]))
         raise ConfigError(f"{listed.path} calls the levels {levels} both {same[0]}; give each level a name of its own")
-    problems += [Problem(listed.path, remark) for remark in listed.remarks()]
+    problems.extend(Problem(listed.path, remark) for remark in listed.remarks())
     return MappedPictures(tuple(listed.names), tuple(images), tuple(problems))
 
 

@@ -19,6 +19,7 @@ from streamvision.datasets.collection_records import Look, Looks, Proposal, Prop
 from streamvision.datasets.dataset import DatasetFormat, Problem
 from streamvision.datasets.files import find_pictures
 from streamvision.datasets.formats import find_marks, read_dataset
+from streamvision.datasets.problems import Problems
 
 MAX_ADDED = 20_000
 """Files below a folder whose pictures are added."""
@@ -92,7 +93,7 @@ def add_pictures(
         OutputError: when the folder cannot be written, or too many pictures wait.
     """
     known = _by_hash(collection.looks(most=MAX_LOOKS))
-    names, problems, passed = [], [], 0
+    names, problems, passed = [], Problems(), 0
     for done, path in enumerate(pictures):
         progress(done, len(pictures))
         try:

@@ -33,6 +33,7 @@ from streamvision.datasets.dataset import (
 )
 from streamvision.datasets.files import class_name, is_there, real_place
 from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
+from streamvision.datasets.problems import EVERY_PICTURE, Problems
 
 MAX_REASON = 600
 """Most characters of a problem; whatever a file holds, reports stay readable."""
@@ -73,7 +74,7 @@ class Collector:
         self._broken: set[Path] = set()
         self._doubts: dict[Path, str] = {}
         self._real_folders: dict[Path, Path] = {}
-        self._problems: list[Problem] = []
+        self._problems = Problems(whole=EVERY_PICTURE)
         self._frames: set[bool] = set()
         """Whether boxes had to be turned, of the turned pictures whose size tells."""
         self._untold: list[tuple[int, PictureFile, Path]] = []

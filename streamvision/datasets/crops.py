@@ -16,6 +16,7 @@ from streamvision.core.upright import read_upright
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, NamedPicture, NamedPictures, Problem
 from streamvision.datasets.files import folder_name, split_named
+from streamvision.datasets.problems import Problems
 from streamvision.datasets.writing import OutputFolder, check_sources_outside
 
 JPEG_QUALITY = 95
@@ -52,7 +53,7 @@ def write_crops(
     output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
     folders = _folders(dataset.names)
     crops: list[NamedPicture] = []
-    problems = list(dataset.problems)
+    problems = Problems(dataset.problems)
     for image, place in output.names(dataset, lambda image: image.split or "", unique_stems=True):
         if not (kept := _kept(image, least_px)):
             continue

@@ -205,6 +205,8 @@ class Problem:
     """What is wrong with it and what was done about it, in one sentence."""
     kind: ProblemKind = "other"
     """What sort of problem it is."""
+    times: int = 1
+    """How many there are: more than one where those that are not told are counted."""
 
 
 Picture = TypeVar(

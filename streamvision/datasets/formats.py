@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
@@ -30,6 +31,7 @@ from streamvision.datasets.labelme_json import find_labelme, is_labelme, read_la
 from streamvision.datasets.open_images_csv import COLUMNS as ID_COLUMNS
 from streamvision.datasets.open_images_csv import find_open_images, is_open_images, read_open_images
 from streamvision.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
+from streamvision.datasets.problems import EVERY_PICTURE, Problems, number_of
 from streamvision.datasets.record_file import is_record_file
 from streamvision.datasets.skipped import skipped_links, skipped_pictures
 from streamvision.datasets.tf_csv import COLUMNS, find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
@@ -129,9 +131,10 @@ def read_dataset(
     dataset = _known(chosen).read(folder, progress=progress, **({"shapes": True} if shapes else {}))
     if folder.is_dir():
         skipped = skipped_pictures(folder, (image.path for image in dataset.images))
-        dataset = Dataset(dataset.names, dataset.images, (*skipped_links(folder), *skipped, *dataset.problems))
+        problems = Problems(chain(skipped_links(folder), skipped, dataset.problems), whole=EVERY_PICTURE)
+        dataset = Dataset(dataset.names, dataset.images, tuple(problems))
     if not dataset.images:
-        count = len(dataset.problems)
+        count = number_of(dataset.problems)
         problem = next(iter(dataset.problems), None)
         first = f": {_in_words(problem.path)} {problem.reason}" if problem else ""
         more = f"; and {count - 1:,} problems more" if count > 1 else ""

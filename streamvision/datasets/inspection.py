@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Picture, Problem
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.fingerprints import Fingerprint, alike_groups, exact_groups, fingerprint_all
+from streamvision.datasets.problems import Problems, number_of, problems_json
 
 SMALL_AREA_PX = 32**2
 """COCO's border between small and medium objects."""
@@ -79,10 +81,11 @@ class InspectionJson:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         document = asdict(cast(Any, self))
-        document["problems"] = [
-            {"path": str(problem.path), "kind": problem.kind, "reason": problem.reason} for problem in self.problems
-        ]
-        document["problem_counts"] = dict(Counter(problem.kind for problem in self.problems))
+        document["problems"] = problems_json(self.problems)
+        kinds = dict.fromkeys(problem.kind for problem in self.problems)
+        document["problem_counts"] = {
+            kind: number_of(problem for problem in self.problems if problem.kind == kind) for kind in kinds
+        }
         document["bias"] = self.bias.to_json()
         document["leaks"] = [asdict(group) for group in self.leaks]
         document["picture_sizes"] = [
@@ -132,6 +135,7 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
     sizes = np.array([_size(box.box_xyxy_px) for _, box in dataset.boxes()]).reshape(-1, 2)
     picture_areas = [image.width_px * image.height_px for image, _ in dataset.boxes()]
     shapes = Counter((image.width_px, image.height_px) for image in dataset.images)
+    odd = chain(_odd_boxes(dataset), _contradictions(dataset, prints))
     return Inspection(
         pictures=len(dataset.images),
         empty_pictures=sum(not image.boxes for image in dataset.images),
@@ -142,7 +146,7 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
         side_percentiles_px=_percentiles(sizes.min(axis=1)) if len(sizes) else {},
         area_percentiles=_percentiles(sizes.prod(axis=1) / picture_areas) if len(sizes) else {},
         picture_sizes=tuple((width, height, count) for (width, height), count in shapes.most_common()),
-        problems=(*dataset.problems, *undecodable(prints), *_odd_boxes(dataset), *_contradictions(dataset, prints)),
+        problems=tuple(Problems(chain(dataset.problems, undecodable(prints), odd))),
         alike=tuple(alike_pictures(dataset.images, prints)),
         bias=find_bias(dataset.names, [_shown(image, one) for image, one in zip(dataset.images, prints, strict=True)]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPi
 from streamvision.datasets.fingerprints import Fingerprint, exact_groups, fingerprint_all
 from streamvision.datasets.inspection import Alike, InspectionJson, alike_pictures, count_by_split, undecodable
 from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
+from streamvision.datasets.problems import Problems
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Labels:
 
 def labels_of_folders(pictures: NamedPictures) -> tuple[NamedPictures, list[Labels]]:
     """Return the pictures that can be read, with the class of each; others become problems."""
-    kept, labels, problems = [], [], list(pictures.problems)
+    kept, labels, problems = [], [], Problems(pictures.problems)
     for image in pictures.images:
         file = _read(image.path)
         if isinstance(file, Problem):
@@ -85,7 +87,7 @@ def labels_of_maps(
     pictures: MappedPictures, *, progress: Progress = no_progress
 ) -> tuple[MappedPictures, list[Labels]]:
     """Return the pictures whose maps can be used, with the classes on each; others become problems."""
-    kept, labels, problems = [], [], list(pictures.problems)
+    kept, labels, problems = [], [], Problems(pictures.problems)
     for done, image in enumerate(pictures.images):
         progress("maps read", done, len(pictures.images))
         one = _labels_of_map(image, pictures.names)
@@ -124,7 +126,9 @@ def inspect_labels(
         classes=tuple(_summarise(pictures, labels, names, known if by_pixel else None)),
         unknown_pixels=unknown / max(known + unknown, 1) if by_pixel else None,
         picture_sizes=tuple((width, height, count) for (width, height), count in sizes.most_common()),
-        problems=(*pictures.problems, *undecodable(prints), *_contradictions(pictures, labels, names, prints)),
+        problems=tuple(
+            Problems(chain(pictures.problems, undecodable(prints), _contradictions(pictures, labels, names, prints)))
+        ),
         alike=tuple(alike_pictures(pictures.images, prints)),
         bias=find_bias(
             names,

@@ -12,6 +12,7 @@ from pathlib import Path
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import PairedPicture, PairedPictures, Problem
 from streamvision.datasets.files import find_pictures, split_of_path
+from streamvision.datasets.problems import Problems
 
 INPUTS, TARGETS = "inputs", "targets"
 _ALONE_IN = ("images", "JPEGImages")
@@ -40,7 +41,7 @@ def read_pairs(folder: Path, *, reverse: bool = False) -> PairedPictures:
             "of the same name in each"
         )
     targets = {_key(path, folder / TARGETS): path for path in find_pictures(folder / TARGETS)}
-    images, problems = [], []
+    images, problems = [], Problems()
     for path in find_pictures(folder / INPUTS):
         target = targets.pop(_key(path, folder / INPUTS), None)
         if target is None:
@@ -48,9 +49,9 @@ def read_pairs(folder: Path, *, reverse: bool = False) -> PairedPictures:
             continue
         pair = (target, path) if reverse else (path, target)
         images.append(PairedPicture(*pair, split_of_path(path, folder)))
-    problems += [
+    problems.extend(
         Problem(path, f"has no picture in {INPUTS}/; left out", "missing_picture") for path in targets.values()
-    ]
+    )
     if not images:
         raise ConfigError(f"no picture in {folder / INPUTS} has one of the same name in {folder / TARGETS}; give both")
     return PairedPictures(NAMES, tuple(images), tuple(problems))

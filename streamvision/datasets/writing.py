@@ -13,6 +13,7 @@ from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.words import counted
 from streamvision.datasets.collector import Progress
 from streamvision.datasets.dataset import LabelledImage, MappedPicture, Picture, PictureSet, Problem
+from streamvision.datasets.problems import Problems
 
 CopyOrLink = Literal["copy", "link"]
 
@@ -37,7 +38,7 @@ class OutputFolder:
 
     def __init__(self, folder: Path, *, pictures: CopyOrLink, force: bool, progress: Progress) -> None:
         self.folder = folder
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         """Pictures that had to be given another name."""
         self._pictures = pictures
         self.progress = progress

@@ -21,6 +21,7 @@ from streamvision.core.notebook import figures_html
 from streamvision.core.picture import BgrPicture
 from streamvision.core.upright import read_upright
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
+from streamvision.datasets.problems import problems_json
 from streamvision.evaluation.class_names import ClassMatch, translate
 from streamvision.inference.model import Model
 from streamvision.inference.slicing.planned import find_sliced
@@ -53,7 +54,7 @@ class Measurement:
             "model": self.model,
             "names": list(names),
             "notes": list(self.notes),
-            "problems": [{"path": str(one.path), "reason": one.reason} for one in self.problems],
+            "problems": problems_json(self.problems),
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from streamvision.datasets.dataset import (
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.datasets.keypoints import KeypointLayout, read_keypoint_layout
 from streamvision.datasets.picture_files import BrokenPictureError, read_picture
+from streamvision.datasets.problems import Problems, number_of
 from streamvision.evaluation.coco_shapes import Likeness, is_marked
 from streamvision.evaluation.evaluate import check_marked
 from streamvision.training.additions import Addition, problems_of, read_addition, read_sets, sentences
@@ -107,7 +108,7 @@ class TrainingData(Generic[Picture]):
             )
         if self.problems:
             first = self.problems[0]
-            lines.append(f"{len(self.problems)} problems with files, the first: {first.path}: {first.reason}")
+            lines.append(f"{number_of(self.problems):,} problems with files, the first: {first.path}: {first.reason}")
         return lines
 
 
@@ -248,18 +249,18 @@ def as_boxed(pictures: PictureSet[Picture], classes_on: Callable[[Picture], list
     Those of which ``classes_on`` says that a file is broken are left out, too.
     """
     labelled: list[LabelledImage] = []
-    broken: list[Problem] = []
+    problems = Problems(pictures.problems)
     for image in pictures.images:
         try:
             file = read_picture(image.path)
             classes = classes_on(image)
         except BrokenPictureError as error:
-            broken.append(Problem(image.path, str(error), "broken_picture"))
+            problems.append(Problem(image.path, str(error), "broken_picture"))
             continue
         box = (0.0, 0.0, float(file.width_px), float(file.height_px))
         boxes = tuple(LabelledBox(class_id, box) for class_id in classes)
         labelled.append(LabelledImage(image.path, file.width_px, file.height_px, boxes, image.split))
-    return Dataset(pictures.names, tuple(labelled), (*pictures.problems, *broken))
+    return Dataset(pictures.names, tuple(labelled), tuple(problems))
 
 
 def prepared(
