@@ -6,6 +6,7 @@ environment, one hides the other, or its files lie among ours.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ AGAIN = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
 
 def main() -> None:
     """Run the command line, unless what is imported as ``streamvision`` is not this project's."""
+    open_standard_streams()
     spec = find_spec(NAME)
     origin = Path(spec.origin).resolve() if spec is not None and spec.origin else None
     strange = strange_files()
@@ -28,6 +30,21 @@ def main() -> None:
     from streamvision.cli.main import main as run
 
     run()
+
+
+def open_standard_streams() -> None:
+    """Open what the caller closed of the input, the output and stderr, on nothing.
+
+    The next file would get its number otherwise, such as the database, and what is meant for stderr would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the smallest number that is free
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def strange_files() -> list[str]:

@@ -91,3 +91,34 @@ def test_files_that_left_with_another_package_are_missed(site: Path) -> None:
     (sentence,) = done.stderr.splitlines()
     assert "has lost files" in sentence
     assert "pip install --force-reinstall --no-deps streamvision-edge" in sentence
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 2), (0, 1, 2)])
+def test_what_the_caller_closed_gets_no_file_of_ours(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    told = tmp_path / "told"
+    code = (
+        "import os, sys, streamvision_edge as edge; edge.open_standard_streams();"
+        f"number = os.open({str(told)!r}, os.O_CREAT | os.O_WRONLY);"
+        "print('x'); sys.stderr.write('y'); sys.stdin.read();"
+        "os.write(number, str(number > 2).encode())"
+    )
+    closing = " ".join(f"{number}>&-" for number in closed)
+    done = subprocess.run(
+        ["bash", "-c", f'exec "$0" -c "$1" {closing}', sys.executable, code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert (done.returncode, told.read_text()) == (0, "True")
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_the_command_runs_without_output_or_stderr(closed: int) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'exec "$0" -m streamvision probe "synthetic:drive?frames=1" {closed}>&-', sys.executable],
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple, TextIO
 
 from streamvision.core.redaction import RedactingFormatter, printable, redact
+from streamvision.core.stderr import stderr, stderr_is_terminal
 
 LogFormat = Literal["text", "json"]
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -39,7 +40,7 @@ def _is_journal(environ: Mapping[str, str]) -> bool:
     """Say whether stderr is the journal of systemd, which names its file so."""
     try:
         about = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return False
     return environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
 
@@ -82,12 +83,12 @@ class _Stderr(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         """Where lines go."""
-        return sys.stderr
+        return stderr()
 
     def configure(self, settings: LogSettings) -> None:
         """Write so from now on."""
         self.settings = settings
-        stamped = not sys.stderr.isatty() and not _is_journal(os.environ)
+        stamped = not stderr_is_terminal() and not _is_journal(os.environ)
         self.setFormatter(_JsonFormatter() if settings.log_format == "json" else _TextFormatter(stamped=stamped))
 
 
@@ -122,13 +123,12 @@ def say_failure(sentence: str) -> None:
     if _handler.settings.log_format == "json":
         _emit(sentence, logging.ERROR)
     else:
-        sys.stderr.write(f"streamvision: {printable(redact(sentence))}\n")
-        sys.stderr.flush()
+        print(f"streamvision: {printable(redact(sentence))}", file=stderr(), flush=True)
 
 
 def log_failure(sentence: str) -> None:
     """Write what failed for good while the command goes on: on a terminal as it fails, elsewhere with the time."""
-    if _handler.settings.log_format == "text" and sys.stderr.isatty():
+    if _handler.settings.log_format == "text" and stderr_is_terminal():
         say_failure(sentence)
     else:
         logging.getLogger(_OWN).error("%s", sentence)
@@ -136,7 +136,7 @@ def log_failure(sentence: str) -> None:
 
 def shown_once() -> bool:
     """Say whether what :func:`log_failure` wrote is not to be said again at the end; scripts read the end."""
-    return _handler.settings.log_format == "json" or sys.stderr.isatty()
+    return _handler.settings.log_format == "json" or stderr_is_terminal()
 
 
 def report_crashes() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
+
+from streamvision.core.stderr import stderr, stderr_is_terminal
 
 _CLEAR = "\r\x1b[K"
 
@@ -23,7 +24,7 @@ class TerminalLine:
         self, *, redraw_s: float, log_every_s: float | None, write_line: Callable[[str], None] | None = None
     ) -> None:
         self._write_line = write_line or (lambda text: self._write(f"{text}\n"))
-        self._terminal = sys.stderr.isatty()
+        self._terminal = stderr_is_terminal()
         self._every_s = redraw_s if self._terminal else log_every_s
         self._shown_s = time.monotonic()
         self._drawn = False
@@ -53,8 +54,7 @@ class TerminalLine:
 
     @staticmethod
     def _write(text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        print(text, end="", file=stderr(), flush=True)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
