@@ -43,6 +43,7 @@ _SURROGATE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 """An escape of JSON; group 1 is half of a pair without the other half."""
+_MERGE = "tag:yaml.org,2002:merge"
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Without waiting: a pipe would keep the caller until somebody writes to it."""
 _ELEMENT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
@@ -190,13 +191,14 @@ def parse_json(content: bytes | str) -> Any:
     return document
 
 
-def parse_yaml(text: str, *, as_written: bool = False) -> Any:
+def parse_yaml(text: str, *, as_written: bool = False, unique_keys: bool = False) -> Any:
     """Return what YAML text holds.
 
     Args:
         text: the YAML.
         as_written: take every value without a tag as text: YAML 1.1 makes truth, dates and numbers of names such as
             ``no``, ``2024-01-01`` and ``007``.
+        unique_keys: refuse a key that stands twice in a mapping, where the last one would count otherwise.
 
     Raises:
         yaml.YAMLError: with the place, when it is not YAML, nested too deeply, unfolds to too many values, or has a
@@ -206,6 +208,7 @@ def parse_yaml(text: str, *, as_written: bool = False) -> Any:
         problem = f"it has {len(text):,} characters, of which {MAX_YAML_BYTES:,} are read"
         raise yaml.MarkedYAMLError(problem=problem)
     loader = _TextLoader(text) if as_written else _BoundedLoader(text)
+    loader.unique_keys = unique_keys
     try:
         return loader.get_single_data()
     except ValueError as error:  # an escape of a character that there is not
@@ -310,6 +313,8 @@ class _BoundedTree(ElementTree.TreeBuilder):
 class _BoundedLoader(yaml.SafeLoader):
     """Loads plain values, as many and as deep as may be."""
 
+    unique_keys = False
+
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
@@ -335,6 +340,17 @@ class _BoundedLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, "found an alias of what it stands in", start)
         if self._values > MAX_YAML_VALUES:
             raise yaml.composer.ComposerError(None, None, f"found more than {MAX_YAML_VALUES:,} values", start)
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        if self.unique_keys:
+            known = set()
+            for key, _value in node.value:
+                named = (key.tag, str(key.value))
+                if named in known and key.tag != _MERGE:
+                    raise yaml.composer.ComposerError(None, None, "found a key for the second time", key.start_mark)
+                known.add(named)
         return node
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
@@ -369,7 +385,7 @@ class _TextLoader(_BoundedLoader):
 
 
 _TextLoader.yaml_implicit_resolvers = {"<": _BoundedLoader.yaml_implicit_resolvers["<"]}
-_TextLoader.add_constructor("tag:yaml.org,2002:merge", _TextLoader.construct_scalar)
+_TextLoader.add_constructor(_MERGE, _TextLoader.construct_scalar)
 
 
 @contextmanager

@@ -88,10 +88,10 @@ def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any
     """Read a YAML file into a plain mapping, not yet validated; ``kind`` is what messages call such a file.
 
     Raises:
-        ConfigError: when the file is missing, is not YAML or is not a mapping.
+        ConfigError: when the file is missing, is not YAML, has a key twice or is not a mapping.
     """
     try:
-        document = parse_yaml(read_text(path, limit=MAX_YAML_BYTES))
+        document = parse_yaml(read_text(path, limit=MAX_YAML_BYTES), unique_keys=True)
     except UnreadableError as error:
         raise ConfigError(f"cannot read {kind} {path}: it {error}; give an existing YAML file") from error
     except yaml.YAMLError as error:
@@ -107,7 +107,8 @@ def _fault_of(error: yaml.YAMLError) -> str:
         return "it holds a byte or character that no text has"
     place = error.problem_mark
     where = f" (line {place.line + 1}, column {place.column + 1})" if place is not None else ""
-    return f"{_QUOTED.sub(_masked_word, error.problem)}{where}"
+    problem = error.problem.replace(r"character '\t' that cannot start any token", "a tab; indent with spaces")
+    return f"{_QUOTED.sub(_masked_word, problem)}{where}"
 
 
 def _masked_word(quoted: re.Match[str]) -> str:

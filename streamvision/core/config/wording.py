@@ -6,6 +6,7 @@ import difflib
 import re
 import types
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -132,8 +133,9 @@ def _given(error: Any) -> str:
     given = error.get("input")
     if isinstance(given, str):
         return f" (given: {short(redact_source(given))!r})"
-    if isinstance(given, (int, float)):
-        return f" (given: {shown(given)})"
+    quotes = "; in a YAML file it needs quotes" if error["type"] == "string_type" else ""
+    if isinstance(given, (int, float, date)):
+        return f" (given: {given if isinstance(given, date) else shown(given)}{quotes})"
     if error["type"] not in _TYPES:
         return ""
     return f" (given: {'nothing' if given is None else 'a list' if isinstance(given, (list, tuple)) else 'keys'})"

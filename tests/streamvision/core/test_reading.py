@@ -76,6 +76,18 @@ def test_yaml_that_is_used(tmp_path: Path) -> None:
     assert read_yaml(file) == {"a": {"x": 1}, "b": {"x": 1, "y": 685230}, "c": {"x": 1}, "d": -(2**63)}
 
 
+@pytest.mark.parametrize("text", ["a: 1\na: 1", "[{a: {b: 1, 'b': 2}}]", "{1: 1, 1: 2}", "? [a]\n: 1\n? [a]\n: 2"])
+def test_keys_that_stand_twice_are_refused_where_each_must_count(text: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text, unique_keys=True)
+
+
+def test_equal_keys_of_several_mappings_and_several_merges_stand_once() -> None:
+    text = "a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc: {<<: *a, <<: *b, z: 4}\nd: {1: 1, '1': 2}"
+    assert parse_yaml(text, unique_keys=True)["c"] == {"x": 1, "y": 3, "z": 4}
+    assert parse_yaml("a: 1\na: 2") == {"a": 2}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -55,7 +55,15 @@ def test_mistakes_are_named(document: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("a: [", "not valid YAML"), ("- a", "must be a mapping"), ("", "must be a mapping")]
+    ("content", "words"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- a", "must be a mapping"),
+        ("", "must be a mapping"),
+        ("streams: []\nmodel: {path: a}\nstreams: []", r"found a key for the second time \(line 3, column 1\)"),
+        ("streams: [{source: a, id: x, 'id': y}]", r"found a key for the second time \(line 1, column 30\)"),
+        ("streams:\n\t- source: a", r"found a tab; indent with spaces \(line 2"),
+    ],
 )
 def test_files_that_are_no_config_are_refused(tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "c.yaml"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, get_args
 
 import pytest
@@ -61,14 +62,16 @@ def test_no_key_answers_in_the_words_of_a_library(section: Any) -> None:
             {"camera": {"field_of_view_deg": "wide"}},
             "camera.field_of_view_deg: give a number or assumed (given: 'wide')",
         ),
-        ({"source": [1]}, "streams.0.source.0: give text (given: 1)"),
+        ({"source": [1]}, "streams.0.source.0: give text (given: 1; in a YAML file it needs quotes)"),
         ({"source": None}, "streams.0.source: give text or a list (given: nothing)"),
         ({"loop": "perhaps"}, "streams.0.loop: give true or false (given: 'perhaps')"),
         ({"policy": "dead"}, "streams.0.policy: give auto, live or file (given: 'dead')"),
         ({"open_timeout_s": 99}, "streams.0.open_timeout_s: give 60 or less (given: 99)"),
         ({"track": 1.5}, "streams.0.track: give a whole number (given: 1.5)"),
         ({"ignore": [[[0, 0]]]}, "streams.0.ignore.0: has too few values (1); give 3 or more"),
-        ({"node_labels": {"site": 5}}, "streams.0.node_labels.site: give text (given: 5)"),
+        ({"node_labels": {"site": 5}}, "streams.0.node_labels.site: give text (given: 5; in a YAML file"),
+        ({"id": date(2020, 1, 31)}, "streams.0.id: give text (given: 2020-01-31; in a YAML file it needs quotes)"),
+        ({"id": {}}, "streams.0.id: give text (given: keys)"),
         ({"tracker": {"nam": "sort"}}, "unknown key 'streams.0.tracker.nam': did you mean 'name'?"),
     ],
 )  # fmt: skip
