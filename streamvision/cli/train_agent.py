@@ -13,43 +13,20 @@ import click
 from click.core import ParameterSource
 
 from streamvision.checkpoints.torch_runtime import import_torch
-from streamvision.cli.finite_range import FiniteRange
+from streamvision.cli.options import field_option
+from streamvision.cli.sections import together
+from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
 from streamvision.core.install import install_command
+from streamvision.training.driving.agent_recipe import AgentRecipe
 from streamvision.training.progress import TrainingProgress
+
+_OPTIONS = ("steps", "roads", "seed", "noise", "lr")
 
 
 @click.command(name="train-agent")
 @click.argument("perception", type=Path, required=False)
-@click.option(
-    "--steps",
-    type=click.IntRange(1, 100_000_000),
-    default=120_000,
-    show_default=True,
-    help="Steps of the car in all, a tenth of a second each; learnt from 2,048 at a time.",
-)
-@click.option(
-    "--roads",
-    type=click.IntRange(1, 1000),
-    default=6,
-    show_default=True,
-    help="Roads to learn on; two more are held out.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31),
-    default=0,
-    show_default=True,
-    help="Seed of the first road and of all chance.",
-)
-@click.option(
-    "--noise",
-    type=FiniteRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="Noise of what the agent is given while it learns, as a share of its scale: about the error of PERCEPTION.",
-)
-@click.option("--lr", type=FiniteRange(0, 1), default=5e-4, show_default=True, help="Learning rate.")
+@together(*(field_option(f"--{name}", AgentRecipe, name) for name in _OPTIONS))
 @click.option(
     "--seeds",
     type=click.IntRange(2, 99),
@@ -94,7 +71,6 @@ def train_agent(
     import_torch()
     try:
         from streamvision.training.driving.agent_runs import resume_agent, start_agent, start_agents
-        from streamvision.training.driving.ppo import AgentRecipe
     except ImportError as error:
         raise MissingDependencyError(
             f"agents need {error.name or 'stable_baselines3'}: {install_command('drive')}"
@@ -103,7 +79,9 @@ def train_agent(
     if resume is not None:
         summary = resume_agent(resume, command=command)
     else:
-        recipe = AgentRecipe(perception=str(Path(str(perception)).absolute()), **given)
+        chosen = {key: value for key, value in given.items() if value is not None}
+        document = chosen | {"perception": str(Path(str(perception)).absolute())}
+        recipe = validate(AgentRecipe, document, origin="command line")
         begin = partial(start_agents, count=seeds) if seeds else start_agent
         summary = begin(recipe, project=project, name=name, command=command)
     if as_json:

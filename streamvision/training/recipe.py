@@ -13,9 +13,11 @@ from pydantic import Field, model_validator
 from streamvision.checkpoints.generator_names import GENERATORS
 from streamvision.core.config.section import MAX_THREADS, Section, read_yaml, validate
 from streamvision.core.errors import ConfigError
+from streamvision.core.files import write_whole
 from streamvision.datasets.dataset import DatasetFormat
 
 OVERSAMPLE_MOST = 4
+MOST_EPOCHS, MOST_HOURS, MOST_LR, MOST_DECAY = 1_000_000, 10_000, 10.0, 10.0
 MAX_SEED = 2_000_000_000
 """NumPy's generators take 32 bits, of which repetitions and searches count on from a seed."""
 PresetName = Literal["plain", "light", "road", "strong"]
@@ -118,8 +120,10 @@ class Recipe(Section):
     partial_weights: bool = Field(
         False, description="Begin from weights of which more than the head does not fit; the rest begins from nothing."
     )
-    epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
-    hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
+    epochs: int = Field(50, ge=1, le=MOST_EPOCHS, description="Times that every picture is seen.")
+    hours: float | None = Field(
+        None, gt=0, le=MOST_HOURS, description="Longest training time; the epochs are fitted into it."
+    )
     imgsz: int = Field(
         416,
         ge=32,
@@ -138,15 +142,21 @@ class Recipe(Section):
         description="How many of the frozen layers learn from unfreeze_at on, counted from the last frozen one "
         "(nearest to the result) towards the picture; default: all of them.",
     )
-    lr: float = Field(1e-3, gt=0, description="Highest learning rate (AdamW).")
+    lr: float = Field(1e-3, gt=0, le=MOST_LR, description="Highest learning rate (AdamW).")
     unfreeze_lr: float | None = Field(
-        None, gt=0, description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own."
+        None,
+        gt=0,
+        le=MOST_LR,
+        description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own.",
     )
     final_lr: float = Field(0.01, gt=0, le=1, description="Last learning rate, as a part of the highest (cosine).")
     warmup: float = Field(
-        2.0, ge=0, description="Epochs in which the learning rate rises from zero; half of the run at most."
+        2.0,
+        ge=0,
+        le=MOST_EPOCHS,
+        description="Epochs in which the learning rate rises from zero; half of the run at most.",
     )
-    weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
+    weight_decay: float = Field(5e-4, ge=0, le=MOST_DECAY, description="Decoupled weight decay.")
     average_epochs: float | None = Field(
         None,
         gt=0,
@@ -254,7 +264,10 @@ class Recipe(Section):
         "auto", description="Arithmetic of the network; auto: bf16 where the processor has it. The loss is fp32."
     )
     onnx_megabytes: float | None = Field(
-        None, gt=0, description="Largest size of the exported ONNX file; weights are stored in fewer bits to meet it."
+        None,
+        gt=0,
+        le=1_000_000,
+        description="Largest size of the exported ONNX file; weights are stored in fewer bits to meet it.",
     )
     onnx_size: tuple[int, int] | None = Field(
         None, description="Width and height that the exported ONNX prefers, multiples of 32; default: imgsz squared."
@@ -336,4 +349,4 @@ def load_recipe(path: Path | None, given: dict[str, Any], *, origin: str = "comm
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe as YAML that :func:`load_recipe` reads."""
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))

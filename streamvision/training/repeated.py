@@ -7,7 +7,6 @@ weights, of the order of pictures, and of augmentations.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from streamvision.training.figures import shown, title
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile
-from streamvision.training.run_folder import RunFolder, new_run_folder
+from streamvision.training.run_folder import RunFolder, held, new_run_folder
 from streamvision.training.session import check_code_trusted, checked, note_command, resume_training, start_training
 
 MOST_RUNS = 99
@@ -117,10 +116,10 @@ def train_repeated(
             raise ConfigError(f"{by.many} say themselves what is held out and learnt; leave {setting} out")
     checked(recipe, trusted=trust_checkpoint, trial=by.many)
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-{by.many}") as folder:
-        write_recipe(recipe, folder.recipe)
         note_command(folder, command)
         folder.last.parent.rmdir()  # each has its own weights
         write_whole(by.file(folder.root), json.dumps({"count": count, "ended": False}))
+        write_recipe(recipe, folder.recipe)
         return _train(recipe, folder, by, count, command=command, trusted=trust_checkpoint)
 
 
@@ -159,8 +158,9 @@ def resume_repeated(run: Path, by: Repetition, *, command: str, trust_checkpoint
     count = count_to_resume(run, by)
     recipe = load_recipe(folder.recipe, {})
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
-    note_command(folder, command)
-    return _train(recipe, folder, by, count, command=command, trusted=trust_checkpoint)
+    with held(folder.root):
+        note_command(folder, command)
+        return _train(recipe, folder, by, count, command=command, trusted=trust_checkpoint)
 
 
 def _train(
@@ -209,8 +209,6 @@ def train_each(
             if run.last.exists():
                 resume(run)
             else:
-                if run.recipe.exists():  # killed before its first epoch was over
-                    shutil.rmtree(run.root)
                 begin(number, run)
         results.append(_figures(number, run))
     summary = _summary(folder, by, results)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
+from streamvision.core.files import writing
+from streamvision.core.folder_lock import locked
+
+_EARLY = (
+    *("recipe.yaml", "command.txt", "split.json", "data", "weights", "generated", "curves.csv", "args.yaml"),
+    *("folds.json", "seeds.json", "fold-*", "seed-*", "search.json", "search-parts.json", "study.db*", "trials"),
+)
+"""What a run may have written when its first epoch, or that of a search, is not over yet."""
+_COMMAND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
+"""Beginning of the first file that a run writes, by which its folder is known."""
 
 
 class RunFolder:
@@ -25,7 +36,7 @@ class RunFolder:
         self.best = root / "weights" / "best.pt"
         """Checkpoint of the best epoch on the held-out pictures."""
         self.recipe = root / "recipe.yaml"
-        """The recipe with every default filled in."""
+        """The recipe with every default filled in; once it is there, the run can be gone on with."""
         self.command = root / "command.txt"
         """The exact command, one line per start (resumes included)."""
         self.split = root / "split.json"
@@ -52,10 +63,10 @@ class RunFolder:
 
 @contextmanager
 def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[RunFolder]:
-    """Make an empty run folder ``project/name``; without a name the next free ``MODEL-N``.
+    """Make an empty run folder ``project/name``, and hold it; without a name the next free ``MODEL-N``.
 
-    Where the block ends in an error before there is anything to keep (a checkpoint, or the trials of a search), what
-    was made is removed again, the project's folder too.
+    A run of that name that was killed before there was anything to keep gives way. Where the block ends in an error
+    before there is (a checkpoint, or the trials of a search), what was made is removed again, the project's folder too.
 
     Raises:
         ConfigError: when the named folder already holds a run, or cannot be made.
@@ -63,36 +74,71 @@ def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[R
     wanted = project / name if name else project
     made = [folder for folder in (wanted, *wanted.parents) if not folder.exists()]
     try:
-        root = _named(wanted) if name else _numbered(project, Path(model).stem)
-        before = set(root.iterdir())
+        root = wanted if name else _numbered(project, Path(model).stem)
+        root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"no run folder can be made in {project} ({error.strerror}); give another --project"
         ) from error
-    folder = RunFolder(root.resolve())
-    folder.last.parent.mkdir(exist_ok=True)
-    try:
-        yield folder
-    except BaseException:
-        if not has_begun(folder.root):
-            _remove(root, before, made if name else [root, *made])
-        raise
+    with held(root):
+        folder = RunFolder(root.resolve())
+        if name:
+            _make_room(folder)
+        before = set(root.iterdir())
+        try:
+            with writing(root, instead="give another --project"):
+                folder.last.parent.mkdir(exist_ok=True)
+            yield folder
+        except BaseException:
+            if not has_begun(folder.root):
+                _remove(root, before, made if name else [root, *made])
+            raise
+
+
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Keep other trainings out of a run folder.
+
+    Raises:
+        ConfigError: when one works in it, or the folder cannot be read.
+    """
+    busy = ConfigError(f"a training works in {root}; wait until it has ended, or give another --name")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(root, busy))
+        except OSError as error:
+            raise ConfigError(f"{root} cannot be read ({error.strerror}); give another run") from error
+        yield
 
 
 def has_begun(root: Path) -> bool:
-    """Say whether a folder holds an epoch that is over: of a run, of one of several, or of a trial."""
-    return (root / "trials.csv").exists() or any(
+    """Say whether a folder holds an epoch that is over (of a run, of one of several, or of a trial), or a result."""
+    return any((root / name).exists() for name in ("trials.csv", "summary.json", "lr_finder.csv")) or any(
         RunFolder(one).last.exists() for one in (root, *root.glob("fold-*"), *root.glob("seed-*"))
     )
 
 
-def _named(root: Path) -> Path:
-    if (root / "recipe.yaml").exists():
-        if has_begun(root):
-            raise ConfigError(f"{root} already holds a run; go on with --resume {root}, or give another --name")
-        raise ConfigError(f"{root} holds a run that ended before its first epoch; remove it, or give another --name")
-    root.mkdir(parents=True, exist_ok=True)
-    return root
+def _make_room(folder: RunFolder) -> None:
+    """Remove what a run left that was killed before its first epoch was over; files of others stay.
+
+    Raises:
+        ConfigError: when there is something to keep.
+    """
+    root, is_run = folder.root, _COMMAND.match(_beginning_of(folder.command)) is not None
+    if has_begun(root) and (is_run or folder.recipe.exists()):
+        raise ConfigError(f"{root} already holds a run; go on with --resume {root}, or give another --name")
+    if is_run:
+        _remove(root, {path for path in root.iterdir() if not any(path.match(name) for name in _EARLY)}, [])
+    elif folder.recipe.exists():
+        raise ConfigError(f"{root} holds a recipe.yaml that no run has left; move it, or give another --name")
+
+
+def _beginning_of(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(80)
+    except OSError:
+        return ""
 
 
 def _numbered(project: Path, stem: str) -> Path:
@@ -123,13 +169,11 @@ def existing_run_folder(path: Path) -> RunFolder:
     """Return the run folder that a killed run left, for resuming.
 
     Raises:
-        ConfigError: when it holds no recipe or no checkpoint.
+        ConfigError: when it holds no recipe, or a trial whose weights were not kept.
     """
     folder = RunFolder(path.resolve())
-    if not folder.recipe.exists():
+    if not folder.recipe.is_file():
         raise ConfigError(f"{path} is not the folder of a training run: it has no recipe.yaml")
-    if folder.summary.exists() and not folder.last.exists():
+    if not folder.last.exists() and has_begun(folder.root):
         raise ConfigError(f"the trial in {path} has ended, and its weights were not kept; start it anew")
-    if not folder.last.exists():
-        raise ConfigError(f"{path} has no weights/last.pt: the run ended before its first epoch; start it anew")
     return folder

@@ -29,7 +29,7 @@ from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile, write_card
 from streamvision.training.results_picture import draw_results
-from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder
+from streamvision.training.run_folder import RunFolder, existing_run_folder, held, new_run_folder
 
 if TYPE_CHECKING:
     from streamvision.training.torch_run import TorchRun
@@ -54,12 +54,13 @@ def start_training(
             f"What {recipe.split.parent} held out stays held out; its settings hold where no others are given."
         )
     with new_run_folder(project, name, model=recipe.model) as folder:
+        note_command(folder, command)
         write_recipe(recipe, folder.recipe)
-        return _train(recipe, folder, progress, command=command, resume=False, trusted=trust_checkpoint)
+        return _train(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
 
 
 def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
-    """Go on where a run was killed, with its own recipe."""
+    """Go on where a run was killed, with its own recipe; from the beginning where no epoch of it was over."""
     folder = existing_run_folder(run)
     recipe = load_recipe(folder.recipe, {})
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
@@ -68,7 +69,12 @@ def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) 
         if trainer_for(recipe).load is not None:
             weights = f"--model {recipe.model} --weights {folder.best}"
         raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with {weights}")
-    return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
+    progress, went_on = TrainingProgress(), folder.last.exists()
+    if not went_on:
+        progress.say(f"No epoch of the run in {folder.root} was over: it begins anew.")
+    with held(folder.root):
+        note_command(folder, command)
+        return _train(recipe, folder, progress, resume=went_on, trusted=trust_checkpoint)
 
 
 def check_code_trusted(recipe: Recipe, folder: RunFolder, *, trusted: bool) -> None:
@@ -91,13 +97,13 @@ def find_learning_rate(
     progress = TrainingProgress()
     recipe = checked(recipe, trusted=trust_checkpoint, trial="find_lr")
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr") as folder:
-        write_recipe(recipe, folder.recipe)
         note_command(folder, command)
         run = make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
         progress.say("Raising the learning rate until the loss runs away.")
         sweep = run.find_lr()
         table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
         sweep.write(table, plot)
+        write_recipe(recipe, folder.recipe)
     progress.say(f"{sweep.sentence} ({plot})")
     return {
         "run": str(folder.root),
@@ -109,9 +115,8 @@ def find_learning_rate(
 
 
 def _train(
-    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool, trusted: bool
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
 ) -> dict[str, Any]:
-    note_command(folder, command)
     run = make_run(recipe, folder, progress, resume=resume, trusted=trusted)
     run.train()
     trusted = trusted or is_user_code(recipe.model)  # which has run already

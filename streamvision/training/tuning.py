@@ -30,9 +30,9 @@ from streamvision.training.families import trainer_for
 from streamvision.training.figures import title
 from streamvision.training.parts import MAX_RECORD_BYTES
 from streamvision.training.progress import TrainingProgress
-from streamvision.training.recipe import Recipe, load_recipe, write_recipe
+from streamvision.training.recipe import MOST_HOURS, Recipe, load_recipe, write_recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
-from streamvision.training.run_folder import RunFolder, new_run_folder
+from streamvision.training.run_folder import RunFolder, held, new_run_folder
 from streamvision.training.search_space import Choice, apply, choice_of, choices_of, own_settings, suggest
 from streamvision.training.session import check_code_trusted, checked, make_run, note_command
 from streamvision.training.tuning_report import draw_search, importances, write_trials
@@ -42,7 +42,6 @@ SEARCH_FILE = "search.json"
 PARTS_FILE = "search-parts.json"
 """Which of the pictures to learn from the trials learn from, and which they measure on."""
 STUDY_NAME = "search"
-MOST_HOURS = 10_000
 STARTUP_TRIALS = 5
 """Random trials before the estimator proposes, and complete ones before any is given up."""
 UNBALANCED = 2.0
@@ -128,7 +127,6 @@ def tune(
     given = recipe
     recipe = checked(recipe, trusted=trust_checkpoint, trial="tune")
     with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-tune") as folder:
-        write_recipe(recipe, folder.recipe)
         note_command(folder, command)
         progress = TrainingProgress()
         run = make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
@@ -150,6 +148,7 @@ def tune(
         state: dict[str, Any] = {"hours": hours, "trials": trials, "spent_s": 0.0, "measured": measured}
         state["choices"] = [one.to_json() for one in choices]
         write_whole(folder.root / SEARCH_FILE, json.dumps(state, indent=1))
+        write_recipe(recipe, folder.recipe)
         return _search(recipe, folder, state, trusted=trust_checkpoint)
 
 
@@ -181,8 +180,9 @@ def resume_tune(
         raise ConfigError(f"the search in {run} has had its time; give it more with --resume {run} --tune HOURS")
     recipe = load_recipe(folder.recipe, {})
     check_code_trusted(recipe, folder, trusted=trust_checkpoint)
-    note_command(folder, command)
-    return _search(recipe, folder, state, trusted=trust_checkpoint)
+    with held(folder.root):
+        note_command(folder, command)
+        return _search(recipe, folder, state, trusted=trust_checkpoint)
 
 
 def _write_parts(folder: RunFolder, recipe: Recipe, data: TrainingData[Any]) -> tuple[int, int]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from streamvision.core.errors import OutputError
 from streamvision.core.files import remove_scratch, write_whole, writing
+from streamvision.core.folder_lock import locked
 from streamvision.gps.writing import write_geojson, write_gpx
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.object_files import objects_csv, objects_geojson
@@ -28,21 +27,14 @@ def taken(output: Path) -> Iterator[None]:
     Raises:
         OutputError: when another process holds it.
     """
-    with writing(output):
-        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"another trip is writing into {output}; wait until it has ended, or give another folder with --output"
-            ) from None
-        except OSError:  # a file system of the network that knows no locks
-            pass
+    busy = OutputError(
+        f"another trip is writing into {output}; wait until it has ended, or give another folder with --output"
+    )
+    with ExitStack() as held:
+        with writing(output):
+            held.enter_context(locked(output, busy))
         remove_scratch(output, lambda name: name in FILES)
         yield
-    finally:
-        os.close(folder)
 
 
 def write_outputs(

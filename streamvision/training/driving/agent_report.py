@@ -20,7 +20,7 @@ _DRAWN = ("reward", "drive_s", "in_lane_s", "close_share")
 
 
 @dataclass
-class DriveTrace:
+class AgentDrive:
     """One held-out drive, step by step, and frames of it."""
 
     step_s: float
@@ -64,7 +64,7 @@ def _cells(figures: Mapping[str, float]) -> str:
 
 
 def write_agent_report(
-    path: Path, recipe: Any, summary: Mapping[str, Any], rows: Sequence[Mapping[str, float]], trace: DriveTrace
+    path: Path, recipe: Any, summary: Mapping[str, Any], rows: Sequence[Mapping[str, float]], trace: AgentDrive
 ) -> None:
     """Write one HTML page that needs nothing else: figures by step, a held-out drive of the best policy, the recipe."""
     best = rows[int(summary["best_epoch"]) - 1]
@@ -101,7 +101,7 @@ def _over_steps(rows: Sequence[Mapping[str, float]]) -> Section:
     )
 
 
-def _drive(trace: DriveTrace) -> Section:
+def _drive(trace: AgentDrive) -> Section:
     over_time = {
         "speed (m/s)": {"driven": trace.speed_m_s, "limit": trace.limit_m_s},
         "to the car ahead (m)": {"gap": trace.gap_m},

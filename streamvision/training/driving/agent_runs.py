@@ -12,10 +12,11 @@ import yaml
 from streamvision.core.config.section import read_yaml, validate
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import write_whole
-from streamvision.training.driving.ppo import AgentRecipe, train_agent
+from streamvision.training.driving.agent_recipe import AgentRecipe
+from streamvision.training.driving.ppo import train_agent
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.repeated import SEEDS, count_to_resume, train_each
-from streamvision.training.run_folder import RunFolder, new_run_folder
+from streamvision.training.run_folder import RunFolder, held, new_run_folder
 from streamvision.training.session import note_command
 
 AGENT_SEEDS = replace(SEEDS, spread="sd between seeds, on the same held-out roads")
@@ -42,8 +43,8 @@ def start_agents(recipe: AgentRecipe, count: int, *, project: Path, name: str | 
     """
     with new_run_folder(project, name, model="agent-seeds") as folder:
         folder.last.parent.rmdir()  # each has its own weights
-        _write(folder, recipe, command)
         write_whole(AGENT_SEEDS.file(folder.root), json.dumps({"count": count, "ended": False}))
+        _write(folder, recipe, command)
         return _learn(recipe, folder, count, command=command)
 
 
@@ -55,15 +56,16 @@ def resume_agent(run: Path, *, command: str) -> dict[str, Any]:
     """
     folder = RunFolder(run.resolve())
     several = AGENT_SEEDS.file(folder.root).is_file()
-    if not folder.recipe.is_file() or not (several or folder.last.is_file()):
+    if not folder.recipe.is_file():
         raise ConfigError(f"{run} holds no agent to go on with; give the folder of a run of train-agent")
     document = read_yaml(folder.recipe, AgentRecipe, kind="recipe")
     recipe = validate(AgentRecipe, document, origin=str(folder.recipe))
     count = count_to_resume(run, AGENT_SEEDS) if several else 1
-    note_command(folder, command)
-    if several:
-        return _learn(recipe, folder, count, command=command)
-    return train_agent(recipe, folder, TrainingProgress(), resume=True)
+    with held(folder.root):
+        note_command(folder, command)
+        if several:
+            return _learn(recipe, folder, count, command=command)
+        return train_agent(recipe, folder, TrainingProgress(), resume=folder.last.exists())
 
 
 def _learn(recipe: AgentRecipe, folder: RunFolder, count: int, *, command: str) -> dict[str, Any]:
@@ -79,5 +81,5 @@ def _learn(recipe: AgentRecipe, folder: RunFolder, count: int, *, command: str) 
 
 
 def _write(folder: RunFolder, recipe: AgentRecipe, command: str) -> None:
-    write_whole(folder.recipe, yaml.safe_dump(recipe.model_dump(), sort_keys=False))
     note_command(folder, command)
+    write_whole(folder.recipe, yaml.safe_dump(recipe.model_dump(), sort_keys=False))

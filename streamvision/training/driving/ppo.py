@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -28,15 +27,11 @@ from streamvision.checkpoints.answers import AnswersSource
 from streamvision.checkpoints.base import StoredRun
 from streamvision.checkpoints.checkpoint_file import read_checkpoint, read_run
 from streamvision.checkpoints.drive_agent import ARCHITECTURE, PERCEPTION, WIDTH, DriveAgentSource, Policy, seen_at
-from streamvision.core.config.section import Section
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.synthetic.driving.rule_driver import MOST_GAP_M
-from streamvision.training.driving.agent_report import (
-    DriveTrace,
-    write_agent_card,
-    write_agent_report,
-)
+from streamvision.training.driving.agent_recipe import AgentRecipe
+from streamvision.training.driving.agent_report import AgentDrive, write_agent_card, write_agent_report
 from streamvision.training.driving.environment import SAFE_HEADWAY_S, DriveEnv, DriveOptions
 from streamvision.training.figures import OF_AGENTS as FIGURES
 from streamvision.training.progress import TrainingProgress, clock
@@ -50,24 +45,6 @@ _ROLLOUT_STEPS = 256
 _HELD_OUT_DRIVES = 6
 _CHECKED_PICTURES = 6
 _TRACED_FRAMES = 4
-
-
-class AgentRecipe(Section):
-    """How an agent learns."""
-
-    perception: str = Field(description="Checkpoint (best.pt) of the network that sees.")
-    steps: int = Field(120_000, description="Steps of the car in all, a tenth of a second each.")
-    roads: int = Field(6, description="How many roads are learnt on; two more are held out.")
-    seed: int = Field(0, description="Of the first road and of all chance.")
-    noise: float = Field(0.05, description="Of the numbers that the agent is given, as a share of their scale.")
-    lr: float = Field(5e-4, description="Learning rate.")
-    first_road: int | None = Field(None, description="Seed of the first road; None for that of all chance.")
-
-    def environment(self, *, held_out: bool) -> DriveOptions:
-        """Return the environment's options."""
-        first = (self.seed if self.first_road is None else self.first_road) + (self.roads if held_out else 0)
-        seeds = range(first, first + (2 if held_out else self.roads))
-        return DriveOptions(seeds=tuple(seeds), noise=self.noise)
 
 
 def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool) -> dict[str, Any]:
@@ -91,7 +68,7 @@ def train_agent(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgre
         )
     seen_at(AnswersSource.of_run(StoredRun(stored=stored, path=Path(recipe.perception))))
     torch.set_num_threads(1)
-    options = recipe.environment(held_out=True)
+    options = _roads(recipe, held_out=True)
     model = _learner(recipe)
     curves, per_epoch = CurveFile(folder.curves_csv), _ENVIRONMENTS * _ROLLOUT_STEPS
     if resume:
@@ -145,8 +122,15 @@ def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, 
     return summary
 
 
+def _roads(recipe: AgentRecipe, *, held_out: bool) -> DriveOptions:
+    """Return the environment's options."""
+    first = (recipe.seed if recipe.first_road is None else recipe.first_road) + (recipe.roads if held_out else 0)
+    seeds = range(first, first + (2 if held_out else recipe.roads))
+    return DriveOptions(seeds=tuple(seeds), noise=recipe.noise)
+
+
 def _learner(recipe: AgentRecipe) -> PPO:
-    options = recipe.environment(held_out=False)
+    options = _roads(recipe, held_out=False)
     environments = DummyVecEnv([lambda: DriveEnv(options) for _ in range(_ENVIRONMENTS)])
     environments.seed(recipe.seed)
     return PPO(
@@ -196,7 +180,7 @@ def _spent_s(curves: CurveFile) -> float:
 
 
 def _held_out(model: PPO, recipe: AgentRecipe) -> dict[str, float]:
-    env = DriveEnv(recipe.environment(held_out=True))
+    env = DriveEnv(_roads(recipe, held_out=True))
     returns, seconds, offsets, in_lane, close = [], [], [], [], []
     for drive in range(_HELD_OUT_DRIVES):
         seen, _ = env.reset(seed=1000 + drive)
@@ -219,14 +203,14 @@ def _held_out(model: PPO, recipe: AgentRecipe) -> dict[str, float]:
     }
 
 
-def _trace(folder: RunFolder, recipe: AgentRecipe) -> DriveTrace:
+def _trace(folder: RunFolder, recipe: AgentRecipe) -> AgentDrive:
     """Let the best policy drive once on a held-out road, and write down how."""
     stored = read_run(folder.best)
     assert stored is not None
     policy = Policy().eval()
     policy.load_state_dict(stored["model"])
-    env = DriveEnv(recipe.environment(held_out=True))
-    trace, over = DriveTrace(env.options.step_s), False
+    env = DriveEnv(_roads(recipe, held_out=True))
+    trace, over = AgentDrive(env.options.step_s), False
     seen, _ = env.reset(seed=1000)
     every = max(round(env.options.seconds / env.options.step_s) // _TRACED_FRAMES, 1)
     while not over:

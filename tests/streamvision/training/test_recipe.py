@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from streamvision.core.config.section import Section, validate
 from streamvision.core.errors import ConfigError
-from streamvision.training.recipe import load_recipe, write_recipe
+from streamvision.training.driving.agent_recipe import AgentRecipe
+from streamvision.training.recipe import Augmentation, Recipe, load_recipe, write_recipe
 from streamvision.training.session import checked
 
 
@@ -64,3 +68,34 @@ def test_weights_that_are_not_given_are_not_taken_over_in_part(tmp_path: Path) -
     pytest.importorskip("torch")
     with pytest.raises(ConfigError, match="unet begins from nothing; give --weights"):
         checked(load_recipe(None, {"data": tmp_path, "model": "unet", "partial_weights": True}), trusted=False)
+
+
+def numbers_of(section: type[Section]) -> list[tuple[type[Section], str]]:
+    kinds = {int, float}
+    return [
+        (section, name)
+        for name, field in section.model_fields.items()
+        if field.annotation in kinds or kinds & set(get_args(field.annotation))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [*numbers_of(Recipe), *numbers_of(Augmentation), *numbers_of(AgentRecipe)]
+)
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, -math.inf, 1e300])
+def test_no_number_is_senseless(section: type[Section], name: str, value: float) -> None:
+    needed = {Recipe: {"data": "signs", "model": "lenet"}, AgentRecipe: {"perception": "best.pt"}}.get(section, {})
+    with pytest.raises(ConfigError, match=name):
+        validate(section, needed | {name: value}, origin="command line")
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch", "lr", "hours", "patience", "val_share"])
+def test_a_training_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: give"):
+        load_recipe(None, {"data": "signs", "model": "lenet", name: 0})
+
+
+@pytest.mark.parametrize("name", ["steps", "roads", "lr"])
+def test_an_agent_that_cannot_learn_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: give"):
+        validate(AgentRecipe, {"perception": "best.pt", name: 0}, origin="command line")

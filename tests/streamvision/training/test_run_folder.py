@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.run_folder import RunFolder, new_run_folder
+from streamvision.training.run_folder import RunFolder, held, new_run_folder
 
 
 def refused(project: Path, name: str | None) -> None:
@@ -48,11 +51,62 @@ def test_a_name_that_is_taken_gets_advice_that_works(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "mine")
     folder.last.parent.mkdir(parents=True)
     folder.recipe.touch()
-    with pytest.raises(ConfigError, match="remove it"), new_run_folder(tmp_path, "mine", model="unet"):
-        pass
     folder.last.touch()
     with pytest.raises(ConfigError, match="--resume"), new_run_folder(tmp_path, "mine", model="unet"):
         pass
+
+
+@pytest.mark.parametrize(
+    "name", ["recipe.yaml", "split.json", "curves.csv", "weights/.last.pt.abc", "seed-0/split.json", "study.db"]
+)
+def test_a_run_that_was_killed_before_its_first_epoch_was_over_gives_way(tmp_path: Path, name: str) -> None:
+    killed = f"""
+import os, signal
+from pathlib import Path
+from streamvision.training.run_folder import new_run_folder
+with new_run_folder(Path({str(tmp_path)!r}), "mine", model="unet") as folder:
+    folder.command.write_text("2026-01-01T00:00:00Z streamvision train\\n")
+    left = folder.root / {name!r}
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    assert subprocess.run([sys.executable, "-c", killed], check=False, timeout=60).returncode == -signal.SIGKILL
+    assert (tmp_path / "mine" / name).exists()
+    with new_run_folder(tmp_path, "mine", model="unet"):
+        assert sorted(path.name for path in (tmp_path / "mine").rglob("*")) == ["notes.txt", "weights"]
+
+
+@pytest.mark.parametrize("result", ["summary.json", "lr_finder.csv", "trials.csv", "fold-1/weights/last.pt"])
+def test_a_result_without_weights_does_not_give_way(tmp_path: Path, result: str) -> None:
+    file = tmp_path / "mine" / result
+    file.parent.mkdir(parents=True)
+    file.touch()
+    RunFolder(tmp_path / "mine").recipe.touch()
+    with pytest.raises(ConfigError, match="already holds a run"), new_run_folder(tmp_path, "mine", model="unet"):
+        pass
+    assert file.exists()
+
+
+def test_what_only_looks_like_a_run_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    RunFolder(tmp_path / "mine").recipe.touch()
+    RunFolder(tmp_path / "mine").command.write_text("how I train\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no run has left"), new_run_folder(tmp_path, "mine", model="unet"):
+        pass
+    assert len(list((tmp_path / "mine").iterdir())) == 3
+
+
+def test_a_run_that_still_works_is_left_alone(tmp_path: Path) -> None:
+    with new_run_folder(tmp_path, "mine", model="unet") as folder:
+        folder.recipe.touch()
+        with pytest.raises(ConfigError, match="a training works in"), new_run_folder(tmp_path, "mine", model="unet"):
+            pass
+        with pytest.raises(ConfigError, match="a training works in"), held(folder.root):
+            pass
+        assert folder.recipe.exists()
 
 
 def test_a_project_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
