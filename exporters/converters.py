@@ -43,10 +43,15 @@ def import_converter(name: str) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep progress bars, warnings and logs of the converters away; their errors are exceptions."""
+    """Keep progress bars, warnings and logs of the converters away; their errors are exceptions.
+
+    What C++ writes is kept away, too, unless details are asked for (``-v``): it may say why the process ended.
+    """
+    written = contextlib.nullcontext() if logging.getLogger().isEnabledFor(logging.INFO) else _without_descriptor_2()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
-    with contextlib.redirect_stdout(_NOWHERE), contextlib.redirect_stderr(_NOWHERE), warnings.catch_warnings():
+    python = contextlib.redirect_stdout(_NOWHERE), contextlib.redirect_stderr(_NOWHERE)
+    with written, python[0], python[1], warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             for logger, level in zip(loggers, levels, strict=True):
@@ -55,6 +60,17 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _without_descriptor_2() -> Iterator[None]:
+    kept = os.dup(2)
+    os.dup2(_NOWHERE.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ class Request:
     def name(self, source: Source) -> str:
         """Return the artefact's file name, such as ``yolov8n-fp16-nms.tflite``."""
         options = self.options
-        parts = [source.path.stem, options.precision]
+        parts = [source.path.stem, *source.variant, options.precision]
         if options.size_px is not None:
             parts.append(f"{options.size_px[0]}x{options.size_px[1]}")
         asked = {switch: getattr(options, switch) for switch in SWITCHES}

@@ -26,6 +26,10 @@ class Source(Protocol):
         """The weights, for names and messages."""
 
     @property
+    def variant(self) -> tuple[str, ...]:
+        """How it differs from what the weights alone are, in words of file names."""
+
+    @property
     def card(self) -> ModelCard:
         """How the network is fed and read: float32, NCHW, without suppression added."""
 
@@ -81,6 +85,7 @@ class TorchSource(ABC):
     """
 
     onnx: Path | None = None
+    variant: tuple[str, ...] = ()
 
     def __init__(
         self, *, path: Path, card: ModelCard, output_names: tuple[str, ...], size_px: tuple[int, int] | None

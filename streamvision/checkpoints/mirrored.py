@@ -34,6 +34,8 @@ class MirroredSource(TorchSource):
         ExportError: when it is no detector with boxes of a grid's cells, or has no torch side.
     """
 
+    variant = ("mirror",)
+
     def __init__(self, source: Source) -> None:
         card = source.card
         if card.head != HEAD or card.nms_inside:

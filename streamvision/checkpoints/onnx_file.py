@@ -36,6 +36,8 @@ class OnnxSource:
         UnknownHeadError: when the layout of its outputs cannot be known.
     """
 
+    variant: tuple[str, ...] = ()
+
     def __init__(
         self,
         path: Path,

@@ -143,10 +143,15 @@ def build_run(stored: Mapping[str, Any], path: Path, *, trusted: bool = False, b
         names=names,
         beginning=beginning,
         side_px=side_px,
-        stretches=name.startswith("ssd"),
+        stretches=stretches(name),
         keypoints=len(keypoint_names),
         keypoint_names=keypoint_names,
     )
+
+
+def stretches(name: str) -> bool:
+    """Say whether torchvision stretches pictures to the input of a network, as for its SSDs."""
+    return name.startswith("ssd")
 
 
 def as_classifier(

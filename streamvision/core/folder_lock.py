@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from streamvision.core.errors import StreamVisionError
 
 try:
     import fcntl
-except ImportError:  # no POSIX system
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
@@ -26,17 +26,14 @@ def locked(folder: Path, busy: StreamVisionError) -> Iterator[None]:
     Raises:
         OSError: when the folder cannot be opened.
     """
-    if fcntl is None:
+    with ExitStack() as held:
+        if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            held.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise busy from None
+            except OSError:  # a file system of the network that knows no locks
+                pass
         yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
-        except OSError:  # a file system of the network that knows no locks
-            pass
-        yield
-    finally:
-        os.close(descriptor)

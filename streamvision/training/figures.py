@@ -36,6 +36,8 @@ TITLES = OF_AGENTS | {
     "pixel_accuracy": "pixel accuracy",
     "iou_3d": "mean 3-D IoU",
     "iou_bev": "mean bird's-eye IoU",
+    "distance_error": "distance error (share)",
+    "yaw_error_deg": "yaw error (degrees, median)",
     "top1": "top-1",
     "top5": "top-5",
     "f1": "F1",
@@ -51,13 +53,14 @@ TITLES = OF_AGENTS | {
 """By the names in ``curves.csv``, in the order in which they are shown."""
 
 
+PLACING_ERRORS = ("distance_error", "yaw_error_deg")
 SET_DISTANCES = ("frechet_distance", "kernel_distance")
 """Figures by which sets of pictures are compared."""
 
 
 def is_error(key: str) -> bool:
     """Say whether less of a figure is better."""
-    return key.startswith((MAE, FEATURE_DISTANCE)) or key in SET_DISTANCES
+    return key.startswith((MAE, FEATURE_DISTANCE)) or key in (*SET_DISTANCES, *PLACING_ERRORS)
 
 
 def shown(figures: Mapping[str, float]) -> list[str]:

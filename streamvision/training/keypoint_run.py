@@ -6,7 +6,6 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.torchvision_build import class_tensors
-from streamvision.core.detections import Detections
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
 from streamvision.datasets.keypoints import KeypointLayout
 from streamvision.evaluation.coco_metrics import coco_figures
@@ -106,12 +104,5 @@ class KeypointRun(DetectorRun):
             "map50_95_keypoints": points.map50_95,
         }
 
-    def _detections(self, result: dict[str, Any]) -> Detections:
-        # The score of a keypoint is the logit at the peak of its heat map.
-        score = 1 / (1 + np.exp(-result["keypoints_scores"].astype(np.float64)))
-        found, count = len(result["boxes"]), len(self._layout.names)
-        return replace(
-            super()._detections(result),
-            keypoint_xy_px=result["keypoints"][..., :2].astype(np.float32).reshape(found, count, 2),
-            keypoint_score=score.astype(np.float32).reshape(found, count),
-        )
+    def _keypoint_names(self) -> tuple[str, ...]:
+        return tuple(self._layout.names)

@@ -14,14 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torchvision import TorchvisionSource, input_card
-from streamvision.checkpoints.torchvision_build import TorchvisionNetwork
 from streamvision.core.errors import ConfigError
 from streamvision.core.masks import decode_rle
 from streamvision.datasets.class_labels import UNKNOWN
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage
 from streamvision.evaluation.evaluate import evaluate_shapes
-from streamvision.inference.letterbox import rounded_up
 from streamvision.training.augment import LEAST_SIDE_PX, Sample, augment_centre, fit
 from streamvision.training.batches import DetectionSamples, read_rgb, to_tensor
 from streamvision.training.recipe import Augmentation
@@ -98,13 +95,8 @@ class MaskRun(DetectorRun):
         return MaskSamples(self._data.train, side_px=self._recipe.imgsz)
 
     def _validate(self) -> dict[str, float]:
-        names, imgsz = self._data.names, self._recipe.imgsz
-        described = TorchvisionNetwork(self._model, self._recipe.model, "segment", names, self.beginning, imgsz)
-        side_px = rounded_up(imgsz, input_card(described).stride_px)
-        source = TorchvisionSource(described, path=self._folder.last, size_px=(side_px, side_px))
-        # Measured as the finished file will be, by the runtime's own way from the picture to the mask.
-        with self._as_file(source) as detector:
-            result = evaluate_shapes("segment", detector, Dataset(names, self._data.val, ()))
+        with self._as_detector() as detector:
+            result = evaluate_shapes("segment", detector, Dataset(self._data.names, self._data.val))
         return {
             "map50": result.box_figures.map50,
             "map50_95": result.box_figures.map50_95,

@@ -59,6 +59,7 @@ def export_run(
     except MissingDependencyError as error:
         progress.say(f"No ONNX file was made: {error}")
         return {}
+    progress.say("Making the ONNX file of the best epoch.")
     drawing = open_generator(folder.best)
     drawn: dict[str, Any] = {}
     if drawing is not None:
@@ -89,6 +90,7 @@ def export_run(
     facts = drawn | {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
     if card.task in OF_OBJECTS and recipe.split is None:
         return facts
+    progress.say("Comparing the ONNX file with the network in torch on held-out pictures.")
     try:
         parity = _prove(
             source,

@@ -78,11 +78,14 @@ class CurveFile:
             "held-out pictures, dB": [
                 key for key in PLOTTED if key.endswith("_db") and any(key in row for row in rows)
             ],
+            "held-out pictures, degrees": [
+                key for key in PLOTTED if key.endswith("_deg") and any(key in row for row in rows)
+            ],
             "drawn to held-out pictures": [key for key in SET_DISTANCES if any(key in row for row in rows)],
             "held-out pictures": [
                 key
                 for key in PLOTTED
-                if not key.endswith("_db") and key not in SET_DISTANCES and any(key in row for row in rows)
+                if not key.endswith(("_db", "_deg")) and key not in SET_DISTANCES and any(key in row for row in rows)
             ],
             "learning rate": ["lr"],
         }

@@ -7,29 +7,32 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.torchvision import TorchvisionSource, input_card
 from streamvision.checkpoints.torchvision_build import (
     INCEPTIONS,
+    TorchvisionNetwork,
     as_classifier,
     class_tensors,
     create,
     input_sizes,
     normalisation,
     published_side_px,
+    stretches,
     without_memory,
 )
-from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.dataset import NamedPictures
+from streamvision.datasets.dataset import Dataset, NamedPictures
+from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.classify import TOP, evaluate_classifier
 from streamvision.evaluation.coco_metrics import coco_figures
-from streamvision.evaluation.predictions import Predictions
-from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
+from streamvision.evaluation.predictions import Predictions, predict
+from streamvision.inference.letterbox import rounded_up
+from streamvision.inference.model import Model
+from streamvision.training.batches import ClassSamples, DetectionSamples
 from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
@@ -43,7 +46,7 @@ SSD300_LEAST_PX = 300
 class DetectorRun(TorchRun):
     """One run of a detector. ``freeze`` counts its backbone's blocks."""
 
-    task = "detect"
+    task: Literal["detect", "segment", "pose"] = "detect"
     figure = "map50_95"
 
     def _read_samples(self) -> DetectionSamples:
@@ -70,21 +73,30 @@ class DetectorRun(TorchRun):
 
     def _predictions(self) -> Predictions:
         """Return what the network finds on the held-out pictures."""
-        self._model.eval()
-        found = []
-        with torch.inference_mode():
-            for image in self._data.val:
-                (result,) = self._model([to_tensor(read_rgb(image.path)).to(self._device)])
-                found.append(self._detections({key: tensor.cpu().numpy() for key, tensor in result.items()}))
-        return Predictions(self._data.names, self._data.val, tuple(found))
+        held_out = Dataset(self._data.names, self._data.val)
+        with self._as_detector() as detector:
+            return predict(detector, held_out, match_classes(held_out, self._data.names))
 
-    def _detections(self, result: dict[str, Any]) -> Detections:
-        """Return what torchvision's network found on one picture, its tensors given as arrays."""
-        return Detections(
-            result["boxes"].astype(np.float32),
-            result["scores"].astype(np.float32),
-            (result["labels"] - 1).astype(np.int32),
+    def _as_detector(self) -> Model:
+        """Open the network as its finished file will be, so that it is measured by the runtime's own way."""
+        recipe, points = self._recipe, self._keypoint_names()
+        described = TorchvisionNetwork(
+            network=self._model,
+            name=recipe.model,
+            kind=self.task,
+            names=self._data.names,
+            beginning=self.beginning,
+            side_px=recipe.imgsz,
+            stretches=stretches(recipe.model),
+            keypoints=len(points),
+            keypoint_names=points,
         )
+        side_px = rounded_up(recipe.imgsz, input_card(described).stride_px)
+        return self._as_file(TorchvisionSource(described, path=self._folder.last, size_px=(side_px, side_px)))
+
+    def _keypoint_names(self) -> tuple[str, ...]:
+        """Return what keypoints of an object are called; none where there are none."""
+        return ()
 
 
 class ClassifierRun(TorchRun):
@@ -196,7 +208,7 @@ def build_detector(name: str, *, classes: int, side_px: int, **settings: Any) ->
     """
     if name == "ssd300_vgg16" and side_px < SSD300_LEAST_PX:
         raise ConfigError(f"ssd300_vgg16 takes pictures from {SSD300_LEAST_PX} px on; give --imgsz {SSD300_LEAST_PX}")
-    fixed = name.startswith("ssd")
+    fixed = stretches(name)
     sizes = {} if fixed else {"min_size": side_px, "max_size": side_px}
     regions = {"box_batch_size_per_image": REGIONS} if "rcnn" in name else {}
     model = create(name, classes=classes + 1, **sizes, **regions, **settings)

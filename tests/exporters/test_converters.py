@@ -1,13 +1,15 @@
-"""A converter that is not installed: the command that installs it, or the machine that it is made for."""
+"""Converters are kept quiet; one that is not installed: the command that installs it, or the machine that it is for."""
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
 import sys
 
 import pytest
 
-from exporters.converters import import_converter
+from exporters.converters import import_converter, quiet
 from streamvision.core.errors import MissingDependencyError
 
 
@@ -25,3 +27,16 @@ def test_an_absent_converter_leads_on(machine: str, name: str, said: str, monkey
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=said):
         import_converter(name)
+
+
+@pytest.mark.parametrize(("level", "shown"), [(logging.WARNING, ""), (logging.INFO, "of C++")])
+def test_what_a_converter_writes_is_for_whoever_asks_for_details(
+    level: int, shown: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "level", level)
+    with quiet():
+        os.write(2, b"of C++")
+        print("of Python", file=sys.stderr)
+    assert capfd.readouterr().err == shown
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"

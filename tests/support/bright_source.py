@@ -31,6 +31,7 @@ class BrightSource:
     path: Path = Path("bright.pt")
     output_names: tuple[str, ...] = ("output0",)
     onnx: Path | None = None
+    variant: tuple[str, ...] = ()
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         import torch

@@ -32,6 +32,7 @@ class TinySource:
     path: Path = Path("tiny.pt")
     output_names: tuple[str, ...] = ("output0",)
     onnx: Path | None = None
+    variant: tuple[str, ...] = ()
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         import torch

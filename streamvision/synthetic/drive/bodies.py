@@ -65,8 +65,8 @@ class Body:
 
     @cached_property
     def coarse(self) -> NDArray[np.bool_]:
-        """(N,) whether a face is drawn from afar too."""
-        return np.array([face.layer < 2 or face.part in ("tail", "head") for face in self.faces])
+        """(N,) whether a face is drawn from afar too; by its tires a vehicle stands on the road, as high as it is."""
+        return np.array([face.layer < 2 or face.part in ("tail", "head", "tire") for face in self.faces])
 
     def faces_camera(self, points_px: F64) -> NDArray[np.bool_]:
         """Return (N,) whether a face's outside is seen."""
@@ -128,7 +128,7 @@ class _Builder:
         parts: tuple[tuple[float, Part, int], ...] = ((1.16, "trim", 2), (1.0, "tire", 3), (0.6, "rim", 4))
         for z, (share, part, layer), side in itertools.product(places, parts, (-1, 1)):
             x, reach = side * (self._half_m + 0.01 * layer), share * radius
-            self.add([(x, radius + reach * np.sin(a), z + reach * np.cos(a)) for a in angle], part, layer)
+            self.add([(x, max(radius + reach * np.sin(a), 0.0), z + reach * np.cos(a)) for a in angle], part, layer)
 
     def build(self, lamp_height_m: float) -> Body:
         points = np.concatenate([face.points_m for face in self.faces])

@@ -143,7 +143,7 @@ def _far_boxes(camera: Camera, vehicle: Vehicle, body: Body) -> tuple[Box, Box]:
         top, bottom = (camera.row_px(share * body.height_m, vehicle.z_m) for share in (high, low))
         return left, top, right, bottom
 
-    return box(0.05, 0.62, 0.0), box(0.62, 1.0, 0.16)
+    return box(0.0, 0.62, 0.0), box(0.62, 1.0, 0.16)
 
 
 def _draw_far(planes: Painting, moment: Moment, vehicle: Vehicle, body: Body) -> None:

@@ -71,6 +71,7 @@ def test_the_export_is_proven_and_gives_the_weights_back(nano: Path, data_dir: P
     (artefact,) = done.report["artefacts"]
     assert artefact["parity"]["passed"] is True
     made = Path(artefact["path"])
+    assert made.name == f"{SCALE}-mirror-fp32-256x256.onnx"  # beside the plain one, not in its place
     assert "averaged with its mirror image" in str(open_source(made).card.source)
     first, again = (read_weights(path, SCALES[SCALE]) for path in (nano, made))
     assert all(torch.allclose(first[name], again[name], rtol=1e-3, atol=1e-4) for name in first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from streamvision.synthetic.drive import DriveScene
+from streamvision.synthetic.drive.bodies import VehicleModel, body_of
 from streamvision.synthetic.drive.class_planes import PIXEL_CLASSES
 from streamvision.synthetic.drive.vehicle_truth import VEHICLE_KINDS, VehicleInView
+from streamvision.synthetic.drive.vehicles import Vehicle, painted_extent_px
+from streamvision.synthetic.drive.view import Camera
 
 SIZE = (640, 360)
 FRAMES = range(20, 700, 83)
@@ -64,6 +68,24 @@ def cuboid_corners_px(index: int, vehicle: VehicleInView) -> NDArray[np.float64]
     turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
     x, y, z = (corners @ turn.T + vehicle.center_m).T
     return np.stack([camera.focal_px * x / z + SIZE[0] / 2, camera.focal_px * y / z + camera.horizon_px], axis=1)
+
+
+@pytest.mark.parametrize("model", get_args(VehicleModel))
+@pytest.mark.parametrize("is_oncoming", [False, True])
+def test_the_height_of_a_box_says_the_distance_however_little_detail_is_drawn(
+    model: VehicleModel, is_oncoming: bool
+) -> None:
+    camera, height_m = Camera(1920, 1080, 1600.0, 500.0), body_of(model).height_m
+    shares, lowest_m = [], []
+    for z_m in np.arange(20.0, 400.0, 0.5):
+        box = painted_extent_px(camera, Vehicle(model, 0, 2.0, z_m, 0.0, is_oncoming, braking=False))
+        assert box is not None
+        scale = camera.scale_px_per_m(z_m)
+        shares.append((box[3] - box[1]) / scale / height_m)
+        lowest_m.append((camera.row_px(0.0, z_m) - box[3]) / scale)
+    assert 0.93 < min(shares) and max(shares) < 1.01
+    assert np.abs(np.diff(shares)).max() < 0.02  # no jump where details begin
+    assert np.abs(lowest_m).max() < 0.05  # it stands on the road
 
 
 def test_a_box_is_around_the_pixels_that_show_its_vehicle() -> None:

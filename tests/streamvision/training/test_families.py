@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,16 @@ def test_the_ready_recipes_are_accepted(project_root: Path, name: str, family: s
     commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
     assert "streamvision train --config" in commented
     assert "synthetic --task" in commented or "photos" in commented
+
+
+def test_a_recipe_that_goes_on_from_a_run_says_the_command_that_leaves_it(project_root: Path) -> None:
+    found = 0
+    for path in sorted((project_root / "configs").glob("train-*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        for run in re.findall(r"^(?:weights|model|features): runs/train/([^/]+)/", text, re.MULTILINE):
+            found += 1
+            assert re.search(rf"^#   streamvision train .*--name {re.escape(run)}$", text, re.MULTILINE), path
+    assert found >= 4
 
 
 @pytest.mark.parametrize("trial", TRIALS)

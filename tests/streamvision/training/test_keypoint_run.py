@@ -96,7 +96,7 @@ def test_keypoint_rcnn_learns_faces_and_its_checkpoint_names_their_points(
     assert before["roi_heads.keypoint_predictor.kps_score_lowres.bias"].shape == (14,)
     with open_model(Path(done["best"])) as model:
         measured = evaluate_shapes("pose", model, read_dataset(data, shapes=True).part("val"))
-    assert measured.figures.map50_95 == pytest.approx(done["map50_95_keypoints"], abs=0.02)
+    assert measured.figures.map50_95 == pytest.approx(done["map50_95_keypoints"], abs=1e-5)
 
 
 def test_pictures_that_are_too_small_for_ssd300_are_refused(tmp_path: Path) -> None:

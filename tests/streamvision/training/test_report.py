@@ -23,6 +23,10 @@ from streamvision.training.run_folder import RunFolder
             {"train_loss_box": 1.0, "val_loss_box": 1.1, "map50": 0.5, "lr": 0.1},
             ["loss, training", "loss, held out", "held-out pictures", "learning rate"],
         ),
+        (
+            {"train_loss": 1.0, "iou_3d": 0.5, "distance_error": 0.1, "yaw_error_deg": 12.0, "lr": 0.1},
+            ["loss, training", "held-out pictures, degrees", "held-out pictures", "learning rate"],
+        ),
     ],
 )
 def test_no_panel_is_empty(figures: dict[str, float], titles: list[str], tmp_path: Path) -> None:

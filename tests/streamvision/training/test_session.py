@@ -85,5 +85,5 @@ def test_the_name_of_a_trial_that_has_ended_is_taken(hues: Path, tmp_path: Path)
     begin(recipe(hues, overfit=2), project=tmp_path, name="run", command="streamvision train --overfit 2")
     with pytest.raises(ConfigError, match="already holds a run"):
         begin(recipe(hues), project=tmp_path, name="run", command="streamvision train")
-    with pytest.raises(ConfigError, match="the trial in .* has ended"):
+    with pytest.raises(ConfigError, match=r"the trial in .* has ended"):
         resume(tmp_path / "run", command="streamvision train --resume", **HOW)
