@@ -83,7 +83,8 @@ def test_the_height_of_a_box_says_the_distance_however_little_detail_is_drawn(
         scale = camera.scale_px_per_m(z_m)
         shares.append((box[3] - box[1]) / scale / height_m)
         lowest_m.append((camera.row_px(0.0, z_m) - box[3]) / scale)
-    assert 0.93 < min(shares) and max(shares) < 1.01
+    assert min(shares) > 0.93
+    assert max(shares) < 1.01
     assert np.abs(np.diff(shares)).max() < 0.02  # no jump where details begin
     assert np.abs(lowest_m).max() < 0.05  # it stands on the road
 
