@@ -83,6 +83,13 @@ def epochs_that_fit(*, hours: float | None, most: int, done: int, spent_s: float
     return min(most, max(done, math.floor(hours * 3600 / (spent_s / done))))
 
 
+def cut_sentence(hours: float | None, *, spent_s: float, epoch: int, step: int, steps: int) -> str | None:
+    """Return what is said where a run has had its time, so that an epoch ends before its last step; else ``None``."""
+    if hours is None or spent_s < hours * 3600 or step >= steps:
+        return None
+    return f"Stopped in epoch {epoch}, after batch {step} of {steps}: the time is over (--hours {hours:g})."
+
+
 @dataclass(frozen=True)
 class LrSweep:
     """Losses by learning rate."""

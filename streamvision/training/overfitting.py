@@ -38,6 +38,9 @@ ENOUGH = {
 """From which figure on pictures count as learnt by heart; boxes and regions are never exact to the pixel, and pictures
 that are made of others only better than these. Of several the first that a network has decides. Boxes are judged over
 all overlaps: from COCO's weights a YOLOX whose boxes did not learn came to an mAP50 of 0.86, an mAP50-95 of 0.53."""
+CERTAIN_NATS = 0.25
+"""How far a classifier's loss may be above the least that its labels allow: the true class then has a probability of
+78 % in the geometric mean. Its top-1 comes in steps, and of a few pictures one that is not sure is right by luck."""
 EPOCHS = 40
 """Unless the recipe says otherwise."""
 FALLEN = 0.5
@@ -86,10 +89,23 @@ def figure_of(figures: Mapping[str, float]) -> str:
     return next(key for key in ENOUGH if key in figures)
 
 
-def is_learnt(figures: Mapping[str, float]) -> bool:
-    """Say whether the figures of an epoch are those of pictures that are known by heart."""
+def is_learnt(figures: Mapping[str, float], recipe: Recipe, *, classes: int) -> bool:
+    """Say whether the figures of an epoch are those of pictures that are known by heart.
+
+    Args:
+        figures: of the epoch, its losses among them.
+        recipe: of the run.
+        classes: how many there are.
+    """
     key = figure_of(figures)
-    return figures[key] >= ENOUGH[key]
+    return figures[key] >= ENOUGH[key] and (key != "top1" or _loss(figures) <= certain_loss(recipe, classes=classes))
+
+
+def certain_loss(recipe: Recipe, *, classes: int) -> float:
+    """Return the loss from which down a classifier is sure: its least, that of smoothed labels, and a little."""
+    others = recipe.label_smoothing / max(classes, 1)
+    shares = [1 - recipe.label_smoothing + others, *[others] * (classes - 1)]
+    return CERTAIN_NATS - sum(share * math.log(share) for share in shares if share)
 
 
 def judge(
@@ -121,7 +137,8 @@ def judge(
                 "the loss is computed of.",
             ),
         )
-    if best >= ENOUGH[key]:
+    classes = len(data.names)
+    if any(is_learnt(row, recipe, classes=classes) for row in rows):
         return Verdict(
             True,
             f"Passed: it can learn these pictures by heart, {about}.",
@@ -131,9 +148,10 @@ def judge(
             ),
         )
     hints = list(_hints(rows, key, recipe, data))
-    return Verdict(
-        False, f"Failed: it cannot learn these pictures by heart, {about}; {ENOUGH[key]:g} would do.", tuple(hints)
-    )
+    enough = f"{ENOUGH[key]:g}"
+    if key == "top1":
+        enough += f" with a loss of at most {certain_loss(recipe, classes=classes):.2g}"
+    return Verdict(False, f"Failed: it cannot learn these pictures by heart, {about}; {enough} would do.", tuple(hints))
 
 
 def write_notice(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], verdict: Verdict) -> None:
@@ -169,6 +187,11 @@ def _hints(rows: Sequence[Mapping[str, float]], key: str, recipe: Recipe, data: 
         hints.append(
             f"The loss hardly fell: look at the learning rate (--lr {recipe.lr:g}; --find-lr proposes one){frozen}, "
             "and at whether pictures and labels belong together, the same each time that they are shown."
+        )
+    elif rows[-1][key] >= ENOUGH[key]:
+        hints.append(
+            f"It is right, but not sure: give more than --epochs {recipe.epochs}, or another --lr (--find-lr proposes "
+            "one)."
         )
     else:
         hints.append(

@@ -122,7 +122,10 @@ class Recipe(Section):
     )
     epochs: int = Field(50, ge=1, le=MOST_EPOCHS, description="Times that every picture is seen.")
     hours: float | None = Field(
-        None, gt=0, le=MOST_HOURS, description="Longest training time; the epochs are fitted into it."
+        None,
+        gt=0,
+        le=MOST_HOURS,
+        description="Longest training time; the epochs are fitted into it, and one that takes longer is cut.",
     )
     imgsz: int = Field(
         416,

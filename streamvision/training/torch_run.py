@@ -5,7 +5,6 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
-import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +18,6 @@ from streamvision.checkpoints.base import TorchSource
 from streamvision.checkpoints.checkpoint_file import read_run, read_tensors
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.errors import ConfigError, ModelError
-from streamvision.core.files import write_whole
 from streamvision.core.words import counted
 from streamvision.evaluation.model import open_model
 from streamvision.inference.model import Model
@@ -27,12 +25,13 @@ from streamvision.training.batches import Samples, batch_count
 from streamvision.training.class_rows import carry_classes
 from streamvision.training.data import TrainingData
 from streamvision.training.freezing import frozen_layers, thaw_sentence
-from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
+from streamvision.training.learning_rate import LrSweep, cut_sentence, epochs_that_fit, learning_rate, sweep
 from streamvision.training.overfitting import is_learnt
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.tensor_file import write_tensors
 from streamvision.training.weight_average import WeightAverage
 from streamvision.training.weights_fit import fitting_tensors
 
@@ -183,7 +182,7 @@ class TorchRun(ABC):
             self._save(better=better)
             epochs = self._epochs_in_time()
             self._progress.end_epoch(epoch=epoch, epochs=epochs, figures=figures, best=better)
-            if recipe.overfit and is_learnt(figures):
+            if recipe.overfit and is_learnt(figures, recipe, classes=len(self._data.names)):
                 break
             if epoch - self._best_epoch >= recipe.patience:
                 self._progress.say(
@@ -216,7 +215,7 @@ class TorchRun(ABC):
         if sentence := thaw_sentence(recipe, epoch, blocks=len(blocks)):
             self._progress.say(sentence)
         mixing = epoch <= epochs * (1 - recipe.augmentation().mosaic_off_share)
-        total, rate = 0.0, recipe.lr
+        total, rate, number, begin_s = 0.0, recipe.lr, 0, time.monotonic()
         for number, batch in enumerate(self._batches(epoch, mixing=mixing), 1):
             rate = learning_rate(recipe, epoch - 1 + number / self._steps, epochs=epochs)
             total += self._step(batch, rate)
@@ -229,7 +228,11 @@ class TorchRun(ABC):
                 pictures=recipe.batch,
                 rate=rate,
             )
-        return total / self._steps, rate
+            spent_s = self._spent_s + time.monotonic() - begin_s
+            if cut := cut_sentence(recipe.hours, spent_s=spent_s, epoch=epoch, step=number, steps=self._steps):
+                self._progress.say(cut)
+                break
+        return total / number, rate
 
     def _step(self, batch: Any, rate: float) -> float:
         for group in self._optimizer.param_groups:
@@ -280,7 +283,7 @@ class TorchRun(ABC):
         }
         state = {"model": self._average.network.state_dict() if self._average else self._model.state_dict(), **about}
         if better:
-            _write_tensors(self._folder.best, state)
+            write_tensors(self._folder.best, state)
         progress = {
             "best_epoch": self._best_epoch,
             "spent_s": self._spent_s,
@@ -289,7 +292,7 @@ class TorchRun(ABC):
         }
         if self._average:
             progress |= {"learning": self._model.state_dict(), "averaged_steps": self._average.steps}
-        _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
+        write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
 
     def _load(self) -> None:
         state = read_run(self._folder.last)
@@ -392,9 +395,3 @@ def use_bf16(precision: str, device: str) -> bool:
         return True
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
-
-
-def _write_tensors(path: Path, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_whole(path, buffer.getvalue())

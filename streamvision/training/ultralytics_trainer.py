@@ -20,7 +20,7 @@ from streamvision.training.augment import rand_augment
 from streamvision.training.class_loss import class_weights, mix_batch
 from streamvision.training.figures import as_written
 from streamvision.training.freezing import frozen_layers, thaw_sentence
-from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep, warmup_epochs
+from streamvision.training.learning_rate import LrSweep, cut_sentence, epochs_that_fit, sweep, warmup_epochs
 from streamvision.training.overfitting import is_learnt
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
@@ -208,6 +208,10 @@ class TrainerMixin:
                 pictures=self.batch_size,
                 rate=self.optimizer.param_groups[0]["lr"],
             )
+            where = {"epoch": self.epoch + 1, "step": self._step, "steps": steps}
+            if cut := cut_sentence(self.recipe.hours, spent_s=self._spent_s(), **where):
+                self.progress.say(cut)
+                self.stop = True
         elif event == "on_fit_epoch_end" and not self.stop:
             self._fit_into_time()
             self.stop |= self._learnt
@@ -234,7 +238,7 @@ class TrainerMixin:
         row = curve_row(metrics) | {"time_s": self._spent_s()}
         CurveFile(self.folder.curves_csv).append(self.epoch + 1, row)
         self.progress.end_epoch(epoch=self.epoch + 1, epochs=self.epochs, figures=row, best=self._improved())
-        self._learnt = bool(self.recipe.overfit) and is_learnt(row)
+        self._learnt = bool(self.recipe.overfit) and is_learnt(row, self.recipe, classes=self.data["nc"])
 
     def _improved(self: Any) -> bool:
         best_epoch = int(CurveFile(self.folder.curves_csv).best(self.figure)["epoch"])

@@ -7,7 +7,6 @@ torch and stable-baselines3.
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from pathlib import Path
@@ -37,6 +36,7 @@ from streamvision.training.figures import OF_AGENTS as FIGURES
 from streamvision.training.progress import TrainingProgress, clock
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.tensor_file import write_tensors
 
 RETURN = "reward"
 """The figure by which the best policy is chosen: the mean sum of rewards of a held-out drive."""
@@ -102,9 +102,7 @@ def _join(path: Path, perception: dict[str, Any]) -> None:
     """Give the best policy the network that sees as it is now, which may have learnt more since the run began."""
     best = read_run(path)
     assert best is not None
-    buffer = io.BytesIO()
-    torch.save(best | {PERCEPTION: _kept(perception)}, buffer)
-    write_whole(path, buffer.getvalue())
+    write_tensors(path, best | {PERCEPTION: _kept(perception)})
 
 
 def _finish(recipe: AgentRecipe, folder: RunFolder, progress: TrainingProgress, curves: CurveFile) -> dict[str, Any]:
@@ -154,9 +152,7 @@ def _learner(recipe: AgentRecipe) -> PPO:
 def _save_learner(model: PPO, path: Path) -> None:
     """Write what learning goes on from as tensors and numbers alone; PPO's own files run code when they are read."""
     state = {"policy": model.policy.state_dict(), "optimizer": model.policy.optimizer.state_dict()}
-    buffer = io.BytesIO()
-    torch.save(state | {"steps": model.num_timesteps}, buffer)
-    write_whole(path, buffer.getvalue())
+    write_tensors(path, state | {"steps": model.num_timesteps})
 
 
 def load_learner(model: PPO, path: Path) -> None:
@@ -243,11 +239,9 @@ def _kept(perception: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save(path: Path, model: PPO, perception: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
     state = {"architecture": ARCHITECTURE, "names": ["picture"], "imgsz": perception["imgsz"]}
     state[PERCEPTION] = _kept(perception)
-    torch.save(state | {"model": policy_of(model).state_dict(), "steps": model.num_timesteps}, buffer)
-    write_whole(path, buffer.getvalue())
+    write_tensors(path, state | {"model": policy_of(model).state_dict(), "steps": model.num_timesteps})
 
 
 def _export(folder: RunFolder, best: dict[str, float], progress: TrainingProgress) -> dict[str, Any]:

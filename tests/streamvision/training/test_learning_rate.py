@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError
-from streamvision.training.learning_rate import epochs_that_fit, learning_rate, lr_factor, sweep
+from streamvision.training.learning_rate import cut_sentence, epochs_that_fit, learning_rate, lr_factor, sweep
 from streamvision.training.recipe import load_recipe
 
 
@@ -50,6 +50,15 @@ def test_epochs_are_fitted_into_the_time_but_never_more_than_asked_for() -> None
     assert epochs_that_fit(hours=1.0, most=50, done=2, spent_s=240) == 30
     assert epochs_that_fit(hours=1.0, most=20, done=2, spent_s=240) == 20
     assert epochs_that_fit(hours=0.01, most=20, done=2, spent_s=240) == 2
+
+
+@pytest.mark.parametrize(("hours", "spent_s", "step"), [(None, 1e9, 1), (1.0, 3599.0, 1), (1.0, 3600.0, 5)])
+def test_an_epoch_is_cut_only_where_the_time_is_over_and_steps_are_left(
+    hours: float | None, spent_s: float, step: int
+) -> None:
+    assert cut_sentence(hours, spent_s=spent_s, epoch=2, step=step, steps=5) is None
+    said = cut_sentence(1.0, spent_s=3600.0, epoch=2, step=4, steps=5)
+    assert said == "Stopped in epoch 2, after batch 4 of 5: the time is over (--hours 1)."
 
 
 def falling_then_exploding(rate: float) -> float:

@@ -19,7 +19,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
 from streamvision.training.batches import ClassSamples
 from streamvision.training.data import TrainingData
-from streamvision.training.overfitting import judge, overfit_recipe
+from streamvision.training.overfitting import CERTAIN_NATS, certain_loss, judge, overfit_recipe
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import resume_training, start_training
 from streamvision.training.torchvision_run import ClassifierRun
@@ -119,6 +119,22 @@ def test_what_to_look_at_follows_the_curves() -> None:
     assert off.look_at[-1] == "Pictures were augmented (mosaic): leave that out, as is usual here."
     assert judged(curve([3.0, 0.1], [0.5, 0.93])).passed
     assert not judged(curve([3.0, 0.1], [0.5, 0.93], key="top1")).passed
+
+
+def test_a_classifier_that_is_right_but_not_sure_has_not_learnt_by_heart() -> None:
+    lucky = judged(curve([1.1, 0.5], [0.5, 1.0], key="top1"))
+    assert not lucky.passed and "0.99 with a loss of at most 0.25 would do" in lucky.sentence
+    assert "right, but not sure" in lucky.look_at[1]
+    assert judged(curve([1.1, 0.2], [0.5, 1.0], key="top1")).passed
+    assert not judged(curve([1.1, 0.2, 0.9], [0.5, 0.5, 1.0], key="top1")).passed  # never both in one epoch
+
+
+def test_labels_that_are_smoothed_leave_a_loss_that_is_none_of_the_network() -> None:
+    recipe = load_recipe(None, {"data": ".", "model": "lenet", "label_smoothing": 0.3})
+    shares = torch.tensor([[0.1, 0.1, 0.8]])
+    least = torch.nn.functional.cross_entropy(shares.log(), torch.tensor([2]), label_smoothing=0.3)
+    assert certain_loss(recipe, classes=3) == pytest.approx(float(least) + CERTAIN_NATS, abs=1e-5)
+    assert certain_loss(recipe.model_copy(update={"label_smoothing": 0.0}), classes=1) == CERTAIN_NATS
 
 
 def test_what_a_recipe_says_itself_stays() -> None:

@@ -66,6 +66,15 @@ def test_its_name_is_free_for_another_run(hues: Path, tmp_path: Path) -> None:
         begin(recipe(hues), project=tmp_path, name="run", command="streamvision train")
 
 
+def test_a_training_that_has_had_its_time_ends_within_its_epoch(
+    hues: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = recipe(hues, hours=1e-7, epochs=3, batch=2)
+    summary = begin(given, project=tmp_path, name="run", command="streamvision train")
+    assert summary["epochs"] == 1
+    assert "Stopped in epoch 1, after batch 1 of " in capfd.readouterr().err
+
+
 def test_a_learning_rate_test_that_was_killed_is_not_gone_on_with_as_a_training(
     hues: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
