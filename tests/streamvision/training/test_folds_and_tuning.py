@@ -24,6 +24,7 @@ from streamvision.training.repeated import FOLDS, SEEDS, repetition_in, resume_r
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.search_space import choices_of, own_settings
+from streamvision.training.session import note_command
 from support.hues import draw_hues
 
 SMALL = {"model": "lenet", "imgsz": 32, "batch": 8, "threads": 1, "preset": "plain", "seed": 3}
@@ -59,6 +60,7 @@ def test_every_picture_is_held_out_once_and_a_killed_run_goes_on(
             train_repeated(recipe(hues, epochs=1), FOLDS, 2, project=tmp_path, name="cross", command="train")
     assert repetition_in(root) is FOLDS
     (root / "fold-2" / "weights").mkdir(parents=True)  # as a power cut leaves it before the first epoch is over
+    note_command(RunFolder(root / "fold-2"), "train")
     (root / "fold-2" / "recipe.yaml").write_text("model: squeezenet1_1\n", encoding="utf-8")
     first = (root / "fold-1" / "weights" / "best.pt").stat().st_mtime_ns
     summary = resume_repeated(root, FOLDS, command="train --resume")
