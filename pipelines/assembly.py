@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from weakref import ref
 
 from pipelines.capture.packet_fan_out import PacketFanOut
 from pipelines.capture.packets import PacketListener
@@ -182,12 +183,12 @@ class StreamBuilder:
         models = group.models
 
         def notify() -> None:
-            group.batcher.notify(built)
+            if (there := reference()) is not None:
+                group.batcher.notify(there)
 
         def note_frame() -> None:
-            if len(capture.buffer):
-                worker.note_waiting()
-            group.batcher.notify(built)
+            if (there := reference()) is not None:
+                there.note_frame()
 
         model, names = models.first, models.names
         if stream.steps is not None:
@@ -264,6 +265,7 @@ class StreamBuilder:
             tracking=next((stage for stage in stages if isinstance(stage, Tracking)), None),
             analytics=analytics,
         )
+        reference = ref(built)  # its parts do not keep it
         return built
 
     def _packets_of(self, name: str, stream: StreamConfig) -> PacketListener | None:

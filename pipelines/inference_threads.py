@@ -29,6 +29,7 @@ from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stream import Taken
 from streamvision.core.errors import ModelAwayError, ModelError, ModelRefusedError, StreamVisionError
 from streamvision.core.redaction import redact_outside
+from streamvision.core.weak_method import weakly
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,9 @@ class InferenceThreads:
         self._closed_fault: str | None = None
         self._slowest_s: float | None = None
         self._reopened_at_s: deque[float] = deque(maxlen=MAX_REOPENINGS)
-        self.exchange = ModelExchange(models, drain=self._drain, install=self._install, halted=self._halted_words)
+        self.exchange = ModelExchange(
+            models, drain=weakly(self._drain), install=weakly(self._install), halted=weakly(self._halted_words)
+        )
         """Lets another model take over."""
         self._watchdog = threading.Thread(target=self._watch, name="inference-watchdog", daemon=True)
 

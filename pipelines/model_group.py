@@ -19,6 +19,7 @@ from pipelines.stream import Stream, Taken
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.telemetry import StageTimes
+from streamvision.core.weak_method import weakly
 from streamvision.inference.class_order import joined_names
 from streamvision.inference.model import Model
 
@@ -74,9 +75,9 @@ class ModelGroup:
             self.batcher,
             window,
             timeout_s=config.model.call_timeout_s,
-            put_in_place=self._put_in_place,
-            between=self._end_drained,
-            on_broken=self._end_broken,
+            put_in_place=weakly(self._put_in_place),
+            between=weakly(self._end_drained),
+            on_broken=weakly(self._end_broken),
         )
 
     @property

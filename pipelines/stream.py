@@ -117,6 +117,12 @@ class Stream:
         """Say whether a frame waits and the worker can take it."""
         return len(self.capture.buffer) > 0 and self.worker.has_capacity()
 
+    def note_frame(self) -> None:
+        """Take note that its capture has left a frame, or has ended."""
+        if len(self.capture.buffer):
+            self.worker.note_waiting()
+        self.group.batcher.notify(self)
+
     def take(self) -> Taken | None:
         """Take the waiting frame, with a result that the network has yet to fill in."""
         with self._taking:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.heads.base import ObjectHead, PictureHead
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox, rounded_up, sized_input
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.picture_batch import PictureBatch
 from streamvision.inference.preprocess import InputBatch
 from streamvision.inference.tensors import TensorSpec
@@ -101,7 +101,7 @@ class InputSizes:
         self._card = card
         self._outputs = outputs
         self._kept: OrderedDict[Size, SizedInput] = OrderedDict()
-        self._fitting = lru_cache(maxsize=MAX_PICTURE_SIZES)(self._fitting_size)
+        self._fitting = lru_cache(maxsize=MAX_PICTURE_SIZES)(partial(_fitting_size, card.input))
         self.of((card.input.width_px, card.input.height_px))
 
     def calls(
@@ -123,12 +123,6 @@ class InputSizes:
             for at in range(0, len(positions), max_batch)
         ]
 
-    def _fitting_size(self, width_px: int, height_px: int) -> Size:
-        if self._card.input.pixel_format is not None:
-            return width_px, height_px
-        sized = sized_input(self._card.input, width_px, height_px)
-        return sized.width_px, sized.height_px
-
     def of(self, size: Size) -> SizedInput:
         """Return what belongs to a size, making it where it is new."""
         sized = self._kept.get(size)
@@ -149,6 +143,13 @@ class InputSizes:
     def __len__(self) -> int:
         """Return how many sizes are kept."""
         return len(self._kept)
+
+
+def _fitting_size(card: InputCard, width_px: int, height_px: int) -> Size:
+    if card.pixel_format is not None:
+        return width_px, height_px
+    sized = sized_input(card, width_px, height_px)
+    return sized.width_px, sized.height_px
 
 
 def with_side(card: ModelCard, tensor: TensorSpec, path: ModelLocation, side_px: int) -> ModelCard:

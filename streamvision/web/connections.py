@@ -10,11 +10,12 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
+from weakref import proxy
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from streamvision.core.weak_method import weakly
 from streamvision.web.asgi import CONNECTION, Scope
 from streamvision.web.handshake import asks_websocket
 from streamvision.web.open_connections import OpenConnections
@@ -88,8 +89,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._asks_upgrade = asks_websocket(self.headers)
         if self._asks_upgrade:
             self.cycle.keep_alive = False  # where it is refused, nothing tells where another request would begin
-        leave = partial(self._open.leave, self)
-        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle, leave, self._receive_by)
+        scope[CONNECTION] = _Connection(
+            self.transport, self.unsent_bytes, proxy(self.cycle), weakly(self._leave), weakly(self._receive_by)
+        )
 
     def on_message_complete(self) -> None:
         """Note that the whole request has come."""
@@ -110,6 +112,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def abort(self) -> None:
         """Break the connection without waiting for anything."""
         self.transport.abort()
+
+    def _leave(self) -> None:
+        self._open.leave(self)
 
     def _receive_by(self, receive: Callable[[bytes], None]) -> None:
         self._receive = receive
@@ -136,7 +141,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
 @dataclass(frozen=True)
 class _Connection:
-    """The connection of one request; see :class:`streamvision.web.asgi.Connection`."""
+    """The connection of one request; see :class:`streamvision.web.asgi.Connection`.
+
+    The cycle and the protocol have the scope that it is a part of, so it keeps neither; the server keeps both while the
+    request is answered.
+    """
 
     transport: asyncio.Transport
     unsent_bytes: Callable[[], int]

@@ -143,6 +143,7 @@ class TransportLink:
 
     def end(self) -> None:
         """Let the response be completed."""
+        self.on_taken = None  # it has the viewer, which has the link
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -190,6 +191,7 @@ class PulledLink:
 
     def end(self) -> None:
         """Tell the reader that the response is over."""
+        self.on_taken = None  # it has the viewer, which has the link
         self._over = True
         if self._asked is not None and not self._asked.done():
             self._asked.set_result(None)

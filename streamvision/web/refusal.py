@@ -28,10 +28,14 @@ def refuse(status: HTTPStatus, sentence: str, headers: Mapping[str, str] = {}) -
     Raises:
         Refused: always.
     """
+    raise _refusal(status, sentence, headers)  # no name here has it, whose frame it has
+
+
+def _refusal(status: HTTPStatus, sentence: str, headers: Mapping[str, str]) -> Refused:
     refusal = Refused(sentence)
     refusal.code = status
     refusal.headers = headers
-    raise refusal
+    return refusal
 
 
 @contextmanager

@@ -101,6 +101,7 @@ class VideoFanout:
             return
         if not self._slots[viewer]:
             del self._slots[viewer]
+            viewer.on_caught_up = None  # which has the viewer
         self._switch(slot, None)
         for feed in tuple(slot.joined.values()):
             self._leave(slot, feed)
@@ -168,7 +169,7 @@ class VideoFanout:
         if feed is None:
             feed = self._feeds[slot.channel, layer] = VideoFeed(slot.channel, layer)
             self._joined[feed], self._takers[feed] = {}, {}
-            inbox = PacketInbox(self._calls, lambda: self._take_all(feed, inbox))
+            inbox = PacketInbox(self._calls, partial(self._take_all, feed))
             try:
                 assert self._view.packets is not None
                 feed.end = self._view.packets.subscribe(slot.channel, layer, inbox)
@@ -184,7 +185,7 @@ class VideoFanout:
         self._joined[feed].pop(slot, None)
         if not self._joined[feed]:
             del self._feeds[feed.channel, feed.layer], self._joined[feed], self._takers[feed]
-            feed.end()
+            feed.close()
 
     def _switch(self, slot: _Slot, feed: VideoFeed | None) -> None:
         """Let a viewer get the packets of another layer from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from streamvision.core.live import LiveChannel
@@ -44,10 +45,10 @@ class PacketInbox:
 
     Args:
         calls: the event loop.
-        on_events: is called there when something has come.
+        on_events: is called there with the inbox when something has come.
     """
 
-    def __init__(self, calls: LoopCalls, on_events: Callable[[], None]) -> None:
+    def __init__(self, calls: LoopCalls, on_events: Callable[[PacketInbox], None]) -> None:
         self._calls = calls
         self._on_events = on_events
         self._events: deque[Event] = deque()
@@ -84,7 +85,7 @@ class PacketInbox:
         self._events.append(event)
         if not self._is_called:
             self._is_called = True
-            self._calls.call(self._on_events)
+            self._calls.call(partial(self._on_events, self))
 
     def _leave_out(self) -> None:
         """Leave out all packets that wait, but not how they begin."""
@@ -115,13 +116,18 @@ class VideoFeed:
         """Why there is no such video; ``None`` where there is, or where it is not known yet."""
         self.group: list[VideoPacket] = []
         """All packets since the last key frame; none where they are too many."""
-        self.end: Callable[[], None] = lambda: None
+        self.end: Callable[[], None] = _nothing
         """Ends the subscription."""
         self.key_asked_at_s = float("-inf")
         """When a key frame was last asked for."""
         self.rate = ByteRate()
         """How many bytes a second it is."""
         self._group_bytes = 0
+
+    def close(self) -> None:
+        """End the subscription, and let go of it, since it has the feed."""
+        end, self.end = self.end, _nothing
+        end()
 
     def begin(self, beginning: Beginning) -> None:
         """Begin, or begin anew."""
@@ -156,6 +162,10 @@ class VideoFeed:
 
     def _forget_group(self) -> None:
         self.group, self._group_bytes = [], 0
+
+
+def _nothing() -> None:
+    """End what has not begun, or has ended."""
 
 
 def is_key(packet: VideoPacket) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -40,38 +41,11 @@ class Tiling:
             )
         self.config = config
         """How it cuts, and how what is found is merged."""
-        self._input_px = max(card.input.width_px, card.input.height_px)
-        self.of = lru_cache(maxsize=MAX_SIZES)(self._of)
+        input_px = max(card.input.width_px, card.input.height_px)
+        self.of = lru_cache(maxsize=MAX_SIZES)(partial(_tiles, config, input_px))
         """Return the tiles of pictures of a width and height in pixels, row by row; none where one is shown whole."""
-        self.plan_of = lru_cache(maxsize=MAX_SIZES)(self._plan_of)
+        self.plan_of = lru_cache(maxsize=MAX_SIZES)(partial(_plan, config, self.of))
         """Return the plan that shows all of a picture of a width and height in pixels, and its tiles."""
-
-    def _plan_of(self, width_px: int, height_px: int) -> InferencePlan:
-        tiles = self.of(width_px, height_px)
-        return InferencePlan("full", tiles=tiles, slices=self.config) if tiles else FULL
-
-    def _of(self, width_px: int, height_px: int) -> tuple[Window, ...]:
-        grid = self._grid(width_px, height_px)
-        if grid.columns * grid.rows < 2:
-            return ()
-        lefts, tile_width = _cut(width_px, grid.columns, self.config.overlap)
-        tops, tile_height = _cut(height_px, grid.rows, self.config.overlap)
-        tiles = tuple(Window(left, top, left + tile_width, top + tile_height) for top in tops for left in lefts)
-        return tiles if len(tiles) > 1 else ()
-
-    def _grid(self, width_px: int, height_px: int) -> Grid:
-        if (grid := self.config.grid) is not None:
-            return grid
-        side_px = self.config.side_px
-        if side_px is None:
-            if max(width_px, height_px) < SLICED_FROM * self._input_px:
-                return Grid(1, 1)
-            side_px = round(TILE_PER_INPUT * self._input_px)
-        while True:
-            columns, rows = (_count(length, side_px, self.config.overlap) for length in (width_px, height_px))
-            if columns * rows <= MAX_TILES:
-                return Grid(columns, rows)
-            side_px = math.ceil(1.1 * side_px)
 
 
 def can_slice(card: ModelCard) -> bool:
@@ -86,6 +60,38 @@ def tiling_of(config: SlicesConfig, card: ModelCard) -> Tiling | None:
         ConfigError: as for :class:`Tiling`.
     """
     return Tiling(config, card) if config.is_on else None
+
+
+def _plan(
+    config: SlicesConfig, tiles_of: Callable[[int, int], tuple[Window, ...]], width_px: int, height_px: int
+) -> InferencePlan:
+    tiles = tiles_of(width_px, height_px)
+    return InferencePlan("full", tiles=tiles, slices=config) if tiles else FULL
+
+
+def _tiles(config: SlicesConfig, input_px: int, width_px: int, height_px: int) -> tuple[Window, ...]:
+    grid = _grid(config, input_px, width_px, height_px)
+    if grid.columns * grid.rows < 2:
+        return ()
+    lefts, tile_width = _cut(width_px, grid.columns, config.overlap)
+    tops, tile_height = _cut(height_px, grid.rows, config.overlap)
+    tiles = tuple(Window(left, top, left + tile_width, top + tile_height) for top in tops for left in lefts)
+    return tiles if len(tiles) > 1 else ()
+
+
+def _grid(config: SlicesConfig, input_px: int, width_px: int, height_px: int) -> Grid:
+    if (grid := config.grid) is not None:
+        return grid
+    side_px = config.side_px
+    if side_px is None:
+        if max(width_px, height_px) < SLICED_FROM * input_px:
+            return Grid(1, 1)
+        side_px = round(TILE_PER_INPUT * input_px)
+    while True:
+        columns, rows = (_count(length, side_px, config.overlap) for length in (width_px, height_px))
+        if columns * rows <= MAX_TILES:
+            return Grid(columns, rows)
+        side_px = math.ceil(1.1 * side_px)
 
 
 def _count(length_px: int, side_px: int, overlap: float) -> int:

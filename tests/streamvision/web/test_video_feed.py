@@ -27,7 +27,7 @@ def test_who_joins_gets_all_since_the_last_key_frame_unless_that_is_too_much() -
 
 
 def test_of_packets_that_nobody_takes_only_a_key_frame_is_the_next() -> None:
-    inbox = PacketInbox(LoopCalls(), lambda: None)
+    inbox = PacketInbox(LoopCalls(), lambda inbox: None)
     inbox.begin(FORMAT, [packet(0)])
     for number in range(1, MAX_WAITING + 15):
         inbox.take(packet(number))
