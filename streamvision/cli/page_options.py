@@ -49,8 +49,19 @@ def ask_first_admin() -> tuple[str, str] | None:
     click.echo("The page can be reached from other machines, and there are no users yet.", err=True)
     if not click.confirm("Make an admin now?", default=True, err=True):
         return None
-    name = click.prompt("Name", default="admin", err=True)
+    name = click.prompt("Name", default="admin", value_proc=_user_name, err=True)
     return name, ask_password(name)
+
+
+def _user_name(text: str) -> str:
+    from streamvision.core.errors import ConfigError
+    from streamvision.state.users import check_name
+
+    try:
+        check_name(text)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None  # click says it and asks again
+    return text
 
 
 def ask_password(name: str) -> str:

@@ -21,7 +21,7 @@ from streamvision.state.accounts import Accounts
 from streamvision.state.database import Database
 from streamvision.state.folder import existing_folder
 from streamvision.state.tokens import DEFAULT_DAYS, SCOPES, Token
-from streamvision.state.users import ROLES, UNCHANGED, User
+from streamvision.state.users import ROLES, UNCHANGED, User, check_name
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 role_option = click.option("--role", type=click.Choice(ROLES), help="What the user may do; admin: everything.")
@@ -53,6 +53,7 @@ def users() -> None:
 @json_option
 def add(state: Path, database: str | None, name: str, role: str | None, streams: str | None, as_json: bool) -> int:
     """Add a user: the first one is an admin, further ones are viewers unless told otherwise."""
+    check_name(name)
     with _accounts(state, database, begins=True) as accounts:
         user = accounts.users.add(name, ask_password(name), role=role, streams=_ids(streams))
         _note(accounts, "user added", user.name)

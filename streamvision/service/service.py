@@ -21,6 +21,7 @@ from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, StateError, StreamVisionError
 from streamvision.core.live import LiveView
+from streamvision.core.logs import say
 from streamvision.core.status import StreamStatus
 from streamvision.notify.notifier import check_notify
 from streamvision.service.absent import absent_status
@@ -249,6 +250,7 @@ class Service:
         if self._beginning.file is None:
             _log.warning("there is no configuration file to read again; start the service with --config to have one")
             return
+        self._file_at = changed_at(self._beginning.file)  # a fault is told once, whoever asked for the reading
         with self.changing():
             document = self._beginning.document(self._read)
             before = self._layers
@@ -264,7 +266,7 @@ class Service:
             for name, config in wanted.items():
                 if config != self._running.get(name):
                     self._try_move(name, config)
-        _log.info("the configuration was read again: %d streams", len(wanted))
+        say(f"The configuration was read again: {self._origin}")
 
     def adopt(self, layers: Layers, opened: AppConfig) -> None:
         """Remember what runs already, and go by it; within :meth:`changing`.
@@ -374,12 +376,10 @@ class Service:
 
     def _watch(self) -> None:
         file = self._beginning.file
-        found = changed_at(file) if file else None
-        if file is None or found is None or found == self._file_at:
+        if file is None or (found := changed_at(file)) in (None, self._file_at):
             return
-        if self._stopping.wait(WATCH_S) or changed_at(file) != found:
-            return  # it is still being written
-        self._file_at = found
+        if self._stopping.wait(WATCH_S) or changed_at(file) != found or found == self._file_at:
+            return  # it is still being written, or was read meanwhile
         try:
             self.reload()
         except StreamVisionError as error:

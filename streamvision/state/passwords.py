@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from streamvision.core.errors import ConfigError, StateError
+from streamvision.core.words import counted
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -90,7 +91,7 @@ def check_password(password: str, *, user: str) -> str:
         raise ConfigError("the password holds half a character (a lone surrogate); give one of whole characters")
     if not MIN_CHARACTERS <= len(normal) <= MAX_CHARACTERS:
         raise ConfigError(
-            f"the password has {len(normal)} characters; give one of {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as "
+            f"the password has {counted(len(normal), 'characters')}; give one of {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as "
             "some words in a row"
         )
     if _is_common(normal.casefold(), user.casefold()):

@@ -26,6 +26,19 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 _STREAM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a user.
+
+    Raises:
+        ConfigError: when it has other characters than letters without accents, digits and ``_.@+-``, or more than 64.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{short(name)!r} cannot be the name of a user; give up to 64 letters without accents, digits and _.@+-, "
+            "the first a letter, a digit or _"
+        )
+
+
 class UnknownUserError(StreamVisionError, LookupError):
     """There is no user of that name."""
 
@@ -130,11 +143,7 @@ class Users:
             ConfigError: when a value is not accepted.
             UserExistsError: when there is a user of that name, or any where it was to be the first.
         """
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"{short(name)!r} cannot be the name of a user; give up to 64 letters, digits and _.@+-, the first a "
-                "letter or digit"
-            )
+        check_name(name)
         wanted = _checked(role, streams)
         kept = hash_password(check_password(password, user=name))
         try:

@@ -113,7 +113,7 @@ def add_login(app: Flask, login: Login) -> None:
     @describe(query=Next, media_type="text/html")
     def login_page() -> Response:
         """Show where one signs in."""
-        return _form("login.html", next=_within(request.args.get("next", "/")))
+        return _form("login.html", next=_within(request.args.get("next", "/")), has_users=login.accounts.users.exist())
 
     @app.post("/login")
     @access("public")
@@ -122,7 +122,7 @@ def add_login(app: Flask, login: Login) -> None:
     def sign_in() -> Response:
         """Sign in by name and password."""
         name, target = request.form.get("user", ""), _within(request.form.get("next", "/"))
-        again = partial(_form, "login.html", next=target, user=name)
+        again = partial(_form, "login.html", next=target, user=name, has_users=login.accounts.users.exist())
         if not _is_own_form():
             return again("The form was open for too long, or your browser takes no cookies. Please try again.")
         if wait_s := math.ceil(login.attempts.wait_s(request.remote_addr or "", name)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -110,7 +111,7 @@ def add_pages(
         if not offered(_RECORDINGS):
             refuse(HTTPStatus.NOT_FOUND, "nothing is recorded here; `streamvision serve` records")
         streams = seen()
-        return render_template("timeline.html", streams=streams, names={one.id: _name(one) for one in streams})
+        return render_template("timeline.html", streams=streams, names=_names(streams))
 
     @app.get("/events")
     @access("view")
@@ -119,9 +120,7 @@ def add_pages(
         if not offered(_EVENTS):
             refuse(HTTPStatus.NOT_FOUND, "no events are kept here; `streamvision serve` keeps them")
         streams = seen()
-        return render_template(
-            "events.html", streams=streams, names={one.id: _name(one) for one in streams}, kinds=_KINDS
-        )
+        return render_template("events.html", streams=streams, names=_names(streams), kinds=_KINDS)
 
     @app.get("/label")
     @access("admin")
@@ -140,7 +139,8 @@ def add_pages(
         """Show what holds for all cameras, and who may do what."""
         if not offered(_SETTINGS):
             refuse(HTTPStatus.NOT_FOUND, "no settings are kept here; `streamvision serve` keeps them")
-        return render_template("settings.html", streams=seen(), event_kinds=list(_KINDS))
+        streams = seen()
+        return render_template("settings.html", streams=streams, names=_names(streams), event_kinds=list(_KINDS))
 
 
 def may_change(person: Principal | None) -> bool:
@@ -148,5 +148,9 @@ def may_change(person: Principal | None) -> bool:
     return person is not None and person.role == "admin"
 
 
-def _name(status: StreamStatus) -> str:
-    return status.name or status.id
+def _names(streams: Sequence[StreamStatus]) -> dict[str, str]:
+    """Return what each stream is called, by its id; several of one name are told apart by it."""
+    shared = Counter(one.name for one in streams)
+    return {
+        one.id: f"{one.name} ({one.id})" if one.name and shared[one.name] > 1 else one.name or one.id for one in streams
+    }

@@ -15,6 +15,7 @@ const WISHES_MS = 30; // those of several tiles become one
 
 const tiles = new Map(); // by id, in the server's order
 let focus = null;
+let removed = ""; // what is said of a stream that went while its page was open
 const newsLink = { connected: false, tried: false };
 const liveLink = { connected: false, tried: false };
 
@@ -91,7 +92,16 @@ function keepTiles(statuses) {
   const places = find("grid").children; // a tile that stays where it is keeps the focus and the full screen
   [...tiles.values()].forEach(({ element }, n) => places[n] !== element && find("grid").insertBefore(element, places[n] ?? null));
   find("empty").hidden = tiles.size > 0;
+  tellRemoved(before.get(named()));
   setFocus(addressed());
+}
+
+// The page of a stream that there is no more becomes that of all, and says why.
+function tellRemoved(tile) {
+  if (!tile || tiles.has(named())) return;
+  removed = `${tile.name} was removed, or you may no longer see it.`;
+  history.replaceState(null, "", address());
+  tellNotice();
 }
 
 function summarise() {
@@ -116,24 +126,32 @@ function showLinks() {
   find("link").querySelector(".link-words").textContent = newsLink.connected ? "Connected" : "Disconnected";
   find("summary").hidden = lost(newsLink);
   if (lost(newsLink)) for (const tile of tiles.values()) tile.lose();
-  tellLost();
+  tellNotice();
 }
 
-function tellLost() {
+function tellNotice() {
   const link = [newsLink, liveLink].find(lost);
-  find("notice").hidden = !link;
-  if (!link) return;
+  const sentence = link ? lostWords(link) : removed;
+  find("notice").hidden = !sentence;
+  if (find("notice").textContent !== sentence) find("notice").textContent = sentence;
+}
+
+function lostWords(link) {
   const what = link === newsLink ? "No connection to StreamVision, what you see is old" : `No pictures: ${link.why}`;
   const wait_s = Math.ceil(link.retry_at_s - now());
-  const sentence = `${what}; ${wait_s > 0 ? `trying again in ${wait_s} s` : "trying again now"}.`;
-  if (find("notice").textContent !== sentence) find("notice").textContent = sentence;
+  return `${what}; ${wait_s > 0 ? `trying again in ${wait_s} s` : "trying again now"}.`;
 }
 
 // --- one stream or all -------------------------------------------------------------------------------------------
 
-function addressed() {
+// The stream that the address names.
+function named() {
   const match = /\/streams\/([^/]+)$/.exec(location.pathname);
-  const asked = match && decodeURIComponent(match[1]);
+  return match && decodeURIComponent(match[1]);
+}
+
+function addressed() {
+  const asked = named();
   if (asked && tiles.has(asked)) return asked;
   return tiles.size === 1 ? [...tiles.keys()][0] : null;
 }
@@ -154,6 +172,8 @@ function setFocus(id) {
 
 function go(url) {
   if (url !== location.href) history.pushState(null, "", url);
+  removed = "";
+  tellNotice();
   setFocus(addressed());
   scrollTo(0, 0);
 }
@@ -192,11 +212,11 @@ document.addEventListener("visibilitychange", () => {
   else news.open();
 });
 
-for (const anchor of document.querySelectorAll("a[href]")) anchor.href = anchor.href; // the page's address changes, theirs must not
+for (const anchor of document.querySelectorAll("a[href], link[rel=icon]")) anchor.href = anchor.href; // the page's address changes, theirs must not
 onEvent("status", JSON.parse(find("status").textContent));
 find("empty").hidden = tiles.size > 0;
 news.open();
 setInterval(() => {
   for (const tile of tiles.values()) tile.tick(live.way);
-  tellLost();
+  tellNotice();
 }, TICK_MS);

@@ -223,7 +223,7 @@ export class Editor {
         PageDown: () => this.#hold(1),
         PageUp: () => this.#hold(-1),
       }),
-      ...(this.#mode !== "select" && { " ": () => this.#set(), Enter: () => (this.#complete ? this.#finish() : this.#set()) }),
+      ...(this.#mode !== "select" && { " ": () => this.#set(), Enter: () => (this.#complete ? this.#finish() : this.#say(`A ${this.#mode} needs ${FEWEST_CORNERS[this.#mode]} corners or more; ${this.#corners.length} set. ${DRAW_KEYS}.`)) }),
     };
   }
 

@@ -61,7 +61,7 @@ async function show() {
     return;
   }
   const before = filters.get("before");
-  find("words").textContent = shown.length ? `${shown.length} events, the newest first${before ? ", older ones" : ""}.` : "No events.";
+  find("words").textContent = shown.length ? `${shown.length} event${shown.length === 1 ? "" : "s"}, the newest first${before ? ", older ones" : ""}.` : "No events.";
   find("events").replaceChildren(...shown.map(card));
   find("older").hidden = next === null;
   find("newest").hidden = before === null;

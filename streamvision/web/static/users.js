@@ -35,7 +35,7 @@ function row(user) {
   const acts = node("div", { look: "acts", children: [button("Tokens", () => showTokens(user)), button("Change", () => open(user))] });
   acts.lastChild.setAttribute("aria-label", `Change ${user.name}`);
   acts.firstChild.setAttribute("aria-label", `Tokens of ${user.name}`);
-  const cameras = user.role === "admin" || user.streams === null ? "all" : user.streams.join(", ") || "none";
+  const cameras = user.role === "admin" || user.streams === null ? "all" : user.streams.map(cameraName).join(", ") || "none";
   return node("tr", {
     children: [
       node("td", { text: user.name }),
@@ -63,6 +63,9 @@ function open(user) {
   showStreams();
   find("user").showModal();
 }
+
+// What the page calls a camera; one that is no more has only its id.
+const cameraName = (id) => boxes().find((box) => box.value === id)?.parentElement.textContent.trim() ?? id;
 
 const boxes = () => [...form.querySelectorAll('[name="stream"]')];
 

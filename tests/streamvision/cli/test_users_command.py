@@ -79,6 +79,8 @@ def test_tokens_are_shown_once_and_revoked(state: Path) -> None:
     ("arguments", "given", "said"),
     [
         (("add", "bob"), "short\n", "the password has 5 characters"),
+        (("add", "bob"), "x\n", "the password has 1 character;"),
+        (("add", "b ob"), "short\n", "'b ob' cannot be the name of a user"),
         (("add", "bob"), "", "the password has 0 characters"),
         (("add", "bob"), "password1\n", "tried first"),
         (("add", "ANN"), f"{PASSWORD}\n", "'ANN' already"),
@@ -185,7 +187,8 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
     process = subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
-    answers = [(b"Make an admin now?", b"y\n"), (b"Name [admin]", b"root\n"), (b"Password:", b"hush\n"),
+    answers = [(b"Make an admin now?", b"y\n"), (b"Name [admin]", b"r\xc3\xb6\xc3\xb6t\n"),
+               (b"cannot be the name of a user", b""), (b"Name [admin]", b"root\n"), (b"Password:", b"hush\n"),
                (b"for confirmation", b"hush\n"), (b"4 characters", b""), (b"Password:", PASSWORD.encode() + b"\n"),
                (b"for confirmation", PASSWORD.encode() + b"\n")]  # fmt: skip
     try:

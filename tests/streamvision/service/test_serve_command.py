@@ -132,11 +132,15 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path, model: Path) -> None:
         fault = f"the configuration was not reloaded: {file}, streams.0: unknown key 'sorce': did you mean 'source'?"
         until(lambda: any(fault in line for line in service.said), "the fault is said")
         assert (service.stream_ids(), service.ask("GET", "/api/streams/gate/config")[1]) == before
+        os.kill(service.process.pid, signal.SIGHUP)
+        until(lambda: sum(fault in line for line in service.said) == 2, "SIGHUP has it read, and the fault said, again")
         stamp = file.stat().st_mtime_ns
         write(gate)
         os.utime(file, ns=(stamp, stamp))
         os.kill(service.process.pid, signal.SIGHUP)
         until(lambda: service.stream_ids() == ["gate"], "SIGHUP reads it, too")
+        told = f"The configuration was read again: {file}"
+        until(lambda: sum(told in line for line in service.said) == 2, "each reading is said once")
         write_config(file, tmp_path / "other.onnx", gate)
         until(lambda: any("model was changed, which takes effect at the next start" in line for line in service.said),
               "what waits is said")  # fmt: skip

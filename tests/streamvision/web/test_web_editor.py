@@ -104,6 +104,24 @@ def test_a_zone_is_drawn_by_its_corners_and_closed_at_the_first(editor: Page, fe
     assert analytics.config.zones[0].crowd == 5, "what is refused changes nothing"
 
 
+@pytest.mark.parametrize(("mode", "corners"), [("zone", [(0.1, 0.2), (0.6, 0.2)]), ("line", [])])
+def test_what_has_too_few_corners_is_not_closed_and_says_so(
+    editor: Page, feed: LiveFeed, mode: str, corners: list[tuple[float, float]]
+) -> None:
+    visible(editor, f'[data-mode="{mode}"]').click()
+    for corner in corners:
+        editor.mouse.click(*spot(editor, *corner))
+    editor.keyboard.press("Enter")
+    expect(visible(editor, ".editor-words")).to_contain_text(f"corners or more; {len(corners)} set.")
+    editor.mouse.click(*spot(editor, 0.6, 0.8))
+    if mode == "line":
+        return
+    editor.keyboard.press("Enter")
+    analytics = feed["gate"].analytics
+    assert eventually(lambda: len(analytics.config.zones) == 1)
+    assert points(analytics.config.zones[0]) == [[0.1, 0.2], [0.6, 0.2], [0.6, 0.8]], "no corner that nobody set"
+
+
 def test_corners_stay_where_they_are_while_pictures_become_smaller(editor: Page, feed: LiveFeed) -> None:
     visible(editor, '[data-mode="zone"]').click()
     editor.mouse.click(*spot(editor, 0.1, 0.2))

@@ -325,6 +325,12 @@ class TestFirstAdmin:
             assert self.form(browser, code)[0] == 403
         assert not accounts.users.exist()
 
+    def test_signing_in_says_how_the_first_user_is_made(self, browser: Browser, accounts: Accounts) -> None:
+        hint = "There are no users yet. Make the first one by the link"
+        assert hint in browser.ask("GET", "/login")[2]
+        accounts.users.add("ann", PASSWORD)
+        assert hint not in browser.ask("GET", "/login")[2]
+
     def test_it_makes_the_admin_once(self, browser: Browser, accounts: Accounts, setup: SetupCode) -> None:
         assert "The two passwords differ." in self.form(browser, setup.secret, again="other")[2]
         status, _, page = self.form(browser, setup.secret, "password", "password")

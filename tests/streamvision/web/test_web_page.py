@@ -145,6 +145,32 @@ def test_a_click_enlarges_and_escape_returns(page: Page, feed: LiveFeed, server:
     expect(tile(page, "yard")).to_be_hidden()
 
 
+def test_the_page_of_a_stream_that_is_removed_says_so_and_shows_the_others(
+    page: Page, feed: LiveFeed, server: WebServer
+) -> None:
+    feed.add("attic")
+    page.goto(f"{server.url}streams/yard")
+    wait_for_pictures(page, ["yard"])
+    feed.remove("yard")
+    expect(page.locator("#notice")).to_have_text("yard was removed, or you may no longer see it.")
+    expect(page).to_have_url(server.url)
+    wait_for_pictures(page, ["gate", "attic"])
+    tile(page, "gate").locator(".stage .open").click()
+    expect(page.locator("#notice")).to_be_hidden()
+    feed.remove("attic")
+    expect(tile(page, "attic")).to_have_count(0)
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page).to_have_url(f"{server.url}streams/gate")
+
+
+def test_the_icon_of_the_tab_stays_where_the_address_changes(page: Page, feed: LiveFeed, server: WebServer) -> None:
+    page.goto(server.url)
+    where = page.locator("link[rel=icon]").evaluate("link => link.href")
+    tile(page, "yard").locator(".stage .open").click()
+    expect(page).to_have_url(f"{server.url}streams/yard")
+    assert page.locator("link[rel=icon]").evaluate("link => link.href") == where
+
+
 def test_server_that_goes_and_comes_back(page: Page, feed: LiveFeed, server: WebServer, serve) -> None:
     page.goto(server.url)
     wait_for_pictures(page, ["gate", "yard"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.capture.http.client import HttpClient
+from streamvision.core.redaction import redact
 from support.capturing import capturing, take, wait_until
 from support.odd_http_camera import MULTIPART, Habit, OddHttpCamera, Request, check_digest, picture, snapshots
 
@@ -66,6 +67,7 @@ def test_a_page_that_wants_a_password_where_none_is_given_says_so(status: int) -
         assert take(capture) == []
     assert capture.failure is not None
     assert "lets nobody in without a user name and password" in capture.failure
+    assert redact(capture.failure) == capture.failure, "an example that looks like a secret would be hidden"
     assert "refuses the user name" not in capture.failure
 
 
