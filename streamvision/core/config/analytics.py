@@ -33,7 +33,9 @@ def _has_area(points: tuple[Point, ...]) -> bool:
 
 def _with_area(points: tuple[Point, ...]) -> tuple[Point, ...]:
     if not _has_area(points):
-        raise ValueError("these points enclose no area; give at least three, not all on one line, in the order of a walk around it")
+        raise ValueError(
+            "these points enclose no area; give at least three, not all on one line, in the order of a walk around it"
+        )
     return points
 
 
