@@ -91,8 +91,8 @@ def check_password(password: str, *, user: str) -> str:
         raise ConfigError("the password holds half a character (a lone surrogate); give one of whole characters")
     if not MIN_CHARACTERS <= len(normal) <= MAX_CHARACTERS:
         raise ConfigError(
-            f"the password has {counted(len(normal), 'characters')}; give one of {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as "
-            "some words in a row"
+            f"the password has {counted(len(normal), 'characters')}; give one of {MIN_CHARACTERS} to {MAX_CHARACTERS}, "
+            "such as some words in a row"
         )
     if _is_common(normal.casefold(), user.casefold()):
         raise ConfigError(

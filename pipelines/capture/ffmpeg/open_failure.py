@@ -66,8 +66,8 @@ def refused(spec: SourceSpec) -> SourceRefusedError:
     _, has_scheme, rest = spec.uri.partition("://")
     if has_scheme and split_user_info(rest).user_info is None:
         return SourceRefusedError(
-            f"{spec.safe_uri} lets nobody in without a user name and password; write them into the address, in front of "
-            "the host: the name, a colon, the password and an @"
+            f"{spec.safe_uri} lets nobody in without a user name and password; write them into the address, in "
+            "front of the host: the name, a colon, the password and an @"
         )
     return SourceRefusedError(f"{spec.safe_uri} refuses the user name or password; correct them in the source")
 
