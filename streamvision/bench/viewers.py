@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -140,7 +139,9 @@ def bench_viewers(
     channel = LiveChannel(STREAM_ID, ("box",))
     encode = JpegEncoder(ServeConfig().jpeg_quality if quality is None else quality)
     view = LiveView({STREAM_ID: channel}, statuses=list, stage_times=dict, model="none")
-    certificate = _certificate() if tls else None
+    # It stays until the end, since the server looks now and then whether the certificate was renewed.
+    folder = TemporaryDirectory(prefix="streamvision-bench-") if tls else None
+    certificate = _certificate(Path(folder.name)) if folder is not None else None
     raise_limit()  # so that connections have places, too, when all viewers come at once
     server = WebServer(view, port=0, max_viewers=viewers + stalled + 8, certificate=certificate)
     publisher = _Publisher(channel, encode, fps=fps, size_px=size_px)
@@ -180,6 +181,8 @@ def bench_viewers(
     finally:
         publisher.stop()
         server.stop()
+        if folder is not None:
+            folder.cleanup()
 
 
 class _Publisher:
@@ -227,14 +230,10 @@ class _Publisher:
             index += 1
 
 
-def _certificate() -> Certificate:
-    """Return a certificate for this measurement alone."""
-    folder = Path(mkdtemp(prefix="streamvision-bench-"))
-    try:
-        files = self_signed(folder)
-        return Certificate(lambda: files)
-    finally:
-        rmtree(folder)
+def _certificate(folder: Path) -> Certificate:
+    """Return a certificate for this measurement alone, whose files lie in a folder."""
+    files = self_signed(folder)
+    return Certificate(lambda: files)
 
 
 def _clients(

@@ -73,6 +73,18 @@ def test_the_model_alone() -> None:
     assert "one at a time" in run("model", "--source", BOXES, "--seconds", "1")
 
 
+def test_the_certificate_of_viewers_over_tls_stays_while_they_watch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("streamvision.web.server.CERTIFICATE_S", 0.1)  # else it is looked at after a minute
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = document("viewers", "--viewers", "2", "--stalled", "0", "--fps", "10", "--size", "160x120",
+                     "--seconds", "1", "--tls")  # fmt: skip
+    assert found["lost"] == 0
+    assert [one.getMessage() for one in caplog.records if "certificate" in one.getMessage()] == []
+    assert not list(tmp_path.glob("streamvision-bench-*"))
+
+
 def test_viewers_get_every_picture_though_some_never_read(tmp_path: Path) -> None:
     plot = tmp_path / "v.svg"
     found = document("viewers", "--viewers", "12", "--stalled", "3", "--fps", "10", "--size", "160x120",
