@@ -6,7 +6,8 @@ file, its test and its line here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from pipelines.stages.base import FrameStage, StageContext
@@ -113,17 +114,26 @@ def build_stages(context: StageContext, further: Sequence[ConfiguredStage] = ())
     """Return the stages of one stream in their order: the built-in ones that are needed, then the further ones.
 
     Raises:
-        ConfigError: when the code of a further one does not take its options.
+        ConfigError: when one refuses what is set for it; those before it are closed then.
     """
-    stages: list[FrameStage] = [
-        stage for plugin in FRAME_STAGES.built_in if (stage := plugin.load()(context)) is not None
-    ]
+    stages: list[FrameStage] = []
+    with ExitStack() as failing:
+        for stage in _each_stage(context, further):
+            failing.callback(stage.close)
+            stages.append(stage)
+        failing.pop_all()
+    return stages
+
+
+def _each_stage(context: StageContext, further: Sequence[ConfiguredStage]) -> Iterator[FrameStage]:
+    for plugin in FRAME_STAGES.built_in:
+        if (stage := plugin.load()(context)) is not None:
+            yield stage
     for one in further:
         if isinstance(one, Stage):
-            stages.append(UserStage(one, stream_id=context.stream_id, names=context.names))
+            yield UserStage(one, stream_id=context.stream_id, names=context.names)
         else:
-            stages.append(one.plugin.load()(replace(context, options=one.options)))
-    return stages
+            yield one.plugin.load()(replace(context, options=one.options))
 
 
 def _plugin_of(name: str, config: StageConfig) -> ConfiguredPlugin:

@@ -73,14 +73,15 @@ class LimitWatch:
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread and release the models."""
+        """End the thread and release the models, unless a call of theirs hangs; calling it twice is harmless."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(CLOSE_WITHIN_S)
-        for model in self._models:
-            model.close()
+        if not self._thread.is_alive():
+            for model in self._models:
+                model.close()
 
     def _read(self) -> None:
         while True:

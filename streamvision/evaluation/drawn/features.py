@@ -39,6 +39,9 @@ class PictureVectors(Protocol):
     def __call__(self, pictures: F32) -> F64:
         """Return (N, D) vectors of (N, 3, S, S) RGB of 0..1."""
 
+    def close(self) -> None:
+        """Release the network; calling it twice is harmless."""
+
 
 class StageVectors:
     """The mean, over all places, of what the last stage of a network of features finds."""
@@ -54,6 +57,9 @@ class StageVectors:
         vectors: F64 = self._network(seen)[-1].mean(dim=(2, 3)).double().numpy()
         return vectors
 
+    def close(self) -> None:
+        """Release nothing: a network of torch goes with the last who knows it."""
+
 
 class EmbeddingVectors:
     """The vectors of a model of embeddings, which have the length 1."""
@@ -65,6 +71,10 @@ class EmbeddingVectors:
     def __call__(self, pictures: F32) -> F64:
         """Return (N, D) vectors; see :class:`PictureVectors`."""
         return np.stack([self._one(picture) for picture in pictures])
+
+    def close(self) -> None:
+        """Release the model; calling it twice is harmless."""
+        self._model.close()
 
     def _one(self, picture: F32) -> F64:
         levels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)

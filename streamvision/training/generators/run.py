@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from streamvision.evaluation.drawn.features import F32, open_vectors, vectors_of
 from streamvision.inference.generator_card import MOST_SIDE_PX
 from streamvision.training.generators.samples import PlainSamples
 from streamvision.training.generators.samples_picture import draw_samples
+from streamvision.training.learning_rate import LrSweep
 from streamvision.training.torch_run import TorchRun
 
 MOST_COMPARED = 2048
@@ -33,7 +35,18 @@ SEED = 7
 class GeneratorRun(TorchRun):
     """One run of a network that learns to draw squares."""
 
+    def train(self) -> None:
+        """Train, and release then what drawn pictures are compared by."""
+        with self._opened:
+            super().train()
+
+    def find_lr(self) -> LrSweep:
+        """Find a rate, and release then what drawn pictures are compared by."""
+        with self._opened:
+            return super().find_lr()
+
     def _read_samples(self) -> PlainSamples:
+        self._opened = ExitStack()
         recipe, side_px = self._recipe, self._recipe.imgsz
         if side_px % STRIDE_PX or side_px > MOST_SIDE_PX:
             raise ConfigError(
@@ -59,7 +72,7 @@ class GeneratorRun(TorchRun):
                 f"drawn pictures are compared with those held out, and {self._recipe.data} has {len(self._data.val)}; "
                 "hold more out with --val-share"
             )
-        self._vectors = open_vectors(self._recipe.features, trusted=self._trusted)
+        self._vectors = self._opened.enter_context(closing(open_vectors(self._recipe.features, trusted=self._trusted)))
         self._real = tuple(
             vectors_of(self._plain(PlainSamples(_some(part), side_px=self._recipe.imgsz)), self._vectors)
             for part in (self._data.val, self._data.train)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import streamvision
+from pipelines.stages.driving import limits
 from pipelines.stages.driving.stage import WHEEL_TURN_DEG, wheel_marks
 from streamvision.core.config.app import parse_config
 from streamvision.core.errors import ConfigError, ModelError
@@ -147,3 +148,41 @@ def test_limits_are_read_for_the_streams_that_drive_alone() -> None:
 def test_a_reader_without_a_detector_is_refused() -> None:
     with pytest.raises(ConfigError, match="limit_reader reads signs that limit_detector finds"):
         parse_config({"model": {"path": "driver.onnx"}, "driving": {"limit_reader": "reader.onnx"}}, origin="x.yaml")
+
+
+class _Called:
+    """A model whose calls hang for as long as the test says, and that knows whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_models_of_limits_are_released_unless_a_call_hangs(monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
+    called, goes_on = threading.Event(), threading.Event()
+
+    class Signs:
+        read_m_s = 0.0
+
+        def __init__(self, *_: object) -> None: ...
+
+        def look(self, _: object) -> None:
+            called.set()
+            assert goes_on.wait(60)
+
+    monkeypatch.setattr(limits, "LimitOfSigns", Signs)
+    monkeypatch.setattr(limits, "CLOSE_WITHIN_S", 0.1)
+    models = _Called(), _Called()
+    watch = limits.LimitWatch(*models, waits=False)  # type: ignore[arg-type]
+    watch.see(object(), begins=False)  # type: ignore[arg-type]
+    assert called.wait(60)
+    if not hangs:
+        goes_on.set()
+        watch._thread.join(0.2)
+        monkeypatch.setattr(limits, "CLOSE_WITHIN_S", 60.0)
+    watch.close()
+    assert [model.closed for model in models] == ([0, 0] if hangs else [1, 1])
+    goes_on.set()

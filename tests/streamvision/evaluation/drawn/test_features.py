@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,9 @@ pytest.importorskip("torch")
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.evaluation.drawn.distances import frechet_distance
 from streamvision.evaluation.drawn.features import open_vectors
+from streamvision.inference.model import Model
 from support.constant_tasks import constant_task, write_constant
+from support.tiny_embedder import tiny_embedder
 
 
 def discs(count: int, seed: int) -> np.ndarray:
@@ -37,6 +40,15 @@ def test_the_worse_pictures_are_the_further_they_are() -> None:
     mean = features(real.mean(axis=0)[None]).repeat(60, axis=0)
     assert 2 * distances[0] < distances[1] < distances[2]
     assert 2 * distances[0] < frechet_distance(rows, mean)
+
+
+def test_a_model_of_embeddings_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+    monkeypatch.setattr(Model, "close", lambda model: closed.append(model))
+    for path in (tiny_embedder(tmp_path / "looks.onnx"), None):
+        with closing(open_vectors(None if path is None else str(path))) as vectors:
+            assert vectors(discs(2, 1)).shape[0] == 2
+    assert len(closed) == 1
 
 
 def test_what_gives_no_embeddings_is_refused(tmp_path: Path) -> None:
