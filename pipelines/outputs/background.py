@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 
+from pipelines.outputs.first_failure import FirstFailure
 from pipelines.outputs.sink import Sink
 from streamvision.core.channel import Channel, Policy
 from streamvision.core.errors import OutputError
@@ -45,10 +46,7 @@ class BackgroundSink:
             policy=Policy.BLOCK if lossless else Policy.LATEST, capacity=capacity, drops=self._drops, cause=BEHIND
         )
         self._lock = threading.Lock()
-        self._failure: str | None = (
-            None  # an error that is kept would keep the frames of its traceback, encoder and all
-        )
-        self._reported = False
+        self._failure = FirstFailure()
         self._close_before_s: float | None = None
         self._thread = threading.Thread(target=self._work, name=f"sink-{name}", daemon=True)
         self._thread.start()
@@ -56,7 +54,7 @@ class BackgroundSink:
     @property
     def failure(self) -> OutputError | None:
         """Why nothing is written any more; ``None`` while all is well."""
-        return OutputError(self._failure) if self._failure is not None else None
+        return OutputError(self._failure.reason) if self._failure.reason is not None else None
 
     @property
     def drops(self) -> DropCounter:
@@ -71,7 +69,7 @@ class BackgroundSink:
         """
         if not self._waiting.put(rendered, timeout_s=_PATIENCE_S) and not self._waiting.closed:
             self._fail(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang")
-        self._raise_failure()
+        self._failure.check()
 
     def close(self) -> None:
         """Write what is waiting, within 2 s for a live stream and 30 s for a file, and finish.
@@ -87,13 +85,7 @@ class BackgroundSink:
         self._thread.join(patience_s + 0.5)
         if self._thread.is_alive():
             self._fail(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost")
-        if not self._reported:
-            self._raise_failure()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            self._reported = True
-            raise OutputError(self._failure)
+        self._failure.check_at_end()
 
     def _work(self) -> None:
         try:
@@ -121,7 +113,5 @@ class BackgroundSink:
 
     def _fail(self, reason: str) -> None:
         """Keep the first failure and take nothing more."""
-        with self._lock:
-            if self._failure is None:
-                self._failure = reason
+        self._failure.note(reason)
         self._waiting.close(discard=True, cause=BEHIND)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from pipelines.outputs.first_failure import FirstFailure
 from pipelines.outputs.sink import SinkContext
 from pipelines.outputs.table_file import TableFile
 from pipelines.outputs.tracklet_crops import CropFolder
@@ -96,8 +97,7 @@ class TableSink:
         self._file = file
         self._crops = crops
         self._live = live
-        self._failure: str | None = None
-        self._reported = False
+        self._failure = FirstFailure()
         self._closing = False
         self._wake = threading.Event()
         self._written = threading.Event()
@@ -111,14 +111,14 @@ class TableSink:
         Raises:
             OutputError: when earlier ones could not be written.
         """
-        self._raise_failure()
+        self._failure.check()
         self._rows.log.add(rendered.result)
         if self._rows.log.waiting >= MANY:
             self._written.clear()
             self._wake.set()
             if not self._live and not self._written.wait(PATIENCE_S):
                 raise OutputError(f"{self._file.path} took nothing for {PATIENCE_S:.0f} s; its disk may hang")
-            self._raise_failure()
+            self._failure.check()
 
     def use_names(self, names: tuple[str, ...]) -> None:
         """Call classes by these names, by class id, from the next frame on."""
@@ -137,13 +137,7 @@ class TableSink:
         self._thread.join(patience_s)
         if self._thread.is_alive():
             raise OutputError(f"{self._file.path} was not finished within {patience_s:.0f} s; its end may be missing")
-        if not self._reported:
-            self._raise_failure()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            self._reported = True
-            raise OutputError(self._failure)
+        self._failure.check_at_end()
 
     def _run(self) -> None:
         try:
@@ -157,7 +151,8 @@ class TableSink:
         except Exception as error:
             if not isinstance(error, OutputError):
                 _log.error("the table %s", self._file.path, exc_info=error)
-            self._failure = str(error) if isinstance(error, OutputError) else f"{self._file.path} failed: {error!r}"
+            is_told = isinstance(error, OutputError)
+            self._failure.note(str(error) if is_told else f"{self._file.path} failed: {error!r}")
         finally:
             self._written.set()
             self._file.release()

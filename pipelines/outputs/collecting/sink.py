@@ -12,11 +12,12 @@ import time
 
 from pipelines.outputs.collecting.collector import CollectedStream, Collector
 from pipelines.outputs.collecting.windows import Candidate, Windows
+from pipelines.outputs.first_failure import FirstFailure
 from streamvision.collecting.finding import Finding
 from streamvision.collecting.flicker import FlickerWatch
 from streamvision.collecting.uncertainty import uncertain
 from streamvision.core.channel import Channel, Policy
-from streamvision.core.errors import OutputError, StreamVisionError
+from streamvision.core.errors import StreamVisionError
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 
@@ -57,8 +58,7 @@ class CollectingSink:
         self._watch = FlickerWatch()
         self._windows = Windows(collector.config.window_s)
         self._segment: int | None = None
-        self._failure: str | None = None
-        self._reported = False
+        self._failure = FirstFailure()
         self._until_s: float | None = None
         self._jobs: Channel[list[Candidate]] = Channel(
             policy=Policy.LATEST if live else Policy.BLOCK, capacity=MAX_WAITING, drops=drops, cause=BEHIND
@@ -72,7 +72,7 @@ class CollectingSink:
         Raises:
             OutputError: when an earlier frame could not be written.
         """
-        self._raise_failure()
+        self._failure.check()
         result = rendered.result
         frame = result.frame
         if frame.segment != self._segment:
@@ -124,12 +124,11 @@ class CollectingSink:
             return
         patience_s = _CLOSE_LIVE_S if self._live else _CLOSE_LOSSLESS_S
         self._until_s = time.monotonic() + patience_s
-        if self._failure is None:
+        if self._failure.reason is None:
             self._hand_over_all()
         self._jobs.close()
         self._thread.join(patience_s + 0.5)
-        if not self._reported:
-            self._raise_failure()
+        self._failure.check_at_end()
 
     def _hand_over_all(self) -> None:
         for candidates in self._windows.end():
@@ -138,11 +137,6 @@ class CollectingSink:
     def _hand_over(self, candidates: list[Candidate]) -> None:
         if not self._jobs.put(candidates, timeout_s=_PATIENCE_S) and not self._jobs.closed:
             self._drops.add(BEHIND)
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            self._reported = True
-            raise OutputError(self._failure)
 
     def _work(self) -> None:
         try:
@@ -153,10 +147,10 @@ class CollectingSink:
                 elif candidates:
                     self._collector.keep(self._stream, candidates, self._names)
         except StreamVisionError as error:
-            self._failure = str(error)
+            self._failure.note(str(error))
         except Exception as error:
             _log.exception("stream %s: collecting", self._stream.id)
-            self._failure = f"collecting failed: {error!r}"
+            self._failure.note(f"collecting failed: {error!r}")
         finally:
             self._jobs.close(discard=True, cause=BEHIND)
-            self._collector.close(for_good=self._failure is None)
+            self._collector.close(for_good=self._failure.reason is None)
