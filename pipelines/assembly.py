@@ -94,8 +94,13 @@ def check_cameras(config: AppConfig, names: Collection[str]) -> None:
             raise ConfigError(f"across_cameras speaks of the stream {name!r}, which there is not; there are {there}")
 
 
-def check_clocks(config: AppConfig, sources: Sources) -> None:
+def check_clocks(config: AppConfig, sources: Sources, *, of: str | None = None) -> None:
     """Find out whether the streams that ``across_cameras`` compares have one clock: that of arrival, or their files'.
+
+    Args:
+        config: what is set for the run.
+        sources: the streams.
+        of: the one that is to begin, and which alone is named: its viewers need not know of others.
 
     Raises:
         ConfigError: naming a stream of each kind, where there are both.
@@ -111,9 +116,12 @@ def check_clocks(config: AppConfig, sources: Sources) -> None:
     file = next((name for name, live in compared.items() if not live), None)
     camera = next((name for name, live in compared.items() if live), None)
     if file is not None and camera is not None:
+        first, second = repr(file), repr(camera)
+        if of is not None:
+            first, second = (repr(of), "another") if not sources[of][0].live else ("another", repr(of))
         raise ConfigError(
-            f"across_cameras compares times, and {file!r} is read as a file, whose time counts from its beginning, "
-            f"while {camera!r} is live; give the file policy: live, so that it is played as a camera, or name in "
+            f"across_cameras compares times, and {first} is read as a file, whose time counts from its beginning, "
+            f"while {second} is live; give the file policy: live, so that it is played as a camera, or name in "
             "across_cameras.streams those that belong together"
         )
 
@@ -229,9 +237,9 @@ class StreamBuilder:
             adaptive=adaptive,
             secondary=models.secondary,
         )
-        stages = build_stages(context, self.stages)
         skeleton = card.keypoints.skeleton if card.keypoints else ()
         overlay = Overlay(run.overlay, card.names, skeleton=skeleton)
+        stages = build_stages(context, self.stages)  # last of what may be refused: nothing else has to be closed
         worker = StreamWorker(
             name,
             stages=stages,

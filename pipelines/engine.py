@@ -310,7 +310,7 @@ class Pipeline:
         if not stream.enabled:
             return OffStream(spec, stream, channel or LiveChannel(name, ()))
         others = {one.id: (one.spec, one.config) for one in self._running}
-        check_clocks(self.model_groups.config, {**others, name: (spec, stream)})
+        check_clocks(self.model_groups.config, {**others, name: (spec, stream)}, of=name)
         group = self.model_groups.acquire(stream.model)
         try:
             return self._builder.build(name, spec, stream, run, group, patient=patient, channel=channel)

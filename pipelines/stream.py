@@ -227,4 +227,5 @@ class Stream:
             outputs=worker.output_statuses(),
             pending_s=round(worker.pending_s(), 3),
             name=self.config.name or worker.stream_id,
+            task=self.settings.task,
         )

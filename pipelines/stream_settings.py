@@ -82,6 +82,11 @@ class StreamSettings:
         """What cuts its pictures into tiles; ``None`` where the network is shown them whole."""
 
     @property
+    def task(self) -> str:
+        """What its model does, or its own steps."""
+        return self._model.card.task
+
+    @property
     def own_names(self) -> tuple[str, ...] | None:
         """Class names of its own steps, by class id; ``None`` where its model finds the objects."""
         return None if self.config.steps is None else self._model.names

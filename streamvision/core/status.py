@@ -30,6 +30,8 @@ class StageStatus:
     """How long it takes; ``None`` before it came back for the first time."""
     counts: dict[str, int] = field(default_factory=dict)
     """What else it counts, by name."""
+    of_all_streams: bool = False
+    """Whether it is one for several streams, and its numbers are of all of them."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class StreamStatus:
     """What people call it; its id where it has no other name."""
     pending_s: float = 0.0
     """For how long a frame has been waiting or on its way without any being finished: grows where something hangs."""
+    task: str | None = None
+    """What its model does, as its card says: detect, classify, semantic or another; ``None`` where none is open."""
     node: str | None = None
     """The machine of a cluster that runs it; ``None`` without a cluster, or while none does."""
 

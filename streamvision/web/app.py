@@ -26,7 +26,7 @@ from streamvision.web.asked_sizes import asked_layers, asked_results, asked_size
 from streamvision.web.classical import add_classical
 from streamvision.web.embedding import Embedding, allow_embedding, embeddable
 from streamvision.web.event_log import add_event_log
-from streamvision.web.events import status_json
+from streamvision.web.events import status_json, stream_json
 from streamvision.web.fleet import add_fleet
 from streamvision.web.handshake import agreed_handshake
 from streamvision.web.hardening import harden
@@ -204,7 +204,7 @@ def create_app(
         status = next((one for one in view.statuses() if one.id == stream_id), None)
         if status is None:
             refuse(HTTPStatus.NOT_FOUND, f"stream {short(stream_id)!r} has just been removed")
-        return jsonify(status.to_json())
+        return jsonify(stream_json(status, present()))
 
     @app.get("/api/streams/<stream_id>/detections")
     @access("view")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,11 +11,10 @@ from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
 from streamvision.web.access import Principal
+from streamvision.web.connected_watch import ConnectedWatch
 from streamvision.web.fanout import Fanout
 from streamvision.web.model_events import ModelEvents
 from streamvision.web.wire import event
-
-_log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 """How soon a change of state is sent."""
@@ -26,45 +24,27 @@ LAST_FRAME_S = 2.0
 """A stream that is over and has published nothing for so long has nothing left on its way."""
 
 
-class StatusTicker:
+class StatusTicker(ConnectedWatch):
     """Polls the pipeline's statuses while somebody is connected."""
 
     def __init__(self, view: LiveView, fanout: Fanout) -> None:
         self._view = view
-        self._fanout = fanout
         self._states: dict[str, str] = {}
         self._serial = 0
+        self._sent_at_s = 0.0
         self._models = ModelEvents(view.models, fanout) if view.models is not None else None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="web-status", daemon=True)
+        fault = "the state of the streams cannot be read"
+        super().__init__(self._tell, fanout, every_s=POLL_S, name="web-status", fault=fault)
 
-    def start(self) -> None:
-        """Begin to watch."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 1.0) -> None:
-        """End the watch; calling it twice is harmless."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        sent_at_s = 0.0
-        while not self._stopping.wait(POLL_S):
-            if not self._fanout.connections:
-                continue
-            try:
-                statuses = self._view.statuses()
-            except Exception:  # one bad reading must not silence the page for good
-                _log.exception("the state of the streams cannot be read")
-                continue
-            if self._models is not None:
-                self._models.tell()
-            changed = self._tell_changes(statuses)
-            if changed or time.monotonic() - sent_at_s >= STATUS_S - POLL_S / 2:
-                sent_at_s = time.monotonic()
-                self._fanout.broadcast_seen(partial(self._status_event, statuses), key="status")
-            self._finish_ended(statuses)
+    def _tell(self) -> None:
+        statuses = self._view.statuses()
+        if self._models is not None:
+            self._models.tell()
+        changed = self._tell_changes(statuses)
+        if changed or time.monotonic() - self._sent_at_s >= STATUS_S - POLL_S / 2:
+            self._sent_at_s = time.monotonic()
+            self._fanout.broadcast_seen(partial(self._status_event, statuses), key="status")
+        self._finish_ended(statuses)
 
     def _status_event(self, statuses: list[StreamStatus], principal: Principal) -> bytes:
         return event("status", status_json(self._view, statuses, principal))
@@ -104,9 +84,16 @@ def status_json(view: LiveView, statuses: list[StreamStatus], principal: Princip
     sees_all = principal.streams is None
     return {
         "model": view.model if sees_all else view.model_of([one.id for one in seen]),
-        "streams": [one.to_json() for one in seen],
+        "streams": [stream_json(one, principal) for one in seen],
         "faults": [*view.faults(), *_fleet_faults(view)] if sees_all else [],
     }
+
+
+def stream_json(status: StreamStatus, principal: Principal) -> dict[str, Any]:
+    """Describe a stream to somebody who may see it; stages whose numbers are of all streams to those who see all."""
+    if principal.streams is not None:
+        status = replace(status, stages=tuple(stage for stage in status.stages if not stage.of_all_streams))
+    return status.to_json()
 
 
 def _fleet_faults(view: LiveView) -> list[str]:

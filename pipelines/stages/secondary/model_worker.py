@@ -189,6 +189,7 @@ class ModelWorker(ABC, Generic[F]):
                 skipped=self._skipped,
                 failures=self._failures,
                 p95_ms=None,
+                of_all_streams=True,
             )
 
     def request_close(self) -> None:

@@ -8,6 +8,7 @@ import { AgeHistory } from "./history.js";
 import { LiveSettings } from "./live_settings.js";
 import { address, streamPath } from "./server.js";
 import { Tallies } from "./tallies.js";
+import { withoutObjects } from "./tasks.js";
 import { LivePicture } from "./view/live-picture.js";
 import { now } from "./view/repeated.js";
 
@@ -252,7 +253,8 @@ export class Tile {
       return chip;
     });
     if (rows.length > MOST_CHIPS) chips.push(node("li", "chip", `+${rows.length - MOST_CHIPS} more`));
-    if (!rows.length) chips.push(node("li", "chip quiet", "nothing seen yet"));
+    const nothing = withoutObjects(status.task);
+    if (!rows.length) chips.push(node("li", "chip quiet", nothing.short));
     for (const stage of (status.stages ?? []).filter((one) => one.state !== "running")) {
       const chip = node("li", "chip stage", `${stage.name}: ${stage.state}`);
       chip.title = stage.reason;
@@ -272,6 +274,7 @@ export class Tile {
     this.#find(".seen-classes tbody").replaceChildren(...cells);
     this.#find(".seen-classes").hidden = !rows.length;
     this.#find(".none").hidden = rows.length > 0;
+    this.#write(".none", nothing.sentence);
   }
 
   #writeFacts(status) {

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import schemathesis
 from flask import Flask
@@ -22,13 +26,16 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.status import StageStatus, StreamStatus
 from streamvision.state.tokens import DEFAULT_DAYS
-from streamvision.web.access import level_of
+from streamvision.web.access import EVERYBODY, Principal, level_of
 from streamvision.web.app import create_app
+from streamvision.web.events import stream_json
 from streamvision.web.login import Login
 from support.accounts import People, people
 from support.changes import until
 from support.serving import EVERYWHERE, Served, serving, write_config
+from support.websocket_client import WebSocketClient
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 BRIEF = settings(
@@ -44,6 +51,8 @@ ABOUT_VAULT = re.compile(r"vault9|cellar|nightwatch|guard|70707", re.IGNORECASE)
 """What tells of the stream vault9: its id, name, model, the model's file, its source, its zone."""
 ASKED = {"since": "0", "until": "2000000000", "at": "1900000000", "polygon": "0,0,1,0,1,1", "stream": "yard"}
 """Values of the parameters that addresses require."""
+PICTURE = b64encode(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()).decode()
+EVE = Principal("eve", frozenset({"view"}), frozenset({"yard"}))
 OPEN_TO_VIEWERS = {"POST /api/me/password", "POST /api/tracklets/similar", "POST /login", "POST /logout"}
 """What changes something of whoever asks alone, or only asks with a picture."""
 
@@ -187,6 +196,64 @@ def test_no_live_answer_tells_a_viewer_of_a_stream_that_may_not_be_seen(
 
     assert ABOUT_VAULT.search(first_bytes("ann").decode("latin-1"))
     assert not ABOUT_VAULT.search(first_bytes("eve").decode("latin-1"))
+
+
+@pytest.mark.parametrize("address", ["/api/live?layer=h264&results=1", "/api/live?layer=jpeg&results=1"])
+def test_no_web_socket_tells_a_viewer_of_a_stream_that_may_not_be_seen(
+    served: Served, known: People, address: str
+) -> None:
+    def first_bytes(who: str, more: str = "") -> bytes:
+        with WebSocketClient(served.port, address + more, **known.headers(who)) as client:
+            if client.status != 101:
+                return client.refusal().encode()
+            got = b""
+            while len(got) < 60_000 and got.count(b"yard") < 40:
+                got += bytes(client.frame().payload)
+            return got
+
+    assert ABOUT_VAULT.search(first_bytes("ann").decode("latin-1"))
+    assert not ABOUT_VAULT.search(first_bytes("eve").decode("latin-1"))
+    refused = first_bytes("eve", "&streams=vault9").decode("latin-1")
+    assert "may not see 'vault9'; the streams to see are: yard" in refused
+    assert not ABOUT_VAULT.search(refused.replace("vault9", ""))
+
+
+def test_nothing_that_changes_tells_a_viewer_of_a_stream_that_may_not_be_seen(app: Flask, known: People) -> None:
+    """Every address of the description but those of GET, with bodies that are right, empty and wrong."""
+    client, asked = app.test_client(use_cookies=False), set()
+    for operation in operations(app):
+        if operation.method.upper() == "GET":
+            continue
+
+        @BRIEF
+        @given(case=operation.as_strategy())
+        def tells_nothing(case: Any) -> None:
+            address = re.sub(r"\{[a-z_]+\}", "1", case.operation.path.replace("{stream_id}", "yard"))
+            given_body = case.body if isinstance(case.body, (dict, list, str, int)) else {}
+            for body in (given_body, {}, [1], {**ASKED, "picture": PICTURE, "streams": "yard"}):
+                answer = client.open(address, method=case.method.upper(), json=body, headers=known.headers("eve"))
+                said = f"{answer.headers}{answer.get_data().decode('latin-1')}"
+                assert not ABOUT_VAULT.search(said), (case.operation.label, body)
+
+        tells_nothing()
+        asked.add(operation.label)
+    assert asked >= {"POST /api/streams", "PATCH /api/streams/{stream_id}", "POST /api/tracklets/similar"}
+    hidden = client.post(
+        "/api/tracklets/similar", json={"picture": PICTURE, "streams": "vault9"}, headers=known.headers("eve")
+    )
+    assert hidden.status_code == 403 and hidden.get_data(as_text=True).count("vault9") == 1
+
+
+def test_numbers_of_all_streams_are_told_to_those_who_see_all() -> None:
+    own = StageStatus("own", "running", "", 5.0, 7, 0, 0, 0, 1.0)
+    shared = replace(own, name="across_cameras", counts={"identities": 3}, of_all_streams=True)
+    status = replace(
+        StreamStatus.without_frames("yard", source="", state="running", reason="", state_age_s=0.0, live=True),
+        stages=(own, shared),
+    )
+    names = [[stage["name"] for stage in stream_json(status, who)["stages"]] for who in (EVERYBODY, EVE)]
+    assert names == [["own", "across_cameras"], ["own"]]
+    assert len(status.stages) == 2
 
 
 def test_a_viewer_is_told_of_the_models_of_streams_to_see_alone(app: Flask, known: People) -> None:

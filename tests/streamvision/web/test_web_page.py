@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 from playwright.sync_api import Browser, Page, expect
 
 from streamvision.core.status import AdaptiveStatus
+from streamvision.inference.model_card import OBJECT_TASKS, Task
 from streamvision.web.server import WebServer
 from support.browser import PATIENCE_MS, fresh_page
 
@@ -197,3 +199,22 @@ def test_a_phone_shows_it_without_sideways_scrolling(page: Page, server: WebServ
     for path in ("", "streams/gate"):
         page.goto(server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_of_models_that_find_no_objects_it_is_said_what_they_do(
+    page: Page, feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, task = feed["gate"], "detect"
+    present = stream.present
+    monkeypatch.setattr(stream, "present", lambda: replace(present(), objects={}, identities={}, task=task))
+    page.goto(serve(feed).url + "streams/gate")
+    gate, told = tile(page, "gate"), set()
+    for task in get_args(Task):
+        nothing = "Nothing seen yet." if task in OBJECT_TASKS else re.compile("^The model .*; it finds no objects.$")
+        expect(gate.locator(".details .none").first).to_have_text(nothing, timeout=PATIENCE_MS)
+        if task not in OBJECT_TASKS:
+            expect(gate.locator(".details .none").first).not_to_have_text(re.compile("|".join(told) or "^$"))
+            told.add(re.escape(gate.locator(".details .none").first.inner_text()))
+            chip = gate.locator(".counts .quiet").inner_text()
+            assert f"The model {chip};" in gate.locator(".details .none").first.inner_text()
+    assert len(told) == len(get_args(Task)) - len(OBJECT_TASKS)

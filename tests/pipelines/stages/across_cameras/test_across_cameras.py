@@ -271,10 +271,11 @@ def test_a_file_is_not_added_to_live_cameras_but_takes_their_place(tmp_path: Pat
     clip = StreamConfig(id="clip", source=gate.source, policy="file")
     with Pipeline(parse_config(document, origin="run.yaml"), service=True) as pipeline:
         pipeline.add_stream(gate)
-        with pytest.raises(ConfigError, match=MIXED):
+        with pytest.raises(ConfigError, match=r"'clip' is read as a file, .* while another is live") as refused:
             pipeline.add_stream(clip)
+        assert "gate" not in str(refused.value)  # who may see clip alone reads it as the reason why it is not there
         pipeline.replace_stream("gate", clip.model_copy(update={"id": "gate"}))  # it is the only one
-        with pytest.raises(ConfigError, match="'gate' is read as a file"):
+        with pytest.raises(ConfigError, match=r"another is read as a file, .* while 'clip' is live"):
             pipeline.add_stream(clip.model_copy(update={"policy": "live"}))
         pipeline.add_stream(clip)
         assert not pipeline.failures()
