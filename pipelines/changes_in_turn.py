@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from streamvision.core.errors import StreamVisionError
+from streamvision.core.errors import BusyError
 from streamvision.core.redaction import short
 
 CHANGE_TIMEOUT_S = 10.0
@@ -32,7 +32,7 @@ class StreamChanges:
         """Let no other thread change the stream meanwhile.
 
         Raises:
-            StreamVisionError: when one is in the middle of it and does not come to an end.
+            BusyError: when one is in the middle of it and does not come to an end.
         """
         with self.lock:
             self._wait_free(stream_id)
@@ -51,7 +51,8 @@ class StreamChanges:
             name_with: returns the name by the ids that are taken; called under the lock.
 
         Raises:
-            StreamVisionError: as for :meth:`of`, and from ``name_with``.
+            BusyError: as for :meth:`of`.
+            StreamVisionError: from ``name_with``.
         """
         with self.lock:
             if stream_id is not None:
@@ -65,7 +66,7 @@ class StreamChanges:
 
     def _wait_free(self, stream_id: str) -> None:
         if not self.lock.wait_for(lambda: stream_id not in self.busy, self._timeout_s):
-            raise StreamVisionError(f"stream {short(stream_id)!r} is in the middle of another change; try again")
+            raise BusyError(f"stream {short(stream_id)!r} is in the middle of another change; try again")
 
     def _set_free(self, stream_id: str) -> None:
         with self.lock:

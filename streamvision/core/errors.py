@@ -87,6 +87,10 @@ class StateError(StreamVisionError, OSError):
     """What a service remembers cannot be read or written: its folder, or its database."""
 
 
+class BusyError(StreamVisionError, RuntimeError):
+    """What is asked for few can do at a time, and they are at it: the same is done in a while."""
+
+
 class ExportError(StreamVisionError, RuntimeError):
     """A model cannot be turned into the asked-for format; the message says why and what can be done."""
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from streamvision.core.control import OnvifDevice, OnvifProfile
-from streamvision.core.errors import ConfigError, MissingDependencyError, SourceError, SourceRefusedError
+from streamvision.core.errors import BusyError, ConfigError, MissingDependencyError, SourceError, SourceRefusedError
 from streamvision.core.install import install_command
 from streamvision.core.redaction import printable, short
 from streamvision.service.onvif_discovery import discover
@@ -66,7 +66,7 @@ class Onvif:
 
     def _alone(self, action: Callable[[], _T]) -> _T:
         if not self._busy.acquire(blocking=False):
-            raise SourceError("cameras are being asked already; try again in a few seconds")
+            raise BusyError("cameras are being asked already; try again in a few seconds")
         try:
             return action()
         finally:

@@ -181,8 +181,10 @@ class Service:
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing, those that could not begin among them."""
         running, absent = self._running, self._absent
-        absences = [absent_status(name, running[name], why) for name, why in absent.items() if name in running]
-        return [*self.pipeline.statuses(), *absences]
+        present = self.pipeline.statuses()
+        begun = {status.id for status in present}  # one that has just begun counts as absent for a moment longer
+        missing = {name: why for name, why in absent.items() if name in running and name not in begun}
+        return [*present, *(absent_status(name, running[name], why) for name, why in missing.items())]
 
     # --- changes ----------------------------------------------------------------------------------------------------
 

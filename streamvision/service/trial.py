@@ -10,7 +10,7 @@ from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import Captured, Reader
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import SourceError, StreamVisionError
+from streamvision.core.errors import BusyError, SourceError, StreamVisionError
 
 TRY_S = 10.0
 """Longest time for a try."""
@@ -26,7 +26,8 @@ def first_picture(config: StreamConfig) -> bytes:
     """Return the first picture of a source as a JPEG file.
 
     Raises:
-        SourceError: when it cannot be opened, gives no picture within :data:`TRY_S`, or too many are being tried.
+        BusyError: when too many are being tried.
+        SourceError: when it cannot be opened, or gives no picture within :data:`TRY_S`.
     """
     spec = parse_source(config.source, policy=config.policy, realtime=config.realtime)
     timeouts = {
@@ -35,7 +36,7 @@ def first_picture(config: StreamConfig) -> bytes:
     }
     reader = create_reader(spec, config=config.model_copy(update=timeouts))
     if not _free.acquire(blocking=False):
-        raise SourceError(f"{AT_ONCE} sources are being tried already; wait some seconds")
+        raise BusyError(f"{AT_ONCE} sources are being tried already; wait some seconds")
     attempt = _Attempt(reader)
     threading.Thread(target=attempt.run, name="source-trial", daemon=True).start()
     if not attempt.done.wait(TRY_S):

@@ -200,9 +200,9 @@ def create_app(
     @describe(answer=StreamStatus)
     def stream(stream_id: str) -> Response:
         """Give the status of one stream."""
-        channel_of(stream_id)
         status = next((one for one in view.statuses() if one.id == stream_id), None)
         if status is None:
+            channel_of(stream_id)  # which refuses what there is not
             refuse(HTTPStatus.NOT_FOUND, f"stream {short(stream_id)!r} has just been removed")
         return jsonify(stream_json(status, present()))
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 from werkzeug.exceptions import HTTPException
 
 from streamvision.core.control import StreamExistsError, UnknownStreamError
-from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.errors import BusyError, StateError, StreamVisionError
 from streamvision.core.labelling import PictureChangedError, UnknownPictureError
 from streamvision.core.model_control import ModelChangeError, UnknownModelError
 from streamvision.core.recordings import RecordingAbsentError
@@ -49,5 +49,7 @@ def refusing() -> Iterator[None]:
         refuse(HTTPStatus.CONFLICT, str(error))
     except StateError as error:
         refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    except BusyError as error:
+        refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"})
     except StreamVisionError as error:
         refuse(HTTPStatus.BAD_REQUEST, str(error))

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from pipelines.changes_in_turn import StreamChanges
-from streamvision.core.errors import StreamVisionError
+from streamvision.core.errors import BusyError
 
 
 def test_the_same_stream_is_changed_in_turn_and_others_meanwhile() -> None:
@@ -33,7 +33,7 @@ def test_a_change_that_does_not_end_is_one_sentence_and_an_error_frees_the_strea
     changes = StreamChanges(timeout_s=0.01)
     with changes.of("gate"):
         for again in (changes.of("gate"), changes.reserved("gate", lambda taken: "gate")):
-            with pytest.raises(StreamVisionError, match="stream 'gate' is in the middle of another change; try again"):
+            with pytest.raises(BusyError, match="stream 'gate' is in the middle of another change; try again"):
                 again.__enter__()
     with pytest.raises(ZeroDivisionError), changes.reserved("gate", lambda taken: "gate"):
         raise ZeroDivisionError
