@@ -27,6 +27,8 @@ class OddRtspCamera:
         first_replies: status lines with which the first DESCRIBEs are answered, such as ``404 Not Found``.
         refusal: status line for another transport.
         silent: what SETUP accepts, too, but nothing is sent over.
+        closes_at: the request, such as ``PLAY``, at which the first connection is closed unanswered.
+        hangs_at: the request that is never answered.
     """
 
     def __init__(
@@ -37,6 +39,8 @@ class OddRtspCamera:
         first_replies: tuple[str, ...] = (),
         refusal: str = "461 Unsupported transport",
         silent: tuple[str, ...] = (),
+        closes_at: str | None = None,
+        hangs_at: str | None = None,
     ) -> None:
         self.describes: list[float] = []
         """When each DESCRIBE came, on ``time.monotonic()``."""
@@ -47,6 +51,8 @@ class OddRtspCamera:
         self._first_replies = list(first_replies)
         self._refusal = refusal
         self._silent = silent
+        self._closes_at = closes_at
+        self._hangs_at = hangs_at
         self._units = _nal_units()
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -79,6 +85,12 @@ class OddRtspCamera:
             try:
                 while request := _read_request(requests):
                     method, sequence, transport = request
+                    if method == self._closes_at:
+                        self._closes_at = None
+                        return
+                    if method == self._hangs_at:
+                        self._closing.wait()
+                        return
                     status, headers, body = self._reply(method, transport)
                     if method == "SETUP" and status.startswith("200"):
                         send, answer = _transport(connection, lock, transport)

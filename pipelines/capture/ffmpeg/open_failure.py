@@ -14,6 +14,8 @@ from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefus
 from streamvision.core.redaction import redact_outside
 
 _DAMAGED = (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError)
+_BROKEN_OFF = (av.error.InvalidDataError, av.error.PermissionError)
+"""FFmpeg's names of an answer of a camera that did not come, or cannot be read; the second after PLAY."""
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _TRANSPORT_REPLIES = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
 """With these some cameras refuse a transport, in place of 461."""
@@ -53,6 +55,11 @@ def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> So
         return _camera_fault(error, spec)
     if spec.kind == "rtsp" and getattr(error, "errno", None) == errno.EPROTONOSUPPORT:
         return SourceError(_transport_fault(shown, config.rtsp_transport))
+    if spec.kind == "rtsp" and isinstance(error, _BROKEN_OFF):
+        return SourceError(
+            f"{shown} closed the connection, or answers otherwise than a camera does; check the address, and whether "
+            "the camera serves as many viewers"
+        )
     if fault := name_fault(spec):
         return SourceError(fault)
     permanent = isinstance(error, (av.error.ProtocolNotFoundError, av.error.PermissionError))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,25 @@ def open_input(spec: SourceSpec, options: dict[str, str], *, open_timeout_s: flo
     """Return the open PyAV container of a source.
 
     Raises:
-        SourceError: permanent; when it is a playlist of playlists on this machine.
+        SourceError: permanent; when it is a playlist of playlists on this machine. Not so, when it took too long.
         OSError: when it cannot be opened; as ``ValueError`` and ``av.error.FFmpegError``.
     """
     if spec.kind == "file" and is_playlist(spec.uri):
         _refuse_list_of_playlists(spec)
         options = {**options, **_PLAYLIST_ON_DISK}
-    return av.open(
-        spec.uri,
-        format="video4linux2" if spec.kind == "v4l2" else None,
-        options={**options, **known_formats()},
-        timeout=(open_timeout_s, read_timeout_s),
-    )
+    begin_s = time.monotonic()
+    try:
+        return av.open(
+            spec.uri,
+            format="video4linux2" if spec.kind == "v4l2" else None,
+            options={**options, **known_formats()},
+            timeout=(open_timeout_s, read_timeout_s),
+        )
+    except av.error.FFmpegError:
+        if time.monotonic() - begin_s < open_timeout_s:
+            raise
+        # FFmpeg has other names for it, too, by what it waited for
+        raise SourceError(f"{spec.safe_uri} did not answer within {open_timeout_s:g} s") from None
 
 
 @cache

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
+from pipelines.capture.ffmpeg.damage import CLEAN_WITHIN_S
 from pipelines.capture.http.client import HttpClient, HttpResponse
 from pipelines.capture.http.failure import answer_failure, request_failure
 from pipelines.capture.http.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
@@ -75,6 +76,7 @@ class HttpPictures:
         self._last = LastSnapshot()
         self._files: deque[_File] = deque()
         self._first_s: float | None = None
+        self._damaged_since_s: float | None = None
         self._heard_s = time.monotonic()
         self._asked_s = self._heard_s
         self._due_s = 0.0
@@ -84,7 +86,7 @@ class HttpPictures:
         self._take_bytes(begin)
 
     def read(self) -> Captured | NotYet | None:
-        """Return the next picture; :data:`NOT_YET` while a snapshot address has no new one."""
+        """Return the next picture; :data:`NOT_YET` while a snapshot address has no new one, or one is damaged."""
         while True:
             while not self._files:
                 if self._response is not None:
@@ -96,8 +98,9 @@ class HttpPictures:
             file = self._files.popleft()
             picture = self._decoder.decode(file.data)
             if picture is None:
-                self._drops.add("damaged")
-                continue
+                self._note_damaged()
+                return NOT_YET
+            self._damaged_since_s = None
             if self._first_s is None:
                 self._first_s = file.captured_at_s
             return Captured(picture, max(file.captured_at_s - self._first_s, 0.0), file.captured_at_s)
@@ -149,6 +152,19 @@ class HttpPictures:
 
     def _reads_on(self, response: HttpResponse, begin_s: float) -> bool:
         return self._spec.live and time.monotonic() - begin_s < READ_ON_S and response.has_data()
+
+    def _note_damaged(self) -> None:
+        """Count a damaged picture.
+
+        Raises:
+            SourceError: when there have been no others for too long.
+        """
+        self._drops.add("damaged")
+        now_s = time.monotonic()
+        if self._damaged_since_s is None:
+            self._damaged_since_s = now_s
+        elif now_s - self._damaged_since_s > CLEAN_WITHIN_S:
+            raise SourceError(f"{self._spec.safe_uri} has sent no undamaged picture for {CLEAN_WITHIN_S:g} s")
 
     def _take_bytes(self, data: bytes) -> None:
         lost = self._jpegs.lost

@@ -156,3 +156,17 @@ def test_a_missing_camera_ends_its_own_stream_only(caplog: pytest.LogCaptureFixt
     capture.request_stop()
     capture.join(3.0)
     assert capture.failure is None
+
+
+@pytest.mark.parametrize("request_name", ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"])
+def test_a_camera_that_closes_the_connection_is_asked_again(request_name: str) -> None:
+    with OddRtspCamera(closes_at=request_name) as camera, capturing(camera.url) as capture:
+        wait_until(lambda: "closed the connection, or answers otherwise" in capture.state.snapshot()[1])
+        assert len(take(capture, 3)) == 3
+
+
+@pytest.mark.parametrize("request_name", ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"])
+def test_a_camera_that_does_not_answer_is_called_so(request_name: str) -> None:
+    with OddRtspCamera(hangs_at=request_name) as camera, capturing(camera.url, open_timeout_s=0.5) as capture:
+        wait_until(lambda: "did not answer within 0.5 s" in capture.state.snapshot()[1])
+        assert capture.failure is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.capture import silence
+from pipelines.capture.http import pictures
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
 from support.odd_http_camera import MULTIPART, OddHttpCamera, Request, numbers, picture
@@ -112,3 +113,24 @@ def test_a_picture_that_claims_to_be_huge_is_damaged_and_no_more() -> None:
         wait_until(lambda: capture.drops.by_cause().get("damaged", 0) >= 2)
     assert {frame.picture.width_px for frame in frames} == {320}
     assert np.all(np.array(numbers(frames)) % 2 == 0)
+
+
+@pytest.mark.parametrize("size", [b"\xff\xff\xff\xff", b"\0\0\0\0"], ids=["huge", "empty"])
+def test_a_camera_of_damaged_pictures_alone_is_opened_again_and_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch, size: bytes
+) -> None:
+    good = picture(0)
+    at = good.index(b"\xff\xc0") + 5
+    damaged = good[:at] + size + good[at + 4 :]
+
+    def stream(request: Request) -> None:
+        request.head(MULTIPART + "frame")
+        for _ in range(2000):
+            request.wfile.write(b"--frame\r\n\r\n" + damaged + b"\r\n")
+            time.sleep(0.02)
+
+    monkeypatch.setattr(pictures, "CLEAN_WITHIN_S", 0.5)
+    with OddHttpCamera({"/": stream}) as camera, capturing(f"http://{camera.address}/") as capture:
+        wait_until(lambda: "has sent no undamaged picture for 0.5 s" in capture.state.snapshot()[1])
+        capture.request_stop()
+        wait_until(lambda: capture.finished)
