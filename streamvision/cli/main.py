@@ -157,6 +157,9 @@ def _run(given: list[str]) -> int:
     except StreamVisionError as error:
         return _failed(str(error), given)
     except OSError as error:
+        if error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            place = f"{error.filename} cannot be written ({error.strerror})"
+            return _failed(f"{place}; free space, or give another place", given)
         if error.errno != errno.ENAMETOOLONG:
             raise
         return _failed(f"{short(str(error.filename))} is longer than file systems take; give a shorter path", given)

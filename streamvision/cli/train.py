@@ -15,6 +15,7 @@ from streamvision.cli.dataset_options import FORMAT_NAMES
 from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import field_option, trust_option
 from streamvision.cli.sections import SectionedCommand, together
+from streamvision.cli.signals import terminable
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Augmentation, Recipe, load_recipe
 
@@ -193,20 +194,23 @@ def train(
             raise ConfigError(
                 f"--resume goes on with the run's own recipe ({resume}/recipe.yaml); leave the other options out"
             )
-        summary = go_on(resume, tune_hours=tune, trials=trials, command=command, trust_checkpoint=trust_checkpoint)
+        with terminable():
+            summary = go_on(resume, tune_hours=tune, trials=trials, command=command, trust_checkpoint=trust_checkpoint)
     else:
-        summary = begin(
-            load_recipe(config, chosen),
-            find_lr=find_lr,
-            folds=folds,
-            seeds=seeds,
-            tune_hours=tune,
-            trials=trials,
-            project=project,
-            name=name,
-            command=command,
-            trust_checkpoint=trust_checkpoint,
-        )
+        recipe = load_recipe(config, chosen)
+        with terminable():
+            summary = begin(
+                recipe,
+                find_lr=find_lr,
+                folds=folds,
+                seeds=seeds,
+                tune_hours=tune,
+                trials=trials,
+                project=project,
+                name=name,
+                command=command,
+                trust_checkpoint=trust_checkpoint,
+            )
     if as_json:
         click.echo(json.dumps(summary))
     return 0 if summary.get("overfit", {}).get("passed", True) else 1

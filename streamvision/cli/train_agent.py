@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.cli.options import field_option
 from streamvision.cli.sections import together
+from streamvision.cli.signals import terminable
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
 from streamvision.core.install import install_command
@@ -77,13 +78,15 @@ def train_agent(
         ) from error
     command = shlex.join(["streamvision", *sys.argv[1:]])
     if resume is not None:
-        summary = resume_agent(resume, command=command)
+        with terminable():
+            summary = resume_agent(resume, command=command)
     else:
         chosen = {key: value for key, value in given.items() if value is not None}
         document = chosen | {"perception": str(Path(str(perception)).absolute())}
         recipe = validate(AgentRecipe, document, origin="command line")
         begin = partial(start_agents, count=seeds) if seeds else start_agent
-        summary = begin(recipe, project=project, name=name, command=command)
+        with terminable():
+            summary = begin(recipe, project=project, name=name, command=command)
     if as_json:
         click.echo(json.dumps(summary, indent=1))
     elif "report" in summary:

@@ -5,6 +5,7 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -27,6 +28,7 @@ from streamvision.training.data import TrainingData
 from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, cut_sentence, epochs_that_fit, learning_rate, sweep
 from streamvision.training.overfitting import is_learnt
+from streamvision.training.precision import use_bf16
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
@@ -298,12 +300,23 @@ class TorchRun(ABC):
         state = read_run(self._folder.last)
         if state is None:
             raise ModelError(f"{self._folder.last} is not the checkpoint of a run of these models; start a new run")
+        try:
+            self._take_over(state)
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            cause = " ".join(str(error).split())[:200]
+            raise ModelError(f"{self._folder.last} is not of this run ({cause}); start a new run") from error
+
+    def _take_over(self, state: dict[str, Any]) -> None:
         self._model.load_state_dict(state.get("learning", state["model"]))
         if self._average:
             self._average.network.load_state_dict(state["model"])
             self._average.steps = state["averaged_steps"]
         self._optimizer.load_state_dict(state["optimizer"])
-        self._epochs_done, self._best_epoch, self._spent_s = state["epoch"], state["best_epoch"], state["spent_s"]
+        done, best, spent_s = int(state["epoch"]), int(state["best_epoch"]), float(state["spent_s"])
+        known = len(CurveFile(self._folder.curves_csv).rows())
+        if not (1 <= best <= done <= known and 0 <= spent_s < math.inf):
+            raise ValueError(f"epoch {done}, the best {best}, {known} in curves.csv, {spent_s} s")
+        self._epochs_done, self._best_epoch, self._spent_s = done, best, spent_s
         self._began = state["beginning"]
         self._take_up(state)
         self.beginning = f"{self._began}, went on after epoch {self._epochs_done}"
@@ -385,13 +398,3 @@ def flattened(network: Any) -> list[tuple[str, Any]]:
         inner = [(f"{name}.{key}", block) for key, block in child.named_children()]
         blocks += inner if isinstance(child, nn.Sequential) else [(name, child)]
     return blocks
-
-
-def use_bf16(precision: str, device: str) -> bool:
-    """Say whether the network computes in bfloat16 on the CPU."""
-    if device != "cpu" or precision == "fp32":
-        return False
-    if precision == "bf16":
-        return True
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

@@ -20,11 +20,11 @@ from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
 from streamvision.training.data import TrainingData
 from streamvision.training.learning_rate import LrSweep
 from streamvision.training.model_names import architectures, refusal_of_head, refuse_missing, refuse_own_run
+from streamvision.training.precision import use_bf16
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import LAST_EPOCH, CurveFile
 from streamvision.training.run_folder import RunFolder
-from streamvision.training.torch_run import use_bf16
 
 _REFUSALS = (RuntimeError, ValueError, KeyError, TypeError, AssertionError, SyntaxError, IndexError, OSError)
 """What ultralytics raises at data sets, sizes and devices that it cannot use."""

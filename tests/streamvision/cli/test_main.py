@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import click
 import pytest
 
 from streamvision.cli import elsewhere
-from streamvision.cli.main import COMMANDS, cli
+from streamvision.cli.main import COMMANDS, cli, main
 from support.command_line import called, command, streamvision
 
 
@@ -50,6 +52,20 @@ def test_a_name_that_no_file_can_have_is_one_sentence(given: str) -> None:
     assert done.code == 1
     assert "is longer than file systems take; give a shorter path" in done.sentence()
     assert len(done.sentence()) < 200
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_given: object, **_more: object) -> None:
+        raise OSError(number, os.strerror(number), "runs/curves.png")
+
+    monkeypatch.setattr(cli, "main", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["train"])
+    assert ended.value.code == 1
+    assert f"runs/curves.png cannot be written ({os.strerror(number)}); free space" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from streamvision.cli.train import train
 from streamvision.core.errors import ConfigError
 from streamvision.training.run_folder import RunFolder, held, new_run_folder
 
@@ -113,3 +117,20 @@ def test_a_project_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     with pytest.raises(ConfigError, match="give another --project"), new_run_folder(tmp_path / "runs", "a", model="u"):
         pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_epoch_is_over_leaves_no_folder(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(*_given: object, **_more: object) -> None:
+        with new_run_folder(tmp_path, "mine", model="unet") as folder:
+            folder.recipe.touch()
+            os.kill(os.getpid(), number)
+            time.sleep(10)  # a signal comes at the next instruction
+
+    monkeypatch.setattr("streamvision.training.beginning.begin", begin)
+    result = CliRunner().invoke(train, ["--data", "signs", "--model", "unet"])
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1  # aborted
+    assert list(tmp_path.iterdir()) == []

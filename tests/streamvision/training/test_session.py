@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
-from streamvision.core.errors import ConfigError
+import torch
+
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training import run_folder
 from streamvision.training.beginning import begin, resume
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
+from streamvision.training.run_folder import RunFolder
 from support.hues import HUES, draw_hues
+from support.killed_runs import killed_after
 
 pytestmark = [pytest.mark.reference, pytest.mark.usefixtures("without_onnx")]
 HOW: dict[str, Any] = {"tune_hours": None, "trials": None, "trust_checkpoint": False}
@@ -96,3 +101,54 @@ def test_the_name_of_a_trial_that_has_ended_is_taken(hues: Path, tmp_path: Path)
         begin(recipe(hues), project=tmp_path, name="run", command="streamvision train")
     with pytest.raises(ConfigError, match=r"the trial in .* has ended"):
         resume(tmp_path / "run", command="streamvision train --resume", **HOW)
+
+
+@pytest.fixture(scope="module")
+def stopped(hues: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was killed after the first of two epochs."""
+    project = tmp_path_factory.mktemp("stopped")
+    with killed_after(1):
+        begin(recipe(hues, epochs=2), project=project, name="run", command="streamvision train")
+    return project / "run"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("optimizer", None),
+        ("optimizer", {"state": {}, "param_groups": []}),
+        ("optimizer", 3),
+        ("model", {"a": torch.zeros(1)}),
+        ("model", [1]),
+        ("epoch", -5),
+        ("best_epoch", 7),
+        ("spent_s", None),
+        ("spent_s", float("nan")),
+        ("spent_s", "long"),
+        ("beginning", None),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_or_of_another_run_is_one_sentence(
+    stopped: Path, tmp_path: Path, key: str, value: Any
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    last = RunFolder(run).last
+    state = torch.load(last, weights_only=True)
+    torch.save(
+        {name: kept for name, kept in state.items() if name != key} | ({} if value is None else {key: value}), last
+    )
+    with pytest.raises(ModelError, match=r"last\.pt"):
+        resume(run, command="streamvision train --resume", **HOW)
+    assert RunFolder(run).best.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"epoch,top1\nx,y\n", b"\xff\xfe\x00"])
+def test_without_its_curves_a_run_does_not_forget_its_best_epoch(stopped: Path, tmp_path: Path, content: bytes) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    (run / "curves.csv").write_bytes(content)
+    best = RunFolder(run).best.read_bytes()
+    with pytest.raises(ModelError, match=r"is not of this run"):
+        resume(run, command="streamvision train --resume", **HOW)
+    assert RunFolder(run).best.read_bytes() == best
