@@ -23,7 +23,7 @@ const RECORDED = [
     choices: { off: "not", events: "around events", continuous: "all the time" },
   },
   { key: "recording.pre_s", words: "Before an event, in seconds", kind: "number", min: 0, max: 120, step: "any" },
-  { key: "recording.post_s", words: "Behind an event, in seconds", kind: "number", min: 0, max: 600, step: "any" },
+  { key: "recording.post_s", words: "After an event, in seconds", kind: "number", min: 0, max: 600, step: "any" },
   { key: "recording.sound", words: "With sound", kind: "flag" },
   { key: "recording.gb", words: "At most so many gigabytes in all", kind: "number", min: 0, step: "any" },
   { key: "recording.min_free_gb", words: "Left free on the disk, in gigabytes", kind: "number", min: 0, step: "any" },

@@ -352,3 +352,28 @@ def test_a_viewer_sees_and_changes_nothing(page: Page, served: Served) -> None:
     page.locator("#link[data-link=connected]").wait_for()
     expect(page.locator(".places a")).to_have_text(["Wall", "Timeline", "Events"])
     expect(page.locator(".add, .edit, .settings, #camera")).to_have_count(0)
+
+
+def test_cameras_of_one_name_are_told_apart_where_a_viewers_are_chosen(
+    page: Page, served: Served, known: dict[str, Any]
+) -> None:
+    enter(page, served, known)
+    control = served.service.view.control
+    assert control is not None
+    for stream_id, name in (("north", "Door"), ("south", "Door"), ("side", "Gate")):
+        control.add_stream({"id": stream_id, "name": name, "source": "synthetic:boxes", "enabled": False})
+    page.goto(f"http://127.0.0.1:{served.port}/settings")
+    page.locator("#user-list tr").first.wait_for()  # from then on its buttons are answered
+    page.locator("#new-user").click()
+    offered = page.locator("#user-streams label", has=page.locator('[name="stream"]'))
+    for words in ("Door (north)", "Door (south)", "Gate"):
+        expect(offered.filter(has_text=words)).to_have_text(words)
+    page.locator('#user [name="name"]').fill("zoe")
+    page.locator('#user [name="password"]').fill(PASSWORD)
+    page.locator('#user [name="all"]').uncheck()
+    for words in ("Door (south)", "Gate"):
+        offered.filter(has_text=words).locator("input").check()
+    page.locator("#user-save").click()
+    expect(page.locator("#user-list tr", has_text="zoe").locator("td").nth(2)).to_have_text("Door (south), Gate")
+    for stream_id in ("north", "south", "side"):
+        control.remove_stream(stream_id)
