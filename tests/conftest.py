@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support import second_try
+from support.export_operations import list_operations_once
 from support.postgres_server import PostgresServer, binaries, postgres_server
 from support.real_time import left_real_time
 
@@ -69,6 +70,7 @@ def pytest_collection() -> Any:
     finally:
         gc.freeze()
         gc.enable()
+        list_operations_once()
 
 
 @pytest.fixture(autouse=True)

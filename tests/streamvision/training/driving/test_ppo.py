@@ -59,6 +59,12 @@ def learner(folder: RunFolder) -> Any:
 
 
 @pytest.fixture
+def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where no ONNX file can be kept: for tests that look at none, since making one takes seconds."""
+    monkeypatch.setattr(ppo, "_export", lambda *_: {})
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
         ("_ENVIRONMENTS", ENVIRONMENTS),
@@ -190,7 +196,7 @@ def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path) -> None:
     assert str(folder.recipe) in str(result.exception)
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small", "unexported")
 def test_the_best_policy_is_there_after_a_run_that_was_killed_while_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +210,7 @@ def test_the_best_policy_is_there_after_a_run_that_was_killed_while_it_was_writt
     assert torch.load(folder.best, weights_only=True)["steps"] == ENVIRONMENTS * STEPS
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small", "unexported")
 def test_agents_of_several_seeds_learn_on_the_same_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     perception = perception_of(tmp_path / "perception.pt", "steering", "speed", "gap", "lane_20", "lane_10")
     recipe = ppo.AgentRecipe(perception=str(perception), steps=ENVIRONMENTS * STEPS, roads=1, seed=3)
