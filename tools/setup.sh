@@ -67,6 +67,10 @@ test)
   if command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086
     debian_install $test_packages
+    # The browser tests take half as long in it; not every distribution has it, and they run in Chromium, too.
+    if apt-cache show chromium-headless-shell >/dev/null 2>&1; then
+      debian_install chromium-headless-shell || say "chromium-headless-shell was not installed; Chromium is used"
+    fi
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
   "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,ncnn,mqtt,notify,onvif,postgres,tls]' --group test --group lint --group deploy --group sbom

@@ -1,18 +1,17 @@
 """The report: one file that opens without network and shows what was measured."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.chromium import CHROMIUM
 from support.command_line import called
 from support.labelled import coco_subset
 
 MODEL = "models/yolox_nano.onnx"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 _WITHOUT_TORCH = """
 import sys
