@@ -33,11 +33,6 @@ HEADERS_READ = 500
 """So many files are asked at the beginning whether they are animated, so that a report does not promise too few."""
 
 
-def find_images(pattern: str) -> list[Path]:
-    """Return the picture files of a folder, a glob or a single file, in natural order: ``2.jpg`` before ``10.jpg``."""
-    return list_files([pattern]).pictures
-
-
 def picture_source(files: FileList, path: Path, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     """Return the source of the pictures in a list of files; ``None`` where it has none, or videos are to be read."""
     if files.of_videos or not files.pictures:

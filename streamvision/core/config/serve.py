@@ -151,11 +151,6 @@ class ServeConfig(Section):
         return self
 
     @property
-    def is_https(self) -> bool:
-        """Whether the page speaks HTTPS itself."""
-        return self.tls != "off" or self.tls_cert is not None
-
-    @property
     def is_loopback(self) -> bool:
         """Whether the page can be reached from this machine alone."""
         host = self.host.strip("[]").partition("%")[0]

@@ -79,11 +79,6 @@ class NvidiaMachine:
     wheel: Wheel
     """The build of ONNX Runtime that fits."""
 
-    @property
-    def is_jetson(self) -> bool:
-        """Whether it is a Jetson."""
-        return self.l4t is not None or self.board is not None
-
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self) | {

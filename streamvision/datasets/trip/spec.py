@@ -29,11 +29,6 @@ class GpsNoise:
     course_deg: float = 0.8
     """Of the course, new at each fix."""
 
-    @classmethod
-    def of_total(cls, total_m: float) -> GpsNoise:
-        """Return noise of that standard deviation an axis, a quarter of its variance independent from fix to fix."""
-        return cls(total_m / 2, total_m * math.sqrt(0.75))
-
     @property
     def total_m(self) -> float:
         """Standard deviation of each axis, both parts together."""

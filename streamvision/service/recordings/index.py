@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import replace
 
 from streamvision.core.errors import StateError
 from streamvision.core.recordings import RecordingKind
@@ -147,8 +146,3 @@ class RecordingIndex:
         if len(waiting) > MAX_WAITING:
             waiting.popleft()
             self.is_doubtful = True
-
-
-def of_kind(found: IndexedRecording, kind: RecordingKind) -> IndexedRecording:
-    """Return a recording as one of another kind."""
-    return replace(found, recording=replace(found.recording, kind=kind))

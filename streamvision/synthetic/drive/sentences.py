@@ -19,7 +19,7 @@ the same meaning need not be the same words (SPICE, Anderson et al., ECCV 2016, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
@@ -81,11 +81,6 @@ def read_sentence(sentence: str) -> Reading:
         elif phrase:
             unread.append(phrase)
     return Reading(frozenset(facts), tuple(unread))
-
-
-def facts_of_kind(facts: Iterable[Fact], kind: FactKind) -> frozenset[Fact]:
-    """Return those of one kind."""
-    return frozenset(fact for fact in facts if fact.kind == kind)
 
 
 def _facts_by_phrase() -> dict[str, tuple[Fact, ...]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capture.pictures.images import find_images
+from pipelines.capture.file_list import list_files
 from pipelines.capture.registry import parse_source, source_files
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
@@ -74,7 +74,7 @@ def test_folders_and_addresses_of_files_with_odd_names(tmp_path: Path, monkeypat
 def test_images_come_in_natural_order(tmp_path: Path) -> None:
     for name in ("10.png", "9.png", "1.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in find_images(str(tmp_path))] == ["1.png", "9.png", "10.png"]
+    assert [path.name for path in list_files([str(tmp_path)]).pictures] == ["1.png", "9.png", "10.png"]
 
 
 @pytest.mark.parametrize(

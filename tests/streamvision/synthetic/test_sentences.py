@@ -14,7 +14,6 @@ from streamvision.synthetic.drive.sentences import (
     SIGNS,
     VEHICLES,
     Fact,
-    facts_of_kind,
     read_sentence,
     write_sentence,
 )
@@ -72,13 +71,13 @@ def test_sentences_of_a_lap_are_of_the_grammar_and_true() -> None:
         assert reading.unread == ()
         facts = reading.facts
         mood, _ = scene.mood_at(index)
-        assert facts_of_kind(facts, "light") == {Fact("light", LIGHTS[mood])}
+        assert {fact for fact in facts if fact.kind == "light"} == {Fact("light", LIGHTS[mood])}
         seen = {SIGNS[class_id] for class_id in scene.objects_at(index).class_id.tolist()}
-        named = {fact.value for fact in facts_of_kind(facts, "sign")}
+        named = {fact.value for fact in facts if fact.kind == "sign"}
         assert named <= seen
         assert bool(named) == bool(seen)
         near_m = [one.distance_m for one in scene.vehicles_at(index) if one.distance_m < DISTANCES_M[-1]]
-        assert len(facts_of_kind(facts, "distance")) <= len(near_m)
+        assert sum(fact.kind == "distance" for fact in facts) <= len(near_m)
         said |= {fact.kind for fact in facts}
     assert said == {"light", "sign", "place", "vehicle", "lane", "distance"}
 

@@ -149,7 +149,7 @@ def test_a_server_with_two_cards(tmp_path: Path, tools: Path, monkeypatch: pytes
     assert len(found.gpus) == 2 and found.gpus[0].memory_mib == 46068
     assert (found.driver, found.driver_cuda, found.cuda) == ("580.126.09", "13.0", "12.6.77")
     assert found.cudnn is not None and found.cudnn.startswith("9") and found.decoder == "cuda"
-    assert not found.is_jetson and found.wheel.command is not None
+    assert (found.l4t, found.board) == (None, None) and found.wheel.command is not None
 
 
 def test_libraries_of_pythons_packages_are_as_exact_as_their_metadata(

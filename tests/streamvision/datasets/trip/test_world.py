@@ -70,7 +70,7 @@ def test_laps_go_on_and_their_objects_are_other_ones(scene: DriveScene) -> None:
 
 
 def test_noise_is_as_large_and_as_slow_as_is_said() -> None:
-    noise = GpsNoise.of_total(3.0)
+    noise = GpsNoise()
     assert noise.total_m == pytest.approx(3.0)
     drawn = wander_m(np.random.default_rng(5), noise, np.arange(60_000.0))
     assert np.std(drawn) == pytest.approx(3.0, rel=0.1)
