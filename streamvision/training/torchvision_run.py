@@ -36,9 +36,10 @@ from streamvision.training.batches import ClassSamples, DetectionSamples
 from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened, forget_statistics_soon
 
-REGIONS = 128
+REGIONS, LEAST_REGIONS, REGIONS_PX = 128, 32, 416
 """Regions of a picture that an R-CNN's heads learn from, a quarter of them around objects. With torchvision's 512 a
-step of Faster R-CNN takes three times as long, and a picture may cost a teraflop in the head of keypoints."""
+step of Faster R-CNN takes three times as long, and a picture may cost a teraflop in the head of keypoints. Pictures
+whose longer side is below the last number, in pixels, have fewer in proportion: there is less to see on them."""
 SSD300_LEAST_PX = 300
 """Its last convolutions have no padding, and nothing is left of smaller pictures."""
 
@@ -210,7 +211,8 @@ def build_detector(name: str, *, classes: int, side_px: int, **settings: Any) ->
         raise ConfigError(f"ssd300_vgg16 takes pictures from {SSD300_LEAST_PX} px on; give --imgsz {SSD300_LEAST_PX}")
     fixed = stretches(name)
     sizes = {} if fixed else {"min_size": side_px, "max_size": side_px}
-    regions = {"box_batch_size_per_image": REGIONS} if "rcnn" in name else {}
+    count = min(max(REGIONS * side_px // REGIONS_PX, LEAST_REGIONS), REGIONS)
+    regions = {"box_batch_size_per_image": count} if "rcnn" in name else {}
     model = create(name, classes=classes + 1, **sizes, **regions, **settings)
     if fixed:
         model.transform.fixed_size = (side_px, side_px)
