@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,12 @@ from sqlalchemy import Connection
 
 from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.analytics import LineConfig, ZoneConfig
+from streamvision.core.errors import StateError
 from streamvision.state.counts import StoredCount, read_counts, write_counts
+from streamvision.state.database import Database
 
 Region = LineConfig | ZoneConfig
+_log = logging.getLogger(__name__)
 
 
 def save_counts(connection: Connection, stream_id: str, analytics: CountingAnalytics) -> None:
@@ -29,9 +33,16 @@ def save_counts(connection: Connection, stream_id: str, analytics: CountingAnaly
     write_counts(connection, stream_id, counts)
 
 
-def restored_counts(connection: Connection, stream_id: str) -> list[tuple[Region, dict[str, Any]]]:
-    """Return how far a stream had counted, for :meth:`CountingAnalytics.restore_counts`."""
-    return list(_regions(read_counts(connection, stream_id)))
+def restore_counts(database: Database, stream_id: str, analytics: CountingAnalytics) -> bool:
+    """Let a stream count on from where it was; return whether that is known, or the database does not answer."""
+    try:
+        with database.reading() as connection:
+            counts = list(_regions(read_counts(connection, stream_id)))
+    except StateError as error:
+        _log.warning("stream %s counts from nought until the database answers: %s", stream_id, error)
+        return False
+    analytics.restore_counts(counts)
+    return True
 
 
 def _regions(stored: list[StoredCount]) -> Iterator[tuple[Region, dict[str, Any]]]:

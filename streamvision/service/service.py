@@ -19,14 +19,14 @@ from pipelines.runner import StreamRunner
 from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import ConfigError, StateError, StreamVisionError
+from streamvision.core.errors import BusyError, ConfigError, StateError, StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.core.logs import say
 from streamvision.core.status import StreamStatus
 from streamvision.notify.notifier import check_notify
-from streamvision.service.absent import absent_status
+from streamvision.service.absent import absent_statuses
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
-from streamvision.service.counting import restored_counts
+from streamvision.service.counting import restore_counts
 from streamvision.service.effective import check_settings, stream_configs, waiting_keys
 from streamvision.service.given_streams import with_given_streams
 from streamvision.service.layers import Layers
@@ -182,9 +182,7 @@ class Service:
         """Return how each stream is doing, those that could not begin among them."""
         running, absent = self._running, self._absent
         present = self.pipeline.statuses()
-        begun = {status.id for status in present}  # one that has just begun counts as absent for a moment longer
-        missing = {name: why for name, why in absent.items() if name in running and name not in begun}
-        return [*present, *(absent_status(name, running[name], why) for name, why in missing.items())]
+        return [*present, *absent_statuses(running, absent, begun={status.id for status in present})]
 
     # --- changes ----------------------------------------------------------------------------------------------------
 
@@ -341,22 +339,15 @@ class Service:
         self._running = {name: one for name, one in self._running.items() if name != stream_id}
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if stream_id in self.pipeline.view.channels:
-            self.pipeline.remove_stream(stream_id)
+            with suppress(BusyError):  # it is remembered as gone, and ends when that is possible
+                self.pipeline.remove_stream(stream_id)
         self.writers.events.forget(stream_id)
 
     def _restore(self, stream_id: str) -> None:
         """Let lines and zones go on counting from where they were; where that is not known yet, try again later."""
         analytics = self.pipeline.view.analytics.get(stream_id)
-        if not isinstance(analytics, CountingAnalytics):
-            return
-        try:
-            with self.database.reading() as connection:
-                counts = restored_counts(connection, stream_id)
-        except StateError as error:
-            _log.warning("stream %s counts from nought until the database answers: %s", stream_id, error)
-            return
-        analytics.restore_counts(counts)
-        self._counting = {**self._counting, stream_id: analytics}
+        if isinstance(analytics, CountingAnalytics) and restore_counts(self.database, stream_id, analytics):
+            self._counting = {**self._counting, stream_id: analytics}
 
     def _counted(self) -> Mapping[str, CountingAnalytics]:
         """Return those whose counts are known in full, by stream id: one that began anew must be restored first."""
@@ -388,7 +379,11 @@ class Service:
             _log.error("the configuration was not reloaded: %s", error)
 
     def _retry(self) -> None:
-        """Try again what could not begin, and counts that could not be read."""
+        """Try again what could not begin or end, and counts that could not be read."""
+        for stream_id in self.pipeline.view.channels.keys() - self._running.keys():
+            with self.changing():
+                if stream_id not in self._running:
+                    self._remove(stream_id)
         for stream_id in tuple(self._absent):
             config = self._running.get(stream_id)
             if config is None:

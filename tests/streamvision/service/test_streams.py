@@ -15,6 +15,7 @@ import pytest
 from simplejpeg import decode_jpeg_header
 
 from pipelines.rendering.renderer import JpegEncoder
+from streamvision.core.errors import BusyError
 from streamvision.core.picture import BgrPicture
 from streamvision.service.service import Service
 from streamvision.state.streams import read_streams
@@ -145,6 +146,26 @@ def test_a_stream_whose_source_is_not_there_at_the_start_is_told_and_tried_again
         until(lambda: served.get("/api/streams/files")["state"] != "failed", "it has begun")
         assert served.get("/api/streams/files")["name"] == "Files"
         assert served.service._running["files"].score == 0.5
+
+
+def test_a_stream_that_cannot_end_yet_is_removed_and_ends_later(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamvision.service.service.RETRY_S", 0.5)
+    with start(str(tmp_path / "state")) as served:
+        served.add(id="gate")
+        pipeline, busy = served.service.pipeline, [BusyError("stream 'gate' is in the middle of another change")]
+        end = pipeline.remove_stream
+
+        def remove(stream_id: str) -> None:
+            if busy:
+                raise busy.pop()
+            end(stream_id)
+
+        monkeypatch.setattr(pipeline, "remove_stream", remove)
+        assert served.ask("DELETE", "/api/streams/gate")[0] == 204
+        assert not busy
+        until(lambda: served.stream_ids() == [] and not pipeline.view.channels, "it has ended")
 
 
 def test_a_source_is_tried_for_seconds_only_and_few_at_a_time(
