@@ -27,8 +27,10 @@ def main() -> None:
         sys.exit(f"{NAME}: {_replaced(origin)}")
     if strange:
         sys.stderr.write(f"{NAME}: {HOME / NAME / strange[0]} is of {_others()}\n")
-    from streamvision.cli.main import main as run
-
+    try:
+        from streamvision.cli.main import main as run
+    except KeyboardInterrupt:  # on a small board, importing takes seconds
+        sys.exit(130)
     run()
 
 
