@@ -169,11 +169,15 @@ def existing_run_folder(path: Path) -> RunFolder:
     """Return the run folder that a killed run left, for resuming.
 
     Raises:
-        ConfigError: when it holds no recipe, or a trial whose weights were not kept.
+        ConfigError: when it holds no recipe, or weights are gone.
     """
     folder = RunFolder(path.resolve())
     if not folder.recipe.is_file():
         raise ConfigError(f"{path} is not the folder of a training run: it has no recipe.yaml")
     if not folder.last.exists() and has_begun(folder.root):
         raise ConfigError(f"the trial in {path} has ended, and its weights were not kept; start it anew")
+    if folder.last.exists() and not folder.best.exists():
+        raise ConfigError(
+            f"{folder.best} is gone, which no later epoch may bring back; put it there, or start a new run"
+        )
     return folder

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from streamvision.cli.train import train
 from streamvision.core.errors import ConfigError
-from streamvision.training.run_folder import RunFolder, held, new_run_folder
+from streamvision.training.run_folder import RunFolder, existing_run_folder, held, new_run_folder
 
 
 def refused(project: Path, name: str | None) -> None:
@@ -134,3 +134,14 @@ def test_a_signal_before_the_first_epoch_is_over_leaves_no_folder(
     assert isinstance(result.exception, SystemExit)
     assert result.exit_code == 1  # aborted
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_best_weights_are_gone_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.last.parent.mkdir()
+    folder.recipe.touch()
+    folder.last.touch()
+    with pytest.raises(ConfigError, match=r"best\.pt is gone"):
+        existing_run_folder(tmp_path)
+    folder.best.touch()
+    assert existing_run_folder(tmp_path).root == tmp_path
