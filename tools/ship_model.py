@@ -27,7 +27,7 @@ SIDE_PX = 640
 """Longer side of what it sees where nothing else is asked for."""
 LICENCE = "Apache-2.0 (fine-tuned from Megvii's YOLOX-nano, Apache-2.0; photographs CC0 1.0)"
 SOURCE = (
-    "Road Sign Detection (CC0), 558 photographs, and 200 generated scenes; fine-tuned from YOLOX-nano (COCO); "
+    "Road Sign Detection (CC0), 693 photographs, and 200 generated scenes; fine-tuned from YOLOX-nano (COCO); "
     "what it says of a picture and of its mirror image is averaged"
 )
 
