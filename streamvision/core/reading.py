@@ -205,8 +205,7 @@ def parse_yaml(text: str, *, as_written: bool = False, unique_keys: bool = False
             value that nothing can be done with.
     """
     if len(text) > MAX_YAML_BYTES:
-        problem = f"it has {len(text):,} characters, of which {MAX_YAML_BYTES:,} are read"
-        raise yaml.MarkedYAMLError(problem=problem)
+        raise yaml.MarkedYAMLError(problem=f"it has {len(text):,} characters, of which {MAX_YAML_BYTES:,} are read")
     loader = _TextLoader(text) if as_written else _BoundedLoader(text)
     loader.unique_keys = unique_keys
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from streamvision.core.errors import StateError
 from streamvision.web.fanout import Fanout
+from streamvision.web.loop_calls import LoopEndedError
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class ConnectedWatch:
                 self._look()
             except StateError as error:
                 _log.warning("%s: %s", self._fault, error)
-            except ConnectionError:
-                return  # the fan-out has ended
+            except LoopEndedError:
+                return
             except Exception:  # one bad reading must not be the last
                 _log.exception("%s", self._fault)

@@ -17,6 +17,10 @@ BLOCKING_WAIT_S = 1.0
 _ENDED = "the fan-out has ended"
 
 
+class LoopEndedError(ConnectionError):
+    """The loop is called no more; connections to something else fail with other errors."""
+
+
 class LoopCalls:
     """Belongs to one event loop, from :meth:`start` to :meth:`stop`."""
 
@@ -49,7 +53,7 @@ class LoopCalls:
         """Run a coroutine on the loop and wait for what it returns, from another thread.
 
         Raises:
-            ConnectionError: when the loop is called no more.
+            LoopEndedError: when the loop is called no more.
         """
         loop = self.loop
         future: concurrent.futures.Future[_T] | None = None
@@ -58,12 +62,12 @@ class LoopCalls:
                 future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         if loop is None or future is None:
             coroutine.close()
-            raise ConnectionError(_ENDED)
+            raise LoopEndedError(_ENDED)
         while True:
             try:
                 return future.result(BLOCKING_WAIT_S)
             except concurrent.futures.CancelledError:
-                raise ConnectionError(_ENDED) from None
+                raise LoopEndedError(_ENDED) from None
             except concurrent.futures.TimeoutError:
                 if not loop.is_running():
                     raise
