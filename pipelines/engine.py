@@ -200,7 +200,7 @@ class Pipeline:
 
         Raises:
             UnknownStreamError: when there is no stream of that id.
-            StreamVisionError: when another thread is in the middle of changing it.
+            BusyError: when another thread is in the middle of changing it.
         """
         with self._changes.of(stream_id):
             with self._lock:
