@@ -316,7 +316,7 @@ class Service:
         except StreamVisionError as error:
             if self._absent.get(stream_id) != str(error):
                 _log.error("stream %s: %s", stream_id, error)
-            if stream_id not in self.pipeline.view.channels:
+            if stream_id not in self.pipeline.view.channels.keys() & self._running.keys():  # or has yet to end
                 self._running = {**self._running, stream_id: config}
                 self._absent = {**self._absent, stream_id: str(error)}
 

@@ -168,6 +168,27 @@ def test_a_stream_that_cannot_end_yet_is_removed_and_ends_later(
         until(lambda: served.stream_ids() == [] and not pipeline.view.channels, "it has ended")
 
 
+def test_a_stream_that_is_wanted_again_before_it_could_end_stays(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start(str(tmp_path / "state")) as served:
+        served.add(id="gate")
+        service, pipeline = served.service, served.service.pipeline
+        config = service._running["gate"]
+
+        def busy(*_: object) -> None:
+            raise BusyError("stream 'gate' is in the middle of another change")
+
+        with monkeypatch.context() as changed, service.changing():
+            changed.setattr(pipeline, "remove_stream", busy)
+            changed.setattr(pipeline, "replace_stream", busy)
+            service._remove("gate")
+            service._try_move("gate", config)
+        service._retry()
+        assert service._running["gate"] == config and not service._absent
+        assert served.stream_ids() == ["gate"] and "gate" in pipeline.view.channels
+
+
 def test_a_source_is_tried_for_seconds_only_and_few_at_a_time(
     unchanged: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
