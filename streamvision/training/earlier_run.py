@@ -30,7 +30,7 @@ def _weights_in_a_run(document: dict[str, Any]) -> Path | None:
     return path if path is not None and path.suffix == ".pt" and path.parent.name == "weights" else None
 
 
-def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
+def with_earlier_run(document: dict[str, Any], *, origin: str) -> dict[str, Any]:
     """Return a recipe that has no data of its own with those of the run whose weights it begins from.
 
     Its data, what it held out, what was added to it and its other settings are taken over; what the recipe itself says
@@ -38,6 +38,7 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         document: keys of :class:`Recipe`, not yet checked.
+        origin: where they were given, for errors.
 
     Raises:
         ConfigError: when the recipe of that run cannot be read, its weights are not there, or another part is to be
@@ -48,7 +49,7 @@ def with_earlier_run(document: dict[str, Any]) -> dict[str, Any]:
     weights = _weights_in_a_run(document)
     if weights is not None and not weights.is_file():
         raise ConfigError(
-            f"there are no weights at {weights}; give those of a run, such as runs/train/RUN/weights/best.pt"
+            f"{origin}: there are no weights at {weights}; give those of a run, such as runs/train/RUN/weights/best.pt"
         )
     folder = run_of_weights(document)
     if folder is None:

@@ -342,7 +342,7 @@ def load_recipe(path: Path | None, given: dict[str, Any], *, origin: str = "comm
     document = read_yaml(path, Recipe, kind="recipe") if path else {}
     if isinstance(document.get("augment"), dict) and "augment" in given:
         given = given | {"augment": document["augment"] | given["augment"]}
-    document = with_earlier_run(document | given)
+    document = with_earlier_run(document | given, origin=str(path or origin))
     earlier = ", or go on from an earlier run with --model RUN/weights/best.pt" if document.get("add") else ""
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
