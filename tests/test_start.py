@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from streamvision.core.version import __version__
+from support.command_line import hearing_interrupts
 
 PACKAGES = ("streamvision", "pipelines", "exporters")
 
@@ -133,11 +134,12 @@ def test_ctrl_c_while_it_is_imported_leaves_no_traceback() -> None:
         "sys.meta_path.insert(0, Interrupted())\n"
         "edge.main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
+    with hearing_interrupts():
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        )
     assert (done.returncode, done.stderr) == (130, "")

@@ -46,22 +46,31 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 @contextmanager
+def hearing_interrupts() -> Iterator[None]:
+    """Have this process, and those that it starts, hear SIGINT as in the foreground.
+
+    A shell starts what stands before an ``&`` with SIGINT ignored, and children inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def running(*arguments: str | Path, cwd: Path | None = None, **streams: Any) -> Iterator[subprocess.Popen[str]]:
     """Start ``streamvision``, for a test that reads from it or sends it signals, and kill what is left of it.
 
-    A shell starts what stands before an ``&`` with SIGINT ignored, and children inherit that. The command must hear
-    Ctrl-C wherever the tests run, so it starts with SIGINT as in the foreground.
+    It hears Ctrl-C wherever the tests run.
 
     Args:
         arguments: the command's arguments.
         cwd: the folder that it runs in.
         streams: ``stdout`` and ``stderr`` as for :class:`subprocess.Popen`.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with hearing_interrupts():
         process = subprocess.Popen(command(*arguments), text=True, cwd=cwd, **streams)
-    finally:
-        signal.signal(signal.SIGINT, before)
     with process:
         try:
             yield process

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from streamvision.cli.train import train
 from streamvision.core.errors import ConfigError
 from streamvision.training.run_folder import RunFolder, existing_run_folder, held, new_run_folder
+from support.command_line import hearing_interrupts
 
 
 def refused(project: Path, name: str | None) -> None:
@@ -130,7 +131,8 @@ def test_a_signal_before_the_first_epoch_is_over_leaves_no_folder(
             time.sleep(10)  # a signal comes at the next instruction
 
     monkeypatch.setattr("streamvision.training.beginning.begin", begin)
-    result = CliRunner().invoke(train, ["--data", "signs", "--model", "unet"])
+    with hearing_interrupts():
+        result = CliRunner().invoke(train, ["--data", "signs", "--model", "unet"])
     assert isinstance(result.exception, SystemExit)
     assert result.exit_code == 1  # aborted
     assert list(tmp_path.iterdir()) == []
